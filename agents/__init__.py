@@ -1,0 +1,1 @@
+"""Who does the work: agents in this process, and command lines of coding agents."""

@@ -1,0 +1,1 @@
+"""The words everyone shares: models, events, ports, errors, limits. Imports nothing else of ours."""

@@ -1,0 +1,97 @@
+"""JSON from outside, read strictly: one door for every message, setting and command-line value.
+
+RFC 8259 leaves duplicate keys, depth and numbers to the reader; here duplicates, NaN, lone surrogates and
+nesting past the limit are refused, because two readers that disagree on them can be played against each other.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from bluelabel.interfaces.errors import TooLarge, UnreadableInput
+from bluelabel.interfaces.limits import JSON_DEPTH, MESSAGE_BYTES
+
+
+def loads(text: str | bytes, where: str, *, max_bytes: int = MESSAGE_BYTES, max_depth: int = JSON_DEPTH) -> Any:
+    """Return the value of one JSON text.
+
+    Args:
+        text: the text; bytes are read as UTF-8 (a byte order mark is skipped).
+        where: what to name in an error, a path or an option.
+        max_bytes: refuse longer texts before parsing.
+        max_depth: refuse deeper nesting.
+
+    Raises:
+        TooLarge: longer or deeper than allowed.
+        UnreadableInput: anything else that is wrong, with ``where:line:col``.
+    """
+    if len(text) > max_bytes:
+        raise TooLarge(f"{len(text):,} bytes are over the limit of {max_bytes:,}", where=where, hint="send a reference")
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8-sig")
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        check(value, where, max_depth=max_depth)
+        return value
+    except json.JSONDecodeError as error:
+        place = f"{where}:{error.lineno}:{error.colno}"
+        raise UnreadableInput(f"not JSON ({error.msg})", where=place, hint="check it with `bluelabel read`") from None
+    except UnicodeDecodeError as error:
+        raise UnreadableInput(f"not UTF-8 at byte {error.start}", where=where, hint="save it as UTF-8") from None
+    except RecursionError:
+        raise TooLarge(f"nested deeper than {max_depth}", where=where, hint="flatten it") from None
+    except ValueError as error:
+        raise UnreadableInput(str(error), where=where, hint="correct the value") from None
+
+
+def check(value: object, where: str, *, max_depth: int = JSON_DEPTH) -> None:
+    """Check a value that is already parsed: depth, and text that can be written as UTF-8.
+
+    Raises:
+        TooLarge: nested deeper than `max_depth`.
+        UnreadableInput: a lone surrogate in a text.
+    """
+    layer: list[object] = [value]
+    for _ in range(max_depth + 1):
+        below: list[object] = []
+        for item in layer:
+            if isinstance(item, dict):
+                below.extend(item.keys())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+                below.extend(item.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+            elif isinstance(item, list):
+                below.extend(item)  # pyright: ignore[reportUnknownArgumentType]
+            elif isinstance(item, str) and not _encodable(item):
+                raise UnreadableInput("a text holds half of a surrogate pair", where=where, hint="remove it")
+        if not below:
+            return
+        layer = below
+    raise TooLarge(f"nested deeper than {max_depth}", where=where, hint="flatten it")
+
+
+def dumps(value: object) -> str:
+    """Return `value` as one line of JSON, as the ledger and `--json` write it: no blanks, UTF-8 kept readable."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _encodable(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice[:40]!r} stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")

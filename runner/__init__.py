@@ -1,0 +1,1 @@
+"""Settings, the workspace that ties adapters to services, and the processes that run them."""

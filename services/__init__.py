@@ -1,0 +1,1 @@
+"""What the platform does; a room for each ability."""

@@ -1,0 +1,1 @@
+"""TASK_CARDS.md: reading, editing by span, and checking what cards claim."""

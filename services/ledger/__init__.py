@@ -1,0 +1,1 @@
+"""The append-only ledger, its index, and the book that ties both together."""

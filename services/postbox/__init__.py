@@ -1,0 +1,1 @@
+"""The post office: messages, boxes, drops and views."""

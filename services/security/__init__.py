@@ -1,0 +1,1 @@
+"""Guards for addresses, paths and secrets."""

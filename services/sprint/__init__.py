@@ -1,0 +1,1 @@
+"""Sprints: plan, launch, figures, closeout, postmortem."""

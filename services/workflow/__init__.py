@@ -1,0 +1,1 @@
+"""Durable runs of directed acyclic graphs of steps."""
