@@ -1,4 +1,4 @@
-"""What agents take and give: the single source of truth for AgentInput, AgentOutput, AgentCapability, ContentMetadata."""
+"""What agents take and give: the one source of AgentInput, AgentOutput, AgentCapability and ContentMetadata."""
 
 from __future__ import annotations
 

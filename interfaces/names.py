@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 from bluelabel.interfaces.errors import InvalidName
 from bluelabel.interfaces.limits import ID_CHARS, NAME_CHARS
