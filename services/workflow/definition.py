@@ -41,8 +41,8 @@ Target = str | tuple[str, ...] | Mapping[str, Any]
 
 * agent: the agent's name; call: ``package.module:function``; workflow: a path, relative to the file it stands in;
 * command: the argument list;
-* handoff: a mapping with ``to`` and, where given, ``subject``, ``body``, ``content``, ``type``, ``priority``, ``task_id``,
-  ``deadline`` (seconds) and ``escalate_to``;
+* handoff: a mapping with ``to`` and, where given, ``subject``, ``body``, ``content``, ``type``, ``priority``,
+  ``task_id``, ``deadline`` (seconds) and ``escalate_to``;
 * approval: a mapping with ``by`` and, where given, ``prompt``, ``deadline`` (seconds) and ``escalate_to``;
 * sleep: a mapping with either ``seconds`` (a number, or a template that yields a number or a span such as ``30s``) or
   ``until`` (a moment, or a template that yields one).
