@@ -1,0 +1,213 @@
+"""The questions of `bluelabel.interfaces.repository`, answered by git's command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bluelabel.interfaces.repository import Change, Commit
+from bluelabel.interfaces.times import to_text
+from bluelabel.services.git.command import Git
+from bluelabel.services.git.locate import Location, locate
+
+_COMMIT_FORMAT = "--format=tformat:%H%x00%P%x00%an%x00%at%x00%s"
+
+
+class GitRepository:
+    """A worktree and its repository. Nothing here changes anything.
+
+    Args:
+        location: where it is.
+        inside_hook: look at the index that git handed to the hook we run in.
+    """
+
+    def __init__(self, location: Location, *, inside_hook: bool = False) -> None:
+        self.location = location
+        self.git = Git(location.root, inside_hook=inside_hook)
+
+    @classmethod
+    def find(cls, path: Path) -> GitRepository | None:
+        """Return the repository whose worktree `path` lies in, or None."""
+        location = locate(path)
+        return None if location is None else cls(location)
+
+    @property
+    def root(self) -> Path:
+        """The top of this worktree."""
+        return self.location.root
+
+    @property
+    def common_dir(self) -> Path:
+        """The directory that all worktrees share."""
+        return self.location.common_dir
+
+    def resolve(self, revision: str) -> str | None:
+        """Return the full hash of the commit that `revision` names, or None."""
+        if not revision or "\0" in revision:
+            return None
+        answer = self.git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        return answer.text.strip() if answer.code == 0 else None
+
+    def branch(self) -> str | None:
+        """Return the branch that is checked out (one without a commit yet included), or None when HEAD is detached."""
+        answer = self.git.ask("symbolic-ref", "--quiet", "HEAD")
+        return answer.text.rstrip("\n").removeprefix("refs/heads/") if answer.code == 0 else None
+
+    def branches(self) -> Mapping[str, str]:
+        """Return every local and remote branch with its commit."""
+        form = "--format=%(objectname)%00%(symref)%00%(refname)"
+        found: dict[str, str] = {}
+        for line in self.git.must(
+            "list branches", "for-each-ref", form, "refs/heads", "refs/remotes"
+        ).text.splitlines():
+            commit, symref, name = line.split("\0")
+            if not symref:  # origin/HEAD only repeats another one
+                found[name.split("/", 2)[2]] = commit
+        return found
+
+    def tags(self) -> Mapping[str, str]:
+        """Return every tag with the commit it leads to; tags of trees and files are left out."""
+        form = "--format=%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)%00%(refname:lstrip=2)"
+        found: dict[str, str] = {}
+        for line in self.git.must("list tags", "for-each-ref", form, "refs/tags").text.splitlines():
+            kind, object_name, led_kind, led_to, name = line.split("\0")
+            commit = object_name if kind == "commit" else led_to if led_kind == "commit" else None
+            commit = commit or (self.resolve(object_name) if led_kind == "tag" else None)
+            if commit:
+                found[name] = commit
+        return found
+
+    def is_annotated(self, tag: str) -> bool:
+        """Tell whether `tag` is an annotated tag."""
+        return self.tag_object(tag) is not None
+
+    def tag_object(self, tag: str) -> str | None:
+        """Return the hash of an annotated tag's own object, or None."""
+        name = self.ref(f"refs/tags/{tag}")
+        return name if name and self.git.ask("cat-file", "-t", name).text.strip() == "tag" else None
+
+    def tag_message(self, tag: str) -> str | None:
+        """Return the message of an annotated tag, or None."""
+        name = self.tag_object(tag)
+        return self.git.must("read a tag", "cat-file", "tag", name).text.partition("\n\n")[2] if name else None
+
+    def ref(self, name: str) -> str | None:
+        """Return the hash that a full reference name (``refs/…``) holds, or None."""
+        if "\0" in name or self.git.ask("check-ref-format", name).code != 0:
+            return None
+        answer = self.git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", name)
+        return answer.text.strip() if answer.code == 0 else None
+
+    def paths(self, revision: str | None = None) -> frozenset[str]:
+        """Return the files of a revision, or of the working tree (tracked, and untracked but not ignored)."""
+        if revision is not None:
+            commit = self.resolve(revision)
+            if commit is None:
+                return frozenset()
+            return frozenset(self.git.must("list files", "ls-tree", "-r", "-z", "--name-only", commit).lines())
+        known = self.git.must("list files", "ls-files", "-z", "--cached", "--others", "--exclude-standard").lines()
+        gone = self.git.must("list files", "ls-files", "-z", "--deleted").lines()
+        return frozenset(known) - frozenset(gone)
+
+    def read(self, path: str, revision: str) -> bytes | None:
+        """Return a file's bytes at a revision, or None."""
+        commit = self.resolve(revision)
+        if commit is None or not path or "\0" in path or path.startswith(("/", "./", "../")):
+            return None
+        answer = self.git.ask("cat-file", "blob", f"{commit}:{path}")
+        return answer.out if answer.code == 0 else None
+
+    def is_ancestor(self, commit: str, of: str) -> bool:
+        """Tell whether `commit` is contained in `of`."""
+        inner, outer = self.resolve(commit), self.resolve(of)
+        if inner is None or outer is None:
+            return False
+        return self.git.ask("merge-base", "--is-ancestor", inner, outer).code == 0
+
+    def commits(self, since: str | None, until: str) -> tuple[Commit, ...]:
+        """Return the commits reachable from `until` and not from `since`, newest first."""
+        last, first = self.resolve(until), self.resolve(since) if since else None
+        if last is None or (since and first is None):
+            return ()
+        shut = [f"^{first}"] if first else []
+        out = self.git.must("read the history", "log", "-z", "--no-color", _COMMIT_FORMAT, last, *shut).out
+        return tuple(_commits(out.decode("utf-8", "replace")))
+
+    def changes(self, path: str, until: str) -> tuple[Change, ...]:
+        """Return what was done to one path up to `until`, newest first.
+
+        A rename shows as ``A`` at the new path and ``D`` at the old one; what a merge itself changed is not shown.
+        """
+        last = self.resolve(until)
+        if last is None or not path or "\0" in path:
+            return ()
+        args = [
+            "log",
+            "-z",
+            "--format=%x00%H",
+            "--name-status",
+            "--no-renames",
+            "--no-ext-diff",
+            "--full-history",
+            last,
+        ]
+        answer = self.git.must("read the history", "--literal-pathspecs", *args, "--", path)
+        return tuple(_changes(answer.text))
+
+    def status(self) -> tuple[tuple[str, str], ...]:
+        """Return ``(XY, path)`` for every file that differs from HEAD; a rename shows as ``D`` and ``A``."""
+        answer = self.git.must(
+            "compare the files", "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"
+        )
+        return tuple((entry[:2], entry[3:]) for entry in answer.lines())
+
+    def remotes(self) -> tuple[str, ...]:
+        """Return the names of the remotes."""
+        return tuple(self.git.must("list remotes", "remote").text.splitlines())
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """Return the best common ancestor of two commits, or None when their histories never met."""
+        left, right = self.resolve(one), self.resolve(other)
+        if left is None or right is None:
+            return None
+        answer = self.git.ask("merge-base", left, right)
+        return answer.text.strip() if answer.code == 0 else None
+
+    def worktree_of(self, branch: str) -> Path | None:
+        """Return the worktree that has `branch` checked out, or None."""
+        place: str | None = None
+        for line in self.git.must("list worktrees", "worktree", "list", "--porcelain", "-z").lines():
+            if line.startswith("worktree "):
+                place = line.removeprefix("worktree ")
+            elif line == f"branch refs/heads/{branch}" and place is not None:
+                return Path(place)
+        return None
+
+
+def _commits(text: str) -> Iterator[Commit]:
+    fields = text.split("\0")
+    for start in range(0, len(fields) - 4, 5):
+        name, parents, author, at, subject = fields[start : start + 5]
+        yield Commit(name.strip(), tuple(parents.split()), author, _moment(at), subject)
+
+
+def _moment(seconds: str) -> str:
+    try:
+        return to_text(datetime.fromtimestamp(int(seconds), UTC))
+    except (ValueError, OverflowError, OSError):
+        return to_text(datetime.fromtimestamp(0, UTC))  # git itself shows a damaged date as 1970
+
+
+def _changes(text: str) -> Iterator[Change]:
+    """Read records of ``<hash>`` and then ``<action> <path>`` pairs, all parted by NUL bytes."""
+    commit = action = ""
+    for part in text.split("\0"):
+        field = part.strip("\n")
+        if action:
+            yield Change(commit, part, action[0])
+            action = ""
+        elif len(field) in (40, 64) and all(letter in "0123456789abcdef" for letter in field):
+            commit = field
+        elif field:
+            action = field
