@@ -1,0 +1,181 @@
+"""The shipped JSON Schemas: current, valid, and true of what the models write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from bluelabel.apps.cli.main import cli
+from bluelabel.interfaces import schema_catalogue, schemas
+from bluelabel.interfaces.agent_models import AgentCapability, AgentInput, AgentOutput, AgentStatus, ContentMetadata
+from bluelabel.interfaces.errors import NotFound
+from bluelabel.interfaces.events import KINDS, RESERVED, Event
+from bluelabel.interfaces.messages import Delivery, DeliveryState, Message, MessageType, Priority
+
+TEXT = st.text(max_size=12)
+MAYBE = st.none() | TEXT
+SCALARS = (
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXT
+)
+OBJECT = st.dictionaries(
+    TEXT, st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3), max_leaves=5), max_size=4
+)
+MOMENTS = st.datetimes(timezones=st.just(UTC))
+WORDS = st.sampled_from([word.value for word in MessageType]) | st.from_regex(r"\A[A-Za-z_]{1,20}\Z")
+NAMES = st.from_regex(r"\A[A-Z][A-Za-z0-9_-]{0,10}\Z")
+HASHES = st.text("0123456789abcdef", min_size=64, max_size=64)
+
+INPUTS = st.builds(
+    AgentInput, task_id=TEXT, task_type=MAYBE, source=TEXT, content=OBJECT, metadata=OBJECT, context=OBJECT,
+    timestamp=MOMENTS,
+)  # fmt: skip
+OUTPUTS = st.builds(
+    AgentOutput, task_id=TEXT, status=st.sampled_from(AgentStatus), result=OBJECT, error=MAYBE, metadata=OBJECT,
+    timestamp=MOMENTS, duration_ms=st.none() | st.floats(0, 1e9),
+)  # fmt: skip
+CAPABILITIES = st.builds(AgentCapability, name=TEXT, description=TEXT, parameters=OBJECT)
+CONTENTS = st.builds(
+    ContentMetadata, content_id=TEXT, content_type=TEXT, source=TEXT, title=MAYBE, author=MAYBE,
+    created_at=st.none() | MOMENTS, processed_at=MOMENTS, content_length=st.integers(0, 10**9),
+    additional_metadata=OBJECT,
+)  # fmt: skip
+MESSAGES = st.builds(
+    Message, id=TEXT, type=WORDS, sender=NAMES, recipients=st.lists(NAMES, min_size=1, max_size=4).map(tuple),
+    subject=TEXT, content=OBJECT, task_id=MAYBE, thread=MAYBE, reply_to=MAYBE, priority=st.sampled_from(Priority),
+    created_at=TEXT, not_before=MAYBE, expires_at=MAYBE, key=MAYBE, attempt=st.integers(0, 99), signature=MAYBE,
+)  # fmt: skip
+DELIVERIES = st.builds(
+    Delivery, message=MESSAGES, recipient=NAMES, state=st.sampled_from(DeliveryState), seq=st.integers(1, 10**9),
+    attempt=st.integers(0, 99), result=st.none() | OBJECT, reason=MAYBE, token=MAYBE, claimed_by=st.none() | NAMES,
+)  # fmt: skip
+STRATEGIES = {
+    "agent_input": INPUTS,
+    "agent_output": OUTPUTS,
+    "agent_capability": CAPABILITIES,
+    "content_metadata": CONTENTS,
+    "message": MESSAGES,
+    "delivery": DELIVERIES,
+}
+EVENTS = st.builds(
+    Event, seq=st.integers(1, 2**53), at=st.just("2026-01-31T09:30:00.000000Z"), by=NAMES,
+    kind=st.sampled_from(sorted(KINDS)) | st.just("plugin.own_word"),
+    data=OBJECT.map(lambda data: {key: value for key, value in data.items() if key not in RESERVED}), h=HASHES,
+)  # fmt: skip
+
+
+def shipped(name: str) -> Draft202012Validator:
+    return Draft202012Validator(json.loads(schemas.text(name)))
+
+
+def reading(**keys: Any) -> dict[str, Any]:
+    return {"schema": "bluelabel.read/1", "file": "a.json", "kind": "postbox", "problems": [], **keys}
+
+
+def test_every_model_has_a_strategy_here():
+    assert set(STRATEGIES) == set(schema_catalogue.MODELS)
+
+
+@pytest.mark.parametrize("name", sorted(schema_catalogue.build()))
+def test_a_shipped_schema_is_what_the_models_say_now(name):
+    assert schemas.text(name) == schema_catalogue.render(schema_catalogue.build()[name]), "run `make schemas`"
+
+
+@pytest.mark.parametrize("name", schemas.names())
+def test_every_shipped_schema_is_a_valid_schema_with_a_title(name):
+    document = json.loads(schemas.text(name))
+
+    Draft202012Validator.check_schema(document)
+
+    assert document["$schema"] == schema_catalogue.DIALECT
+    assert document["title"]
+
+
+@given(st.data(), st.sampled_from(sorted(STRATEGIES)))
+def test_what_a_model_writes_its_schema_accepts_and_it_reads_back_the_same(data, name):
+    made = data.draw(STRATEGIES[name])
+    written = made.model_dump_json()
+
+    assert list(shipped(name).iter_errors(json.loads(written))) == []
+    assert type(made).model_validate_json(written) == made
+
+
+@given(MESSAGES)
+def test_the_short_form_of_a_message_is_accepted_and_read_back_the_same(message):
+    short = message.as_json()
+
+    assert list(shipped("message").iter_errors(short)) == []
+    assert Message.model_validate(short) == message
+
+
+@given(EVENTS)
+def test_a_line_of_the_ledger_is_accepted(event):
+    assert list(shipped("event").iter_errors(event.as_json())) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("agent_input", {}),
+        ("agent_output", {"task_id": "T", "status": "perhaps"}),
+        ("agent_capability", {"name": "x"}),
+        ("content_metadata", {"content_id": "x", "content_type": "pdf", "source": 5}),
+        ("message", {"id": "1", "sender": "CA", "recipients": [], "created_at": ""}),
+        ("message", {"id": "1", "sender": "CA", "recipients": ["CC"], "created_at": "", "type": "two words"}),
+        ("delivery", {"message": {}, "recipient": "CC", "state": "sent", "seq": 1}),
+        ("event", {"seq": 0, "at": "", "by": "CA", "kind": "message.sent", "h": "0" * 64}),
+        ("event", {"seq": 1, "at": "", "by": "CA", "kind": "message.sent", "h": "short"}),
+        ("read", {"schema": "bluelabel.read/2", "file": "a", "kind": "postbox", "problems": []}),
+        ("read", reading(kind="recipe")),
+        ("read", reading(messages=[{"id": "1"}])),
+        ("run", {"dag_id": "d", "run_id": "r", "status": "SUCCESS", "steps": {}}),
+        ("run", {"dag_id": "d", "run_id": "r", "status": "success", "steps": {"a": {"step_id": "a"}}}),
+    ],
+)
+def test_a_schema_refuses_what_is_wrong(name: str, wrong: Mapping[str, Any]):
+    assert not shipped(name).is_valid(wrong)
+
+
+def test_a_reading_of_a_box_is_accepted():
+    message = {"id": None, "task_id": "TASK-7", "type": None, "sender": "CA", "recipient": None, "status": "done"}
+    problem = {"code": "trailing-comma", "message": "a comma before ]", "line": 3, "column": None}
+
+    assert shipped("read").is_valid(reading(messages=[message], tasks=[], history=[], problems=[problem]))
+
+
+def test_writing_twice_changes_nothing(tmp_path):
+    first = schema_catalogue.write(tmp_path)
+    second = schema_catalogue.write(tmp_path)
+
+    assert (len(first), second) == (len(schema_catalogue.build()), [])
+
+
+def test_an_unknown_schema_is_answered_with_the_nearest_names():
+    with pytest.raises(NotFound) as caught:
+        schemas.text("mesage")
+
+    assert "message" in str(caught.value.hint)
+
+
+def test_the_command_lists_all_and_prints_one():
+    listed = CliRunner().invoke(cli, ["schema"]).stdout.splitlines()
+    printed = CliRunner().invoke(cli, ["schema", "message"]).stdout
+
+    assert [line.split()[0] for line in listed] == schemas.names()
+    assert printed == schemas.text("message")
+
+
+def test_the_command_speaks_json_lines():
+    listed = [json.loads(line) for line in CliRunner().invoke(cli, ["schema", "--json"]).stdout.splitlines()]
+    one = json.loads(CliRunner().invoke(cli, ["schema", "event", "--json"]).stdout)
+
+    assert [line["name"] for line in listed] == schemas.names()
+    assert {line["schema"] for line in [*listed, one]} == {"bluelabel.schema/1"}
+    assert one["document"] == json.loads(schemas.text("event"))
