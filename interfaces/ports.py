@@ -15,26 +15,40 @@ class Ledger(Protocol):
     One contract-test module (`tests/contract/test_ledger_contract.py`) runs against every adapter.
     """
 
-    def append(self, decide: Callable[[], Sequence[Draft]], *, durable: bool = True) -> list[Event]:
+    def append(self, decide: Callable[[], Sequence[Draft]]) -> list[Event]:
         """Write what `decide` returns as one unit: all of it or nothing.
 
         `decide` is called while nobody else can append, so what it reads is still true when its drafts are
-        written; it may return nothing. What it raises is passed on and nothing is written.
+        written; it may return nothing. What it raises is passed on and nothing is written. The events may be lost
+        together with the machine's memory until `confirm` has returned.
 
         Args:
             decide: looks at the present state and says what to add.
-            durable: return only after the disk has confirmed it. False for facts that may be lost together with
-                the machine's memory, such as a claim; they ride with the next durable append.
 
         Raises:
             MachineError: nothing was written.
-            NotDurable: written, but not confirmed: nothing may be acknowledged.
             LockTimeout: another process holds the ledger for too long.
         """
         ...
 
-    def read(self, after: int = 0) -> Iterator[Event]:
-        """Yield the events with a sequence number above `after`, oldest first, up to the end as it is now."""
+    def confirm(self) -> None:
+        """Return once everything that was appended through this object is durable.
+
+        Raises:
+            NotDurable: written, but not confirmed: nothing of it may be acknowledged.
+        """
+        ...
+
+    def read(self, after: int = 0, expect: str | None = None) -> Iterator[Event]:
+        """Yield the events with a sequence number above `after`, oldest first, up to the end as it is now.
+
+        Args:
+            after: the last sequence number that the caller knows.
+            expect: the hash of that event.
+
+        Raises:
+            Conflict: there is no such event, or its hash is not `expect`: this is another ledger.
+        """
         ...
 
     def head(self) -> Head:

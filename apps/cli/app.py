@@ -116,7 +116,9 @@ def with_json(command: click.Command) -> click.Command:
     """Give a command its ``--json`` option, the same everywhere."""
     if not isinstance(command, click.Group) and not any("--json" in option.opts for option in command.params):
         text = "Print one JSON object a line."
-        option = click.Option(["--json"], is_flag=True, expose_value=False, is_eager=True, callback=_set_json, help=text)
+        option = click.Option(
+            ["--json"], is_flag=True, expose_value=False, is_eager=True, callback=_set_json, help=text
+        )
         command.params.append(option)
     return command
 
@@ -152,7 +154,9 @@ class Group(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
             near = nearest(args[0], self.list_commands(ctx)) if args else []
-            raise click.UsageError(f"{error.message} Did you mean {', '.join(near)}?" if near else error.message, ctx) from None
+            raise click.UsageError(
+                f"{error.message} Did you mean {', '.join(near)}?" if near else error.message, ctx
+            ) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from `summaries` when the group has them: ``--help`` imports nothing."""

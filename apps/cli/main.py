@@ -75,7 +75,9 @@ def _version(context: click.Context, _option: click.Parameter, value: bool) -> N
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing for people.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
 @pass_app
 def cli(app: App, root: Path | None, no_color: bool, quiet: bool, verbose: bool, debug: bool) -> None:
     """Post office, task board, workflow engine and sprint clerk for teams of coding agents and people."""

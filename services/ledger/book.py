@@ -1,0 +1,95 @@
+"""The book: ledger and index together, the one way in which a service changes or asks anything."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bluelabel.interfaces.events import Draft, Event, Head
+from bluelabel.interfaces.ports import Clock, Ledger
+from bluelabel.services.ledger.file_ledger import FileLedger
+from bluelabel.services.ledger.index import Index, Projection
+from bluelabel.services.ledger.memory_ledger import MemoryLedger
+from bluelabel.services.ledger.system import SystemClock
+
+
+class Book:
+    """Ties a ledger to the tables computed from it. Threads may share one; processes open their own.
+
+    Args:
+        ledger: where the facts are.
+        index: where the answers are.
+    """
+
+    def __init__(self, ledger: Ledger, index: Index) -> None:
+        self.ledger = ledger
+        self.index = index
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, home: Path, projections: Sequence[Projection], *, clock: Clock | None = None) -> Book:
+        """Open the book in a state directory; its files are made by the first append."""
+        clock = clock or SystemClock()
+        path = home / "index.db" if home.is_dir() else None
+        return cls(FileLedger(home, clock), Index(path, projections, clock.boot()))
+
+    @classmethod
+    def in_memory(cls, projections: Sequence[Projection], *, clock: Clock | None = None) -> Book:
+        """Make an empty book that ends with the process."""
+        clock = clock or SystemClock()
+        return cls(MemoryLedger(clock), Index(None, projections, clock.boot()))
+
+    def append(self, decide: Callable[[sqlite3.Connection], Sequence[Draft]], *, durable: bool = True) -> list[Event]:
+        """Decide on the present state and write what follows, as one unit.
+
+        Args:
+            decide: gets the index, up to date, while nobody else can append; returns what to write, perhaps
+                nothing; what it raises is passed on and nothing is written.
+            durable: return only when the disk has confirmed it. False for facts that may be lost together with
+                the machine's memory; they ride with the next durable append.
+
+        Raises:
+            MachineError: nothing was written.
+            NotDurable: written but not confirmed; nothing may be acknowledged.
+            LockTimeout: another process holds the ledger for too long.
+        """
+
+        def with_index() -> Sequence[Draft]:
+            self.index.catch_up(self.ledger)
+            return decide(self.index.db)
+
+        with self._lock:
+            events = self.ledger.append(with_index)
+            if events:
+                self.index.apply(events)
+        if events and durable:
+            self.ledger.confirm()
+        return events
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend the index, up to date, for questions."""
+        with self._lock:
+            self.index.catch_up(self.ledger)
+            yield self.index.db
+
+    def read(self, after: int = 0) -> Iterator[Event]:
+        """Yield the events above `after`, oldest first."""
+        return self.ledger.read(after)
+
+    def head(self) -> Head:
+        """Return where the ledger ends."""
+        return self.ledger.head()
+
+    def wait(self, after: int, timeout: float | None = None) -> bool:
+        """Wait until there is an event above `after`; False when `timeout` seconds passed without one."""
+        return self.ledger.wait(after, timeout)
+
+    def close(self) -> None:
+        """Close ledger and index."""
+        with self._lock:
+            self.index.close()
+            self.ledger.close()

@@ -1,0 +1,205 @@
+"""The ledger as files: `Ledger` on a local disk, shared by every process of the repository."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from bluelabel.interfaces.errors import Conflict, MachineError, NotDurable, machine_error
+from bluelabel.interfaces.events import Draft, Event, Head
+from bluelabel.interfaces.limits import SEGMENT_BYTES
+from bluelabel.interfaces.ports import Clock
+from bluelabel.interfaces.times import to_text
+from bluelabel.services.ledger.disk import make_directory, open_append, replace_file, sync_directory, write_once
+from bluelabel.services.ledger.lines import encode
+from bluelabel.services.ledger.lock import ProcessLock
+from bluelabel.services.ledger.news import News
+from bluelabel.services.ledger.segments import Position, Segments
+from bluelabel.services.ledger.syncing import SyncRecord
+
+
+class FileLedger:
+    """Segments of JSON lines under ``<home>/ledger/``.
+
+    An append takes the lock, reads what others have added, lets the caller decide, and writes with one call. It is
+    durable after `confirm`, which many writers share. A torn tail is sealed by the next append, never cut.
+
+    Args:
+        home: the state directory; made by the first append.
+        clock: stamps the events.
+        lock_timeout: seconds to wait for other writers.
+        segment_bytes: a segment at least this long is followed by a new one.
+    """
+
+    def __init__(
+        self, home: Path, clock: Clock, *, lock_timeout: float = 10.0, segment_bytes: int = SEGMENT_BYTES
+    ) -> None:
+        self.home = home
+        self.segments = Segments(home / "ledger")
+        self._clock = clock
+        self._segment_bytes = segment_bytes
+        self._lock = ProcessLock(home / "ledger.lock", lock_timeout)
+        self._record = SyncRecord(home / "ledger.sync", clock.boot)
+        self._news = News(self.segments.folder)
+        self._tail: Position | None = None
+        self._fd: int | None = None
+        self._file = (0, 0, 0)
+        self._inside = False
+
+    def append(self, decide: Callable[[], Sequence[Draft]]) -> list[Event]:
+        """Write what `decide` returns as one unit. See `bluelabel.interfaces.ports.Ledger.append`."""
+        try:
+            if self._fd is None:
+                make_directory(self.segments.folder)
+            with self._lock.held():
+                tail = self._tail = self._catch_up()
+                self._inside = True
+                drafts = decide()
+                return self._write(tail, drafts) if drafts else []
+        except OSError as error:
+            raise machine_error(error, "appending to the ledger", str(self.home)) from error
+        finally:
+            self._inside = False
+
+    def confirm(self) -> None:
+        """Return once everything appended here is on disk. See `bluelabel.interfaces.ports.Ledger.confirm`."""
+        tail = self._tail
+        if tail is None or self._fd is None:
+            return
+        try:
+            self._record.share(self._fd, tail.segment, tail.offset, lambda: self._sync(tail.segment))
+        except OSError as error:
+            self._heal()
+            cause = machine_error(error, "confirming the ledger", self.segments.path(tail.segment))
+            text = f"{cause.what}: written, but not confirmed by the disk; nothing was acknowledged"
+            raise NotDurable(text, where=cause.where, hint="check the disk, then run the same command again") from error
+
+    def read(self, after: int = 0, expect: str | None = None) -> Iterator[Event]:
+        """Yield the events above `after`. See `bluelabel.interfaces.ports.Ledger.read`."""
+        tail = self._tail
+        if tail is not None and tail.seq == after and expect in (None, tail.h):
+            place: Position | None = tail
+        else:
+            place = self.segments.find(after, expect)
+        if place is None:
+            raise Conflict(
+                f"event {after} is not in this ledger", where=str(self.segments.folder), hint="run `bluelabel recover`"
+            )
+        for event, _ in self.segments.events(place):
+            yield event
+
+    def head(self) -> Head:
+        """Return where the ledger ends now."""
+        tail = self._tail
+        if tail is None or not (self._inside or self._still(tail)):
+            tail = self.segments.tail()
+        return Head(tail.seq, tail.h)
+
+    def wait(self, after: int, timeout: float | None = None) -> bool:
+        """Wait for an event above `after`. See `bluelabel.interfaces.ports.Ledger.wait`."""
+        return self._news.wait_for(lambda: self.head().seq > after, timeout)
+
+    def close(self) -> None:
+        """Close the files and stop watching."""
+        self._news.close()
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+        self._lock.close()
+        self._record.close()
+
+    def _catch_up(self) -> Position:
+        """Find the end of the ledger, now that nobody else can move it."""
+        tail = self._tail
+        if tail is None or self._fd is None or not self._same_file(tail.segment):
+            return self.segments.tail()
+        if not self._still(tail):
+            for _, tail in self.segments.events(tail):
+                pass
+            tail = replace(tail, end=self.segments.size(tail.segment))
+        return tail
+
+    def _still(self, tail: Position) -> bool:
+        """Tell whether the ledger still ends at `tail`."""
+        return self.segments.size(tail.segment) == tail.end and not self.segments.exists(tail.segment + 1)
+
+    def _same_file(self, segment: int) -> bool:
+        """Tell whether the segment is the file that is open: not healed by another process, nor restored."""
+        try:
+            there = os.stat(self.segments.path(segment))
+        except FileNotFoundError:
+            return False
+        return (segment, there.st_dev, there.st_ino) == self._file
+
+    def _write(self, tail: Position, drafts: Sequence[Draft]) -> list[Event]:
+        at = to_text(self._clock.now())
+        tail, data = self._seal(tail, at)
+        if not data and tail.offset >= self._segment_bytes:
+            tail = self._rotate(tail)
+        fd = self._open(tail.segment)
+        lines, events = encode(drafts, tail.seq, tail.h, at)
+        data += lines
+        self._tail = None  # unknown until the write has succeeded
+        write_once(fd, data, self.segments.path(tail.segment))
+        end = tail.end + len(data)
+        self._tail = Position(tail.segment, end, events[-1].seq, events[-1].h, end)
+        return events
+
+    def _seal(self, tail: Position, at: str) -> tuple[Position, bytes]:
+        """Return the line that declares a torn tail void, and the place behind it; nothing when the end is clean."""
+        if tail.end == tail.offset:
+            return tail, b""
+        with Path(self.segments.path(tail.segment)).open("rb") as file:
+            file.seek(tail.offset)
+            torn = file.read()
+        data = {"offset": tail.offset, "length": len(torn), "sha256": hashlib.sha256(torn).hexdigest()}
+        line, (event,) = encode([Draft("ledger.sealed", "bluelabel", data)], tail.seq, tail.h, at)
+        prefix = b"" if torn.endswith(b"\n") else b"\n"
+        return Position(tail.segment, tail.end, event.seq, event.h, tail.end), prefix + line
+
+    def _open(self, segment: int) -> int:
+        if self._fd is not None and self._same_file(segment):
+            return self._fd
+        path = self.segments.path(segment)
+        new = not self.segments.exists(segment)
+        fd = open_append(path, create=new)
+        if self._fd is not None:
+            os.close(self._fd)
+        made = os.fstat(fd)
+        self._fd, self._file = fd, (segment, made.st_dev, made.st_ino)
+        if new:
+            sync_directory(self.segments.folder)
+        return fd
+
+    def _rotate(self, tail: Position) -> Position:
+        """Start a segment. The old one is synced first: what comes later must not outlive what came before."""
+        os.fdatasync(self._open(tail.segment))
+        return Position(tail.segment + 1, 0, tail.seq, tail.h, 0)
+
+    def _sync(self, segment: int) -> int:
+        """Sync the segment; return how much of it is durable now."""
+        fd = self._fd
+        if fd is None or self._file[0] != segment:  # another thread has rotated, which synced it
+            return self.segments.size(segment)
+        size = os.fstat(fd).st_size
+        os.fdatasync(fd)
+        if not self._same_file(segment):
+            raise MachineError("the ledger was replaced while it was written", where=self.segments.path(segment))
+        return size
+
+    def _heal(self) -> None:
+        """Write the last segment anew after a failed sync.
+
+        The kernel may have dropped the pages that it could not write and calls them clean, so that the next writer's
+        sync would succeed behind a hole. A new file with the same bytes, synced, leaves none.
+        """
+        with suppress(OSError, MachineError, Conflict), self._lock.held():
+            number = self.segments.last()
+            if number:
+                path = Path(self.segments.path(number))
+                replace_file(path, path.read_bytes(), suffix=".heal")
+        self._tail = None

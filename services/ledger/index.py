@@ -1,0 +1,194 @@
+"""The index: tables computed from the ledger, so that questions cost nothing that grows with history.
+
+It is disposable. It is never synced, remembers how far it has read, and is thrown away and computed anew when it was
+made under another start of the machine, by another set of projections, or from another ledger.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from bluelabel.interfaces.errors import Conflict, MachineError
+from bluelabel.interfaces.events import Event
+from bluelabel.interfaces.ports import Ledger
+from bluelabel.services.ledger.lines import GENESIS
+
+_META = "CREATE TABLE index_meta (made_by TEXT NOT NULL, boot TEXT NOT NULL, seq INTEGER NOT NULL, h TEXT NOT NULL)"
+_HINT = "check the disk; the index may be deleted at any time, it is computed anew"
+_FAMILY = ("", "-wal", "-shm", "-journal")
+
+
+class Projection(Protocol):
+    """Tables of one service, computed from events alone.
+
+    Attributes:
+        name: of the service.
+        version: raise it when tables or rules change; the index is then computed anew.
+        ddl: ``CREATE TABLE`` and ``CREATE INDEX`` statements; names begin with the service's noun.
+    """
+
+    name: str
+    version: int
+    ddl: str
+
+    def apply(self, db: sqlite3.Connection, event: Event) -> None:
+        """Bring the tables up to date with one more event; ignore kinds that mean nothing here."""
+        ...
+
+
+class Index:
+    """The SQLite file (or memory) that holds the tables of all projections.
+
+    Args:
+        path: the file; None for memory.
+        projections: whose tables it holds.
+        boot: id of this start of the machine.
+    """
+
+    def __init__(self, path: Path | None, projections: Sequence[Projection], boot: str) -> None:
+        self._path = path
+        self._projections = tuple(projections)
+        self._boot = boot
+        self._made_by = ";".join(f"{p.name}/{p.version}" for p in self._projections)
+        self._db: sqlite3.Connection | None = None
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The open database."""
+        if self._db is None:
+            self._db = self._prepare()
+        return self._db
+
+    def catch_up(self, ledger: Ledger) -> None:
+        """Apply every event that is not in the index yet.
+
+        Raises:
+            MachineError: the index can neither be used nor made anew.
+        """
+        try:
+            self._read_on(ledger)
+            return
+        except (sqlite3.DatabaseError, Conflict) as error:
+            self._give_up(error)
+        try:
+            self._read_on(ledger)
+        except sqlite3.DatabaseError as error:
+            raise MachineError(
+                f"the index cannot be used ({error})", where=str(self._path or "memory"), hint=_HINT
+            ) from error
+
+    def _give_up(self, error: Exception) -> None:
+        """Throw a wrong index away; where it only cannot be used, work without a file, from memory."""
+        name = getattr(error, "sqlite_errorname", "")
+        if isinstance(error, Conflict) or name.startswith(
+            ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_CONSTRAINT")
+        ):
+            self.discard()
+        else:
+            self.close()
+            self._path = None
+
+    def apply(self, events: Sequence[Event]) -> None:
+        """Apply events that were just appended; leave them to the next `catch_up` if anything is in the way."""
+        try:
+            db = self.db
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                last = events[-1]
+                update = "UPDATE index_meta SET seq = ?, h = ? WHERE seq = ?"
+                if db.execute(update, (last.seq, last.h, events[0].seq - 1)).rowcount:
+                    self._project(events)
+                db.execute("COMMIT")
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error:
+            with suppress(sqlite3.Error):
+                self.close()
+
+    def discard(self) -> None:
+        """Throw the index away; the next `catch_up` computes it anew."""
+        self.close()
+        if self._path is not None:
+            for ending in _FAMILY:
+                self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the database."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _read_on(self, ledger: Ledger) -> None:
+        db = self.db
+        seq, h = self._position()
+        head = ledger.head()
+        if (head.seq, head.h) == (seq, h):
+            return
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            seq, h = self._position()
+            self._apply(ledger.read(seq, h if seq else None))
+            db.execute("COMMIT")
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+
+    def _apply(self, events: Iterable[Event]) -> None:
+        last = self._project(events)
+        if last is not None:
+            self.db.execute("UPDATE index_meta SET seq = ?, h = ?", (last.seq, last.h))
+
+    def _project(self, events: Iterable[Event]) -> Event | None:
+        db, last = self.db, None
+        for event in events:
+            for projection in self._projections:
+                projection.apply(db, event)
+            last = event
+        return last
+
+    def _position(self) -> tuple[int, str]:
+        row = self.db.execute("SELECT seq, h FROM index_meta").fetchone()
+        return int(row[0]), str(row[1])
+
+    def _prepare(self) -> sqlite3.Connection:
+        name = ":memory:" if self._path is None else str(self._path)
+        db = sqlite3.connect(name, timeout=10.0, isolation_level=None, check_same_thread=False)
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=OFF")
+            self._make_tables(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _make_tables(self, db: sqlite3.Connection) -> None:
+        if self._fits(db):
+            return
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            if not self._fits(db):
+                names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+                for (table,) in db.execute(names).fetchall():
+                    with suppress(sqlite3.OperationalError):  # a shadow table of FTS5 goes with its owner
+                        db.execute(f'DROP TABLE IF EXISTS "{table}"')
+                db.execute(_META)
+                db.execute("INSERT INTO index_meta VALUES (?, ?, 0, ?)", (self._made_by, self._boot, GENESIS))
+                for projection in self._projections:
+                    for statement in filter(str.strip, projection.ddl.split(";")):
+                        db.execute(statement)
+            db.execute("COMMIT")
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+
+    def _fits(self, db: sqlite3.Connection) -> bool:
+        if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'index_meta'").fetchone() is None:
+            return False
+        row = db.execute("SELECT made_by, boot FROM index_meta").fetchone()
+        return row is not None and tuple(row) == (self._made_by, self._boot)
