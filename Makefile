@@ -40,12 +40,12 @@ demo: $(RUN_STAMP)  ## the main job, end to end, in a scratch repository
 
 test: $(DEV_STAMP)  ## every test but the nightly ones, with branch coverage and its gate
 	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -n $(JOBS) -m 'not nightly' $(ARGS)
+	$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadgroup -m 'not nightly' $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
 
 unit: $(DEV_STAMP)  ## the unit tests alone, without coverage
-	$(BIN)/python -m pytest -n $(JOBS) -m 'not nightly' tests/unit $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not nightly' tests/unit $(ARGS)
 
 lint: $(DEV_STAMP)  ## style, types (mypy and pyright, both strict) and who may import whom
 	$(BIN)/ruff check .
