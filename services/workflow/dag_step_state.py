@@ -1,0 +1,257 @@
+"""One step of a run: its moves, its times, its errors. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Self
+
+from bluelabel.interfaces.times import to_text
+from bluelabel.services.workflow.dag_run_codec import history_of, step_fields, with_history
+from bluelabel.services.workflow.dag_run_states import (
+    STEP_MOVES,
+    DAGStepStatus,
+    Transition,
+    naive,
+    refuse_move,
+    seconds_between,
+    utc_now,
+)
+
+_S = DAGStepStatus
+
+
+def _forget(_change: dict[str, Any], _retries: int) -> None:
+    """Stand in for the run while a step belongs to none."""
+
+
+class DAGStepState:
+    """The state of one step.
+
+    Args:
+        step_id: unique in its run.
+        status: where it stands.
+        start_time: when its first attempt began; kept over retries and interruptions.
+        end_time: when it ended.
+        retry_count: how many retries were made.
+        max_retries: how many may be made.
+        error: the last error, one line; cleared by a retry and kept in `metadata["error_history"]`.
+        result: a JSON value, once it succeeded.
+        metadata: retry_delay, retry_backoff, critical, dependencies, error_history, skip_reason and more.
+    """
+
+    __slots__ = (
+        "_history",
+        "_note",
+        "_now",
+        "_status",
+        "end_time",
+        "error",
+        "max_retries",
+        "metadata",
+        "result",
+        "retry_count",
+        "start_time",
+        "step_id",
+    )
+
+    def __init__(  # noqa: PLR0917 - the order that callers of this class already know
+        self,
+        step_id: str,
+        status: DAGStepStatus | str = DAGStepStatus.PENDING,
+        start_time: datetime | None = None,
+        end_time: datetime | None = None,
+        retry_count: int = 0,
+        max_retries: int = 3,
+        error: str | None = None,
+        result: Any = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.step_id = step_id
+        self.start_time = start_time
+        self.end_time = end_time
+        self.retry_count = retry_count
+        self.max_retries = max_retries
+        self.error = error
+        self.result = result
+        self.metadata: dict[str, Any] = dict(metadata or {})
+        self._status = DAGStepStatus(status)
+        self._history: list[Transition] = []
+        self._now: Callable[[], datetime] = utc_now
+        self._note: Callable[[dict[str, Any], int], None] = _forget
+
+    def attach(self, now: Callable[[], datetime], note: Callable[[dict[str, Any], int], None]) -> Self:
+        """Belong to a run: take its clock, tell it every move. For `DAGRun` only."""
+        self._now = now
+        self._note = note
+        return self
+
+    @property
+    def status(self) -> DAGStepStatus:
+        """Where the step stands. Setting it is a move like any other: an illegal one is refused."""
+        return self._status
+
+    @status.setter
+    def status(self, to: DAGStepStatus | str) -> None:
+        if to != self._status:
+            self._move(DAGStepStatus(to))
+
+    @property
+    def history(self) -> tuple[Transition, ...]:
+        """Every move, oldest first."""
+        return tuple(self._history)
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """Seconds from the first start to the end, waits between attempts included; None before the end."""
+        return seconds_between(self.start_time, self.end_time)
+
+    @property
+    def critical(self) -> bool:
+        """Whether its failure fails the run."""
+        return bool(self.metadata.get("critical", True))
+
+    def start(self) -> None:
+        """Begin an attempt."""
+        at = self._move(_S.RUNNING)
+        if self.start_time is None:
+            self.start_time = at
+        self.end_time = None
+
+    def complete(self, result: Any = None) -> None:
+        """End well, with a JSON value."""
+        self.end_time = self._move(_S.SUCCESS, result=result)
+        self.result = result
+        self.error = None
+
+    def fail(self, error: str | BaseException, *, trace: str | None = None, error_type: str | None = None) -> None:
+        """End badly. `retry` may still make another attempt of it."""
+        kind = error_type or (type(error).__name__ if isinstance(error, BaseException) else "Error")
+        text = _text(error)
+        self.end_time = self._move(_S.FAILED, text, error_type=kind, trace=trace)
+        self.error = text
+        self._remember(text, kind, trace)
+
+    def retry(
+        self,
+        error: str | BaseException | None = None,
+        *,
+        delay: float | None = None,
+        trace: str | None = None,
+        error_type: str | None = None,
+    ) -> bool:
+        """Take another attempt, if one is left; return whether one was.
+
+        Args:
+            error: what went wrong, when the step is still RUNNING; a FAILED one has it on record.
+            delay: seconds until the attempt should begin, for the record.
+            trace: the stack trace of `error`.
+            error_type: the name of the error's class.
+        """
+        if self.retry_count >= self.max_retries:
+            return False
+        text = None if error is None else _text(error)
+        kind = error_type or (type(error).__name__ if isinstance(error, BaseException) else "Error")
+        self.retry_count += 1
+        try:
+            self._move(_S.RETRY, text, retries=1, error_type=kind if text else None, trace=trace, delay=delay)
+        except Exception:
+            self.retry_count -= 1
+            raise
+        self.end_time = None
+        self.error = None
+        if text is not None:
+            self._remember(text, kind, trace, attempt=self.retry_count)
+        return True
+
+    def skip(self, reason: str) -> None:
+        """End without having run, and say why."""
+        self.end_time = self._move(_S.SKIPPED, reason)
+        self.metadata["skip_reason"] = reason
+
+    def cancel(self, reason: str | None = None) -> None:
+        """End because somebody said so."""
+        self.end_time = self._move(_S.CANCELLED, reason)
+
+    def reset(self, reason: str, *, interrupted: bool = False) -> None:
+        """Go back to PENDING.
+
+        Args:
+            reason: why; it stays in the history.
+            interrupted: the attempt was cut off and is made again: start time, retries and errors stay.
+        """
+        retries = 0 if interrupted else -self.retry_count
+        keeps = {"interrupted": True} if interrupted else {}
+        if not interrupted:
+            self.retry_count = 0
+        self._move(_S.PENDING, reason, retries=retries, **keeps)
+        self.end_time = None
+        if interrupted:
+            self.metadata["interruptions"] = self.metadata.get("interruptions", 0) + 1
+            return
+        self.start_time = self.error = self.result = None
+        for key in ("skip_reason", "interruptions"):
+            self.metadata.pop(key, None)
+
+    def restore(self, history: Iterable[Transition]) -> None:
+        """Set the past that a store knows. For stores only."""
+        self._history = list(history)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the step as run files keep it: ten keys, lower-case status, naive UTC times."""
+        return {
+            "step_id": self.step_id,
+            "status": self._status.value,
+            "start_time": naive(self.start_time),
+            "end_time": naive(self.end_time),
+            "retry_count": self.retry_count,
+            "max_retries": self.max_retries,
+            "error": self.error,
+            "result": self.result,
+            "metadata": with_history(self.metadata, self._history),
+            "duration_seconds": self.duration_seconds,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> DAGStepState:
+        """Return the step that `to_dict`, or another program of the family, wrote.
+
+        Raises:
+            UnreadableInput: a value is not what the key stands for.
+        """
+        step = cls(**step_fields(data))
+        step.restore(history_of(data))
+        return step
+
+    def _move(self, to: DAGStepStatus, reason: str | None = None, *, retries: int = 0, **facts: Any) -> datetime:
+        was = self._status
+        if to not in STEP_MOVES[was]:
+            raise refuse_move("the step", self.step_id, was, to)
+        at = self._now()
+        self._status = to
+        self._history.append(Transition(at, was.value, to.value, self.retry_count, reason))
+        change: dict[str, Any] = {"step": self.step_id, "was": was.value, "status": to.value, "t": to_text(at)}
+        if self.retry_count or retries:
+            change["n"] = self.retry_count
+        if reason is not None:
+            change["reason"] = reason
+        for name, value in facts.items():
+            if value is not None:
+                change[name] = value
+        self._note(change, retries)
+        return at
+
+    def _remember(self, text: str, kind: str, trace: str | None, attempt: int | None = None) -> None:
+        entry = {
+            "timestamp": naive(self._history[-1].at),
+            "attempt": self.retry_count + 1 if attempt is None else attempt,
+            "error": text,
+            "error_type": kind,
+        }
+        if trace:
+            entry["traceback"] = trace
+        self.metadata.setdefault("error_history", []).append(entry)
+
+
+def _text(error: str | BaseException) -> str:
+    return error if isinstance(error, str) else str(error) or type(error).__name__
