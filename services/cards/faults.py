@@ -1,0 +1,46 @@
+"""Faults of a card file that only the whole shows: ids used twice, bytes that are not UTF-8, encoding damage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from bluelabel.interfaces.problems import Problem
+from bluelabel.services.cards.model import Card
+
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
+# The first bytes of emoji and dashes, read as cp1252: these pairs stand in no natural text.
+_MOJIBAKE = re.compile("â[œ€†”•–š]|ðŸ|Ã[©¨¤¶¼±]|ï¸")
+
+
+def whole_file_problems(text: str, cards: Sequence[Card]) -> list[Problem]:
+    """Return the problems of the file as a whole."""
+    problems = _duplicates(cards)
+    for pattern, code, message in (
+        (_NOT_UTF8, "not-utf8", "a byte is not UTF-8; it is kept as it is"),
+        (_MOJIBAKE, "mojibake", "text was saved in a wrong encoding"),
+    ):
+        if not text.isascii() and (match := pattern.search(text)):
+            problems.append(_at(text, match.start(), code, message, "`bluelabel doctor --fix` repairs it"))
+    if "\0" in text:
+        problems.append(_at(text, text.index("\0"), "nul-byte", "a NUL byte stands in the text", None))
+    return problems
+
+
+def _duplicates(cards: Sequence[Card]) -> list[Problem]:
+    first: dict[str, Card] = {}
+    problems: list[Problem] = []
+    for card in cards:
+        before = first.setdefault(card.id, card)
+        if before is not card:
+            same = "the same" if before.title == card.title else "another"
+            message = f"{card.id} stands already in line {before.line}, with {same} title"
+            hint = f"give one of them a new id, or name this one {card.id}#2"
+            problems.append(Problem("duplicate-id", message, card.line, 1, hint))
+    return problems
+
+
+def _at(text: str, place: int, code: str, message: str, hint: str | None) -> Problem:
+    line = text.count("\n", 0, place) + 1
+    column = place - (text.rfind("\n", 0, place) + 1) + 1
+    return Problem(code, message, line, column, hint)

@@ -1,0 +1,51 @@
+"""What `bluelabel read` says of a card file."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from bluelabel.interfaces.problems import Problem
+from bluelabel.services.cards import lines as grammar
+from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.model import Card, shown, to_text
+from bluelabel.services.cards.words import named
+
+_TITLE = re.compile(r"\ufeff?\s*# [^\n]{0,40}Task Cards", re.IGNORECASE)
+
+
+def looks_like_cards(data: bytes) -> bool:
+    """Tell whether `data` is a card file: its title says so, or a card heading stands in it."""
+    text = to_text(data)
+    if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
+        return False
+    if _TITLE.match(text):
+        return True
+    return any(
+        (match := grammar.CARD.match(line.rstrip("\r"))) is not None and not grammar.is_placeholder(match[2])
+        for line in text.split("\n")
+        if line.lstrip(" ").startswith("##")
+    )
+
+
+def card_record(card: Card) -> dict[str, Any]:
+    """Return the object that stands for a card in `bluelabel.read/1`."""
+    return {
+        "id": card.id,
+        "title": shown(card.title),
+        "status": card.status.value if card.status else None,
+        "status_raw": _shown(card.status_raw),
+        "assignee": card.assignees[0] if card.assignees else _shown(named(card.assignee_raw)),
+        "assignees": list(card.assignees),
+        "line": card.line,
+    }
+
+
+def read_cards(data: bytes) -> tuple[list[dict[str, Any]], list[Problem]]:
+    """Return the cards of a file as `bluelabel.read/1` lists them, and what is wrong with the file."""
+    document = parse(data)
+    return [card_record(card) for card in document.cards], list(document.problems)
+
+
+def _shown(raw: str | None) -> str | None:
+    return None if raw is None else shown(raw)
