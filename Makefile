@@ -71,7 +71,7 @@ reliability: $(DEV_STAMP)  ## kill, fault and power-loss sweeps, and the nightly
 
 docs: $(DEV_STAMP)  ## the documentation as a site in site/; a warning is an error
 	$(PIP) install --constraint constraints.txt --group docs
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 web-test:  ## the checks of apps/web: types, tests, build
 	cd apps/web && npm ci --no-audit --no-fund && npm run check

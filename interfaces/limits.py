@@ -17,9 +17,16 @@ CARDS_BYTES: Final = 32 * 1024 * 1024
 """The largest TASK_CARDS.md (10,000 cards are about 10 MB)."""
 
 SUBJECT_CHARS: Final = 500
+"""Characters of a subject."""
+
 RECIPIENTS: Final = 256
+"""Recipients of one message."""
+
 NAME_CHARS: Final = 32
+"""Characters of the name of an agent, group or queue."""
+
 ID_CHARS: Final = 128
+"""Characters of the id of a message, task, run or step."""
 
 VIEW_WAITING: Final = 200
 """How many waiting messages a view shows; its header says how many more there are."""
