@@ -53,17 +53,17 @@ _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _FIELD_BY_KEY: Final = {key: name for name, keys in _FIELDS.items() for key in keys}
 _CARD_SECTIONS: Final = frozenset(
-    name.strip()
-    for name in """
-    description|objective|objectives|requirements|acceptance criteria|deliverables|deliverable|technical details|
+    re.split(
+        r"\s*\|\s*",
+        """description|objective|objectives|requirements|acceptance criteria|deliverables|deliverable|technical details|
     details|implementation|implementation details|files|file|files created|files modified|files created/modified|
     files created/updated|files modified/created|files updated|files added|files removed|files deleted|testing|
     tests|test results|test coverage|new test coverage|time spent|blockers|blockers/issues|blockers issues|issues|
     known issues|next steps|key features|features|key updates|key benefits|key achievements|key insights|usage|
     usage example|usage examples|output format|visual design|integration points|lessons learned|recommendations|
     resolution|outcome|actions taken|summary|findings|decision|notes|branches merged|commits|tag created|
-    handoff notes|results|background|context|scope|improvement suggestions|success criteria|verification|evidence
-    """.split("|")
+    handoff notes|results|background|context|scope|improvement suggestions|success criteria|verification|evidence""",
+    )
 )
 _NOBODY: Final = frozenset({"tbd", "tba", "none", "na", "unassigned", "todo", "nobody", "any", "anyone"})
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:-[A-Za-z][A-Za-z0-9_]*)*", re.ASCII)

@@ -1,0 +1,121 @@
+"""The inside of one card: its sections and its checklist."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from bluelabel.services.cards import lines as grammar
+from bluelabel.services.cards.model import Card, CardDocument
+from bluelabel.services.cards.words import heading_name, is_card_section
+
+_BOLD: Final = re.compile(r"\*\*([^*\n]{1,80}?):?\*\*[ \t]*:?[ \t]*(.*)$")
+_LISTED: Final = re.compile(r"[-*+][ \t]+([A-Za-z][A-Za-z /&]{1,40}):[ \t]*(.*)$", re.ASCII)
+# The last two are the check mark and the cross after they were saved in a wrong encoding.
+_ITEM: Final = re.compile(
+    r"([ \t]*(?:[-*+]|[0-9]{1,4}[.)])[ \t]+)"
+    r"(\[[ xX]\]|✅|✔\ufe0f?|✓|☑\ufe0f?|❌|✗|⚠\ufe0f?|⏳|🔄|âœ…|â\u008dŒ|âŒ)[ \t]+(.*)$"
+)
+DONE_MARKS: Final = frozenset({"[x]", "[X]", "✅", "✔", "✔\ufe0f", "✓", "☑", "☑\ufe0f", "âœ…"})
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a card: its name for comparing, its title as written, and the span of its text.
+
+    `text_start` lies after the marker, so that the words beside a bold marker belong to the text.
+    """
+
+    name: str
+    title: str
+    line: int
+    start: int
+    text_start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry of a card's checklist. `number` counts from 1 through the whole card."""
+
+    number: int
+    text: str
+    done: bool
+    mark: str
+    line: int
+    mark_start: int
+
+
+def card_lines(document: CardDocument, card: Card) -> Iterator[tuple[int, int, str, bool]]:
+    """Yield the lines of a card after its heading: number, start, text without line ending, whether fenced."""
+    text, at, number = document.text, card.heading_end, card.line
+    fence: str | None = None
+    at = _next(text, at)
+    while at <= card.end and at < len(text):
+        number += 1
+        stop = text.find("\n", at)
+        stop = len(text) if stop < 0 else stop
+        line = text[at:stop].removesuffix("\r")
+        match = grammar.FENCE.match(line) if fence or line.lstrip(" \t-*+")[:1] in ("`", "~") else None
+        inside = fence is not None
+        if match and fence is None:
+            fence, inside = match[1], True
+        elif match and fence and match[1][0] == fence[0] and len(match[1]) >= len(fence) and not match[2].strip():
+            fence = None
+        yield number, at, line, inside
+        at = stop + 1
+
+
+def sections(document: CardDocument, card: Card) -> tuple[Section, ...]:
+    """Return the sections of a card in order: headings, bold lines, or list entries that name a section."""
+    found: list[Section] = []
+    metadata = {field.start for field in card.fields.values()}
+    for number, at, line, fenced in card_lines(document, card):
+        if fenced or at in metadata:
+            continue
+        marker = _marker(line)
+        if marker is None:
+            continue
+        if found:
+            found[-1] = _ended(found[-1], at)
+        title, offset = marker
+        found.append(Section(heading_name(title), title, number, at, at + offset, card.end))
+    return tuple(found)
+
+
+def checklist(document: CardDocument, card: Card) -> tuple[Item, ...]:
+    """Return the checklist of a card: boxes, and entries that begin with a check mark, cross or warning."""
+    items: list[Item] = []
+    for number, at, line, fenced in card_lines(document, card):
+        match = None if fenced else _ITEM.match(line)
+        if match:
+            mark = match[2]
+            items.append(Item(len(items) + 1, match[3].strip(), mark in DONE_MARKS, mark, number, at + match.start(2)))
+    return tuple(items)
+
+
+def section_text(document: CardDocument, section: Section) -> str:
+    """Return the words of a section, without blank lines round them."""
+    return document.text[section.text_start : section.end].strip()
+
+
+def _marker(line: str) -> tuple[str, int] | None:
+    first = line[:1]
+    if first == "#" and (match := grammar.HEADING.match(line)):
+        return (match[2] or "").strip(), len(line)
+    if first == "*" and (match := _BOLD.match(line)):
+        return match[1].strip(), match.start(2)
+    if first in ("-", "*", "+") and (match := _LISTED.match(line)) and is_card_section(match[1]):
+        return match[1].strip(), match.start(2)
+    return None
+
+
+def _ended(section: Section, at: int) -> Section:
+    return Section(section.name, section.title, section.line, section.start, section.text_start, at)
+
+
+def _next(text: str, at: int) -> int:
+    stop = text.find("\n", at)
+    return len(text) if stop < 0 else stop + 1

@@ -1,0 +1,128 @@
+"""Where cards go in a file: sections, the archive, the end."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from bluelabel.interfaces.errors import NotFound, Refused
+from bluelabel.interfaces.names import nearest
+from bluelabel.services.cards import edit
+from bluelabel.services.cards.document import parse_text
+from bluelabel.services.cards.model import Card, CardDocument, Heading
+from bluelabel.services.cards.words import heading_name
+
+_ACTIVE = re.compile(r"\b(active|current|in progress|recent|open) (tasks|cards)\b|^(active|in progress|tasks|cards)$")
+_ARCHIVE = re.compile(r"\barchived?\b")
+ARCHIVE_TITLE = "Archive"
+
+
+def section(document: CardDocument, name: str) -> Heading:
+    """Return the section that `name` means: its words, or a part of them.
+
+    Raises:
+        NotFound: there is none.
+    """
+    wanted = heading_name(name)
+    named = [(heading_name(heading.text), heading) for heading in document.headings if heading.text]
+    for test in (str.__eq__, str.startswith, str.__contains__):
+        for words, heading in named:
+            if wanted and test(words, wanted):
+                return heading
+    close = nearest(name, [heading.text for heading in document.headings])
+    raise NotFound("no such section", where=name[:60], hint=f"there is: {', '.join(close)}" if close else None)
+
+
+def active_section(document: CardDocument) -> Heading | None:
+    """Return the section where work in hand stands, or None."""
+    return _first(document, _ACTIVE)
+
+
+def archive_section(document: CardDocument) -> Heading | None:
+    """Return the archive section, or None."""
+    return _first(document, _ARCHIVE)
+
+
+def in_archive(card: Card) -> bool:
+    """Tell whether a card stands in the archive section."""
+    return _ARCHIVE.search(heading_name(card.section)) is not None
+
+
+def add(document: CardDocument, text: str, heading: Heading | None = None) -> bytes:
+    """Put a block of `text` into a section, after its last card; without one where new cards belong.
+
+    Raises:
+        Refused: an open fence would swallow what comes after it.
+    """
+    target = heading or active_section(document)
+    block = text + document.eol * 2 + "---" if edit.uses_rules(document) else text
+    found = parse_text(edit.inserted(document, block, _end_of(document, target) if target else _loose_end(document)))
+    _check(document, found, text)
+    return found.to_bytes()
+
+
+def move(document: CardDocument, card: Card, name: str) -> bytes:
+    """Move a card, byte for byte, to the end of a section.
+
+    Raises:
+        NotFound: there is no such section.
+    """
+    text = edit.block(document, card)
+    rest = parse_text(edit.without(document, card))
+    return add(rest, text, section(rest, name))
+
+
+def archive(document: CardDocument, card: Card) -> bytes:
+    """Move a card, byte for byte, to the archive section, which is made at the end of the file when there is none."""
+    text = edit.block(document, card)
+    rest = parse_text(edit.without(document, card))
+    heading = archive_section(rest)
+    if heading is None:
+        made = parse_text(edit.inserted(rest, f"## {ARCHIVE_TITLE}", len(rest.text)))
+        _check(rest, made, "", headings=1)
+        rest, heading = made, archive_section(made)
+    return add(rest, text, heading)
+
+
+def _check(before: CardDocument, after: CardDocument, text: str, *, headings: int = 0) -> None:
+    """See to it that an insertion changed nothing else: a fence left open by a card would swallow what follows."""
+    blocks = Counter(edit.block(before, card) for card in before.cards)
+    blocks.update(edit.block(found, card) for found in [parse_text(text)] for card in found.cards)
+    same = blocks == Counter(edit.block(after, card) for card in after.cards)
+    if not same or len(after.headings) != len(before.headings) + headings:
+        hint = "close it with `bluelabel doctor --fix`, then try again"
+        raise Refused("a code fence that is never closed would swallow other cards", hint=hint)
+
+
+def _first(document: CardDocument, pattern: re.Pattern[str]) -> Heading | None:
+    return next((heading for heading in document.headings if pattern.search(heading_name(heading.text))), None)
+
+
+def _end_of(document: CardDocument, heading: Heading) -> int:
+    """Return where a card is put in at the end of a section."""
+    following = next((other for other in document.headings if other.start > heading.start), None)
+    stop = following.start if following else len(document.text)
+    inside = [card for card in document.cards if heading.start < card.start < stop]
+    if inside:
+        return _past(document, inside[-1])
+    return edit.line_end(document.text, heading.start + len(document.text[heading.start : stop].rstrip()) - 1)
+
+
+def _loose_end(document: CardDocument) -> int:
+    """Without sections: on top where the newest card stands first, else after the last card."""
+    cards = document.cards
+    if not cards:
+        return len(document.text)
+    first, last = (
+        card.raw("created") or card.raw("date") or card.raw("completed") or "" for card in (cards[0], cards[-1])
+    )
+    if first > last > "" and not document.headings:
+        return cards[0].start
+    return _past(document, cards[-1])
+
+
+def _past(document: CardDocument, card: Card) -> int:
+    at = edit.line_end(document.text, card.end)
+    if edit.uses_rules(document):
+        return edit.rule_after(document, card) or at
+    return at
