@@ -76,6 +76,7 @@ class DAGRun:
         self._status = DAGRunStatus(status)
         self._history: list[Transition] = []
         self._changes: list[dict[str, Any]] = []
+        self._known = dict(self.metadata)
         for step in (steps or {}).values():
             self.steps[step.step_id] = step.attach(now, self._note_step)
 
@@ -220,6 +221,7 @@ class DAGRun:
     def note(self, **metadata: Any) -> None:
         """Add facts to the metadata without a move."""
         self.metadata.update(metadata)
+        self._known = dict(self.metadata)
         status = self._status.value
         self._changes.append({"was": status, "status": status, "t": to_text(self.now()), "meta": metadata})
 
@@ -230,13 +232,19 @@ class DAGRun:
 
     def take_changes(self) -> list[dict[str, Any]]:
         """Return the changes that nobody has stored yet, oldest first, and forget them."""
+        if self.metadata != self._known:
+            self.note(**{key: value for key, value in self.metadata.items() if self._known.get(key, self) != value})
         changes, self._changes = self._changes, []
         return changes
+
+    def put_back(self, changes: Iterable[dict[str, Any]]) -> None:
+        """Keep changes for the next time because they could not be stored. For stores only."""
+        self._changes[:0] = changes
 
     @property
     def has_changes(self) -> bool:
         """Whether there is anything to store."""
-        return bool(self._changes)
+        return bool(self._changes) or self.metadata != self._known
 
     def restore(self, history: Iterable[Transition], *, epoch: int = 0, revision: int = 0) -> None:
         """Set what a store knows of the past. For stores only."""

@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS dag_steps (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS dag_history (
     run_id TEXT NOT NULL, seq INTEGER NOT NULL, n INTEGER NOT NULL, step_id TEXT NOT NULL, was TEXT,
-    status TEXT NOT NULL, t TEXT NOT NULL, attempt INTEGER NOT NULL, reason TEXT, detail TEXT, PRIMARY KEY (run_id, seq, n)
+    status TEXT NOT NULL, t TEXT NOT NULL, attempt INTEGER NOT NULL, reason TEXT, detail TEXT,
+    PRIMARY KEY (run_id, seq, n)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS dag_approvals (
     run_id TEXT NOT NULL, step_id TEXT NOT NULL, seq INTEGER NOT NULL, verdict TEXT NOT NULL, by TEXT NOT NULL,
