@@ -40,9 +40,11 @@ demo: $(RUN_STAMP)  ## the main job, end to end, in a scratch repository
 
 test: $(DEV_STAMP)  ## every test but the nightly ones, with branch coverage and its gate
 	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadgroup -m 'not nightly' $(ARGS)
-	@$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report --skip-covered
+	@status=0; \
+	$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadgroup -m 'not nightly' $(ARGS) || status=$$?; \
+	$(BIN)/coverage combine --quiet; \
+	$(BIN)/coverage report --skip-covered || status=$$?; \
+	exit $$status
 
 unit: $(DEV_STAMP)  ## the unit tests alone, without coverage
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not nightly' tests/unit $(ARGS)
