@@ -1,0 +1,1 @@
+"""Small stores with one known fault each: what the harnesses have to catch before they may judge anything else."""
