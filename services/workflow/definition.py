@@ -1,11 +1,22 @@
-"""What a workflow definition says, once it is read: plain frozen records, whatever file they came from."""
+"""What a workflow definition says, once it is read: plain frozen records, whatever file they came from.
+
+Templates and conditions see these names: ``inputs.<name>``; ``steps.<id>.<field>`` with the fields of `STEP_FIELDS`, of
+steps that were waited for; ``run.<field>`` with those of `RUN_FIELDS`; in a step with ``map`` also ``item`` and
+``index``; in ``retry.when`` also ``error.type``, ``error.message`` and ``attempt``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+STEP_FIELDS: Final = ("status", "result", "error", "retry_count")
+"""What templates see of a step; ``status`` is in lower case, ``result`` and ``error`` are null where there is none."""
+
+RUN_FIELDS: Final = ("run_id", "dag_id", "attempt")
+"""What templates see of the run."""
 
 
 class StepKind(StrEnum):

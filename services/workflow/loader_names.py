@@ -1,0 +1,141 @@
+"""Checks the names that templates and conditions use: inputs that are declared, steps that are waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from bluelabel.interfaces.names import nearest
+from bluelabel.services.workflow.definition import RUN_FIELDS, STEP_FIELDS, Definition, StepSpec
+from bluelabel.services.workflow.expressions import references, template_references
+from bluelabel.services.workflow.expressions_grammar import Segment
+from bluelabel.services.workflow.loader_fields import scalars
+from bluelabel.services.workflow.loader_findings import Findings
+from bluelabel.services.workflow.yaml_nodes import Node, NodeKind
+
+_CONDITIONS = ("when", "unless")
+_ROOTS = ("inputs", "steps", "run")
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    node: Node
+    path: tuple[Segment, ...]
+    inset: int
+
+
+def check_names(definition: Definition, root: Node, nodes: Sequence[Node], findings: Findings) -> None:
+    """Report every name in a template or condition that will not be there when it is looked up.
+
+    Args:
+        definition: the workflow.
+        root: its file, for what stands outside of the steps.
+        nodes: the steps' places in the file, in the order of `definition.steps`.
+        findings: is told.
+    """
+    checker = _Checker(definition, findings)
+    for spec, node in zip(definition.steps, nodes, strict=True):
+        for key, (_, value) in node.entries.items():
+            extra = ("item", "index") if spec.map and key != "map" else ()
+            uses = _conditions(value) if key in _CONDITIONS else _templates(value)
+            for use in uses:
+                checker.check(use, spec, extra)
+            retry_when = value.get("when") if key == "retry" else None
+            for use in _conditions(retry_when) if retry_when else ():
+                checker.check(use, spec, (*extra, "error", "attempt"))
+    output = root.get("output")
+    for use in _templates(output) if output else ():
+        checker.check(use, None, ())
+
+
+def waits_for(definition: Definition) -> Callable[[str], frozenset[str]]:
+    """Return a function that gives all steps which are finished before a step begins, near or far."""
+    direct = {step.id: step.depends_on for step in definition.steps}
+    known: dict[str, frozenset[str]] = {}
+
+    def before(step_id: str) -> frozenset[str]:
+        if step_id not in known:
+            found: set[str] = set()
+            todo = list(direct.get(step_id, ()))
+            while todo:
+                name = todo.pop()
+                if name not in found:
+                    found.add(name)
+                    todo.extend(direct.get(name, ()))
+            known[step_id] = frozenset(found)
+        return known[step_id]
+
+    return before
+
+
+def _conditions(node: Node) -> Iterator[_Use]:
+    if node.kind is NodeKind.SCALAR:
+        braced = node.text.strip().startswith("{{")
+        inset = node.text.index("{{") + 2 if braced else 0
+        text = node.text.strip()[2:-2] if braced else node.text
+        for path in references(text):
+            yield _Use(node, path, inset)
+
+
+def _templates(node: Node) -> Iterator[_Use]:
+    for scalar in scalars(node):
+        if "{{" in scalar.text:
+            for path in template_references(scalar.text):
+                yield _Use(scalar, path, 0)
+
+
+class _Checker:
+    def __init__(self, definition: Definition, findings: Findings) -> None:
+        self.definition = definition
+        self.findings = findings
+        self.steps = {step.id for step in definition.steps}
+        self.before = waits_for(definition)
+
+    def check(self, use: _Use, spec: StepSpec | None, extra: Sequence[str]) -> None:
+        first = str(use.path[0].key)
+        if first in extra:
+            return
+        if first not in _ROOTS:
+            known = (*_ROOTS, *extra)
+            close = nearest(first, (*known, *(f"steps.{s}" for s in self.steps), *self._inputs()), 1)
+            hint = f"did you mean {close[0]}?" if close else f"there is: {', '.join(known)}"
+            self._wrong(use, 0, "unknown-name", f"nothing is called {first!r} here", hint)
+        elif first == "inputs":
+            self._member(use, 1, list(self.definition.inputs), "input", "declare it under `inputs`")
+        elif first == "run":
+            self._member(use, 1, RUN_FIELDS, "field of the run", f"there is: {', '.join(RUN_FIELDS)}")
+        else:
+            self._step(use, spec)
+
+    def _inputs(self) -> list[str]:
+        return [f"inputs.{name}" for name in self.definition.inputs]
+
+    def _step(self, use: _Use, spec: StepSpec | None) -> None:
+        if len(use.path) < 2:
+            return
+        name = str(use.path[1].key)
+        if not self._member(use, 1, list(self.steps), "step", "the ids of steps are their names here"):
+            return
+        if spec is not None and name not in self.before(spec.id):
+            itself = "it is the same step" if name == spec.id else f"add {name!r} to depends_on"
+            message = f"step {spec.id!r} looks at {name!r} without waiting for it"
+            self._wrong(use, 1, "not-before", message, itself)
+        if len(use.path) > 2:
+            self._member(use, 2, STEP_FIELDS, "field of a step", f"there is: {', '.join(STEP_FIELDS)}")
+
+    def _member(self, use: _Use, place: int, known: Sequence[str], what: str, otherwise: str) -> bool:
+        if len(use.path) <= place:
+            return True
+        segment = use.path[place]
+        if segment.optional or str(segment.key) in known:
+            return str(segment.key) in known
+        close = nearest(str(segment.key), known, 1)
+        hint = f"did you mean {close[0]!r}?" if close else otherwise
+        self._wrong(
+            use, place, f"unknown-{what.split(maxsplit=1)[0]}", f"there is no {what} {str(segment.key)!r}", hint
+        )
+        return False
+
+    def _wrong(self, use: _Use, segment: int, code: str, message: str, hint: str) -> None:
+        place = use.node.inside(use.path[segment].column + use.inset)
+        self.findings.error(code, message, place, hint)
