@@ -15,6 +15,7 @@ RESERVED: Final = frozenset({"seq", "at", "by", "kind", "more", "h"})
 
 KINDS: Final[Mapping[str, str]] = {
     "ledger.opened": "the ledger was made; carries its home id",
+    "ledger.recovered": "a torn tail was found by `recover`",
     "ledger.sealed": "a torn tail was found and is skipped for ever; carries its place, length and SHA-256",
     "message.sent": "a message was accepted for its recipients",
     "message.seen": "a recipient has looked at it",

@@ -65,7 +65,7 @@ class Book:
             events = self.ledger.append(with_index)
             if events:
                 self.index.apply(events)
-        if events and durable:
+        if durable:  # even without events: a repeated send must not vouch for an earlier one that failed to sync
             self.ledger.confirm()
         return events
 

@@ -68,10 +68,11 @@ class FileLedger:
     def confirm(self) -> None:
         """Return once everything appended here is on disk. See `bluelabel.interfaces.ports.Ledger.confirm`."""
         tail = self._tail
-        if tail is None or self._fd is None:
+        if tail is None or tail.seq == 0:
             return
         try:
-            self._record.share(self._fd, tail.segment, tail.offset, lambda: self._sync(tail.segment))
+            fd = self._open(tail.segment)
+            self._record.share(fd, tail.segment, tail.offset, lambda: self._sync(tail.segment))
         except OSError as error:
             self._heal()
             cause = machine_error(error, "confirming the ledger", self.segments.path(tail.segment))
@@ -118,8 +119,9 @@ class FileLedger:
         if tail is None or self._fd is None or not self._same_file(tail.segment):
             return self.segments.tail()
         if not self._still(tail):
-            for _, tail in self.segments.events(tail):
-                pass
+            start = tail
+            for _, behind in self.segments.events(start):
+                tail = behind
             tail = replace(tail, end=self.segments.size(tail.segment))
         return tail
 
@@ -130,7 +132,7 @@ class FileLedger:
     def _same_file(self, segment: int) -> bool:
         """Tell whether the segment is the file that is open: not healed by another process, nor restored."""
         try:
-            there = os.stat(self.segments.path(segment))
+            there = os.stat(self.segments.path(segment))  # noqa: PTH116
         except FileNotFoundError:
             return False
         return (segment, there.st_dev, there.st_ino) == self._file

@@ -94,7 +94,7 @@ class ProcessLock:
 
     def _current(self) -> bool:
         try:
-            there = os.stat(self._name, follow_symlinks=False)
+            there = os.stat(self._name, follow_symlinks=False)  # noqa: PTH116
         except FileNotFoundError:
             return False
         return (there.st_dev, there.st_ino) == self._inode

@@ -126,7 +126,7 @@ class Segments:
     def size(self, number: int) -> int:
         """Return the length of a segment in bytes, 0 when there is none."""
         try:
-            return os.stat(self.path(number)).st_size
+            return os.stat(self.path(number)).st_size  # noqa: PTH116
         except FileNotFoundError:
             return 0
 

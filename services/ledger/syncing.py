@@ -19,8 +19,8 @@ class SyncRecord:
     """How much of which segment is known to be durable, shared by all processes of one machine.
 
     The record is a hint that saves syncs, never a promise: it is bound to the present start of the machine and to
-    the very file, and a missing or odd one only means that the caller syncs for itself. It is mapped, because a write would put one more
-    block into every commit of the file system's journal.
+    the very file, and a missing or odd one only means that the caller syncs for itself. It is mapped, because a
+    write would put one more block into every commit of the file system's journal.
 
     Args:
         path: the file; made when missing.

@@ -1,0 +1,81 @@
+"""Making, looking at and repairing a workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bluelabel.apps.cli.app import App, pass_app
+from bluelabel.interfaces.errors import Refused, UsageError
+
+
+@click.command("init")
+@click.argument("directory", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--agents", help="Their names, with commas.  [default: CC,CA,WA,ARCH]")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@pass_app
+def init(app: App, directory: Path | None, agents: str | None, dry_run: bool) -> None:
+    """Make a workspace in DIRECTORY, or here. What is there already is left alone."""
+    from bluelabel.runner.setup import plan, run
+
+    if directory is not None and app.root is not None:
+        raise UsageError("two places were given", hint="give either --root or DIRECTORY")
+    names = [name.strip() for name in agents.split(",") if name.strip()] if agents is not None else None
+    if names == []:
+        raise UsageError("--agents names nobody", hint="write --agents CC,CA,WA,ARCH")
+    root, steps = plan(directory or app.root or Path.cwd(), names)
+    done: list[str] = []
+    if dry_run:
+        done = [step.what for step in steps]
+        for what in done:
+            app.say(f"would {what}")
+    else:
+        run(steps, lambda what: (done.append(what), app.say(what))[-1])
+    app.emit("init", {"root": str(root), "dry_run": dry_run, "done": done})
+    app.say(f"{'nothing to do' if not steps else 'workspace' if not dry_run else 'nothing was changed'}: {root}")
+    if steps and not dry_run:
+        app.root = root
+        workspace = app.workspace()
+        workspace.refresh_views(workspace.settings.directory.mailboxes)
+
+
+@click.command("status")
+@pass_app
+def status(app: App) -> None:
+    """Show what waits, what runs and what is wrong."""
+    from bluelabel.apps.cli.utils.status_printer import show_status
+
+    show_status(app)
+
+
+@click.command("doctor")
+@click.option("--fix", is_flag=True, help="Repair what is safe to repair; a copy of each changed file is kept.")
+@click.option("--dry-run", is_flag=True, help="With --fix: show what would change.")
+@pass_app
+def doctor(app: App, fix: bool, dry_run: bool) -> None:
+    """Look for damage in ledger, boxes, cards and repository."""
+    from bluelabel.runner.doctor import examine
+
+    findings = examine(app.workspace(), fix=fix and not dry_run, show=app.say if dry_run else None)
+    for finding in findings:
+        app.emit("finding", finding.as_json())
+    app.table(["Area", "State", "What"], [[f.area, f.state, f.what] for f in findings])
+    bad = [f for f in findings if f.state == "bad"]
+    if bad:
+        raise Refused(f"{len(bad)} finding{'s' if len(bad) > 1 else ''} to look at", hint=bad[0].hint)
+
+
+@click.command("recover")
+@pass_app
+def recover(app: App) -> None:
+    """Put right what a crash left behind. Doing it twice changes nothing more."""
+    from bluelabel.runner.recovery import recover_workspace
+
+    done: list[str] = []
+    verdict = recover_workspace(app.workspace(), lambda text: (done.append(text), app.say(text))[-1])
+    problems = [problem.message for problem in verdict.problems]
+    app.emit("recover", {"done": done, "events": verdict.events, "seq": verdict.head.seq, "problems": problems})
+    app.say(f"{verdict.events:,} events, {'no damage' if not problems else f'{len(problems)} damaged places'}")
+    if problems:
+        raise Refused(f"the ledger is damaged: {problems[0]}", hint="what can be read is used; compare with a backup")

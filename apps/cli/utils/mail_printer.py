@@ -1,0 +1,58 @@
+"""Messages as people and programs want to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from bluelabel.apps.cli.app import plain
+from bluelabel.interfaces.messages import Delivery
+from bluelabel.interfaces.strict_json import dumps
+
+
+def record(item: Delivery) -> dict[str, Any]:
+    """Return a delivery as one flat JSON object: the message's keys, then those of the delivery."""
+    more = {
+        "recipient": item.recipient, "state": item.state.value, "seq": item.seq, "attempt": item.attempt,
+        "seen_at": item.seen_at, "claimed_by": item.claimed_by, "token": item.token, "lease_until": item.lease_until,
+        "result": item.result, "reason": item.reason,
+    }  # fmt: skip
+    message = item.message.model_dump(mode="json", exclude_none=True)
+    return {**message, **{key: value for key, value in more.items() if value is not None}}
+
+
+def mailbox_rows(items: Iterable[Delivery]) -> list[list[str]]:
+    """Return table rows: id, state, priority, type, from, to, task, subject, sent."""
+    return [
+        [d.message.id, _state(d), d.message.priority.value, d.message.type, d.message.sender, d.recipient,
+         d.message.task_id or "", d.message.subject or first_line(d), d.message.created_at[:19]]
+        for d in items
+    ]  # fmt: skip
+
+
+def describe(item: Delivery) -> str:
+    """Return a whole message as text."""
+    message = item.message
+    head = [
+        f"id:       {message.id}",
+        f"from:     {message.sender}    to: {item.recipient}",
+        f"type:     {message.type}    priority: {message.priority.value}",
+        f"sent:     {message.created_at}    attempt: {item.attempt}    state: {_state(item)}",
+        *([f"task:     {message.task_id}"] if message.task_id else []),
+        *([f"subject:  {message.subject}"] if message.subject else []),
+    ]
+    body = message.content.get("body")
+    rest = {key: value for key, value in message.content.items() if key != "body"}
+    text = [plain(body)] if isinstance(body, str) else []
+    return "\n".join([plain(line) for line in head] + [""] + text + ([dumps(rest)] if rest else []))
+
+
+def first_line(item: Delivery) -> str:
+    """Return the beginning of a message's text."""
+    body = item.message.content.get("body")
+    lines = body.splitlines() if isinstance(body, str) else []
+    return lines[0][:60] if lines else ""
+
+
+def _state(item: Delivery) -> str:
+    return f"claimed by {item.claimed_by}" if item.state == "claimed" else item.state.value

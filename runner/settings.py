@@ -1,0 +1,159 @@
+"""The settings of a workspace: ``bluelabel.toml`` at its root, checked."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bluelabel.interfaces.errors import UnreadableInput
+from bluelabel.interfaces.names import nearest
+from bluelabel.services.postbox.directory import Directory
+
+FILE: Final = "bluelabel.toml"
+DEFAULT_AGENTS: Final = ("CC", "CA", "WA", "ARCH")
+
+_TABLES: Mapping[str, tuple[str, ...] | None] = {
+    "workspace": ("agents", "coordinator", "human", "home", "cards"),
+    "groups": None,
+    "queues": None,
+    "postbox": ("versioned", "max_attempts", "lease", "ack_deadline", "rescan", "keep"),
+    "agents": None,
+    "evidence": ("test", "timeout"),
+    "cards": ("statistics", "archive"),
+    "workflow": ("max_parallel", "pools", "schedules", "keep"),
+    "sprint": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a workspace is set to.
+
+    Attributes:
+        directory: who can be written to.
+        home: the state directory, where it is not the usual one.
+        cards: path of the card file, relative to the root.
+        versioned: whether the boxes are meant to be committed.
+        max_attempts: deliveries of one message before it is a dead letter.
+        lease: seconds of a claim.
+        ack_deadline: seconds after which a message that nobody has settled is escalated; None for never.
+        agents: the tables ``[agents.NAME]`` as they stand, for the registry.
+        tables: everything, for the rooms that have settings of their own.
+    """
+
+    directory: Directory
+    home: str | None = None
+    cards: str = "TASK_CARDS.md"
+    versioned: bool = True
+    max_attempts: int = 5
+    lease: float = 900.0
+    ack_deadline: float | None = None
+    agents: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    tables: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+def load(root: Path) -> Settings:
+    """Read the settings of the workspace at `root`; without a file, the defaults.
+
+    Raises:
+        UnreadableInput: not TOML, an unknown key, or a value of the wrong kind.
+    """
+    path = root / FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Settings(Directory(DEFAULT_AGENTS))
+    except UnicodeDecodeError as error:
+        raise UnreadableInput(f"not UTF-8 at byte {error.start}", where=str(path), hint="save it as UTF-8") from None
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UnreadableInput(f"not TOML ({error})", where=str(path), hint="correct the line it names") from None
+    return _checked(tables, str(path))
+
+
+def _checked(tables: Mapping[str, Any], where: str) -> Settings:
+    reader = _Reader(where)
+    for name, table in tables.items():
+        reader.known(name, _TABLES, "table")
+        if not isinstance(table, Mapping):
+            raise reader.wrong(name, "a table")
+        for key in table if (keys := _TABLES[name]) is not None else ():
+            reader.known(str(key), keys or (), f"key of [{name}]")
+    space, box = tables.get("workspace", {}), tables.get("postbox", {})
+    configured = tables.get("agents", {})
+    names = tuple(reader.words(space, "agents", DEFAULT_AGENTS))
+    directory = Directory(
+        (*names, *(name for name in configured if name not in names)),
+        {name: tuple(reader.words(tables["groups"], name, ())) for name in tables.get("groups", {})},
+        {name: tuple(reader.words(tables["queues"], name, ())) for name in tables.get("queues", {})},
+        reader.text(space, "coordinator", "ARCH" if "ARCH" in names else names[0]),
+        reader.text(space, "human", "HUMAN"),
+    )
+    return Settings(
+        directory,
+        reader.text(space, "home", "") or None,
+        reader.text(space, "cards", "TASK_CARDS.md"),
+        reader.flag(box, "versioned", default=True),
+        reader.whole(box, "max_attempts", 5),
+        reader.seconds(box, "lease", 900.0) or 900.0,
+        reader.seconds(box, "ack_deadline", None),
+        configured,
+        tables,
+    )
+
+
+class _Reader:
+    """Takes values out of tables, and says whose value is wrong."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def known(self, name: str, names: Mapping[str, Any] | tuple[str, ...], what: str) -> None:
+        if name not in names:
+            near = nearest(name, names) or sorted(names)
+            raise UnreadableInput(
+                f"unknown {what} {name!r}", where=self._where, hint=f"did you mean {', '.join(near)}?"
+            )
+
+    def wrong(self, name: str, wanted: str) -> UnreadableInput:
+        return UnreadableInput(f"{name} is not {wanted}", where=self._where, hint="see docs/reference/settings.md")
+
+    def text(self, table: Mapping[str, Any], key: str, default: str) -> str:
+        value = table.get(key, default)
+        if not isinstance(value, str):
+            raise self.wrong(key, "a text")
+        return value
+
+    def words(self, table: Mapping[str, Any], key: str, default: tuple[str, ...]) -> list[str]:
+        value = table.get(key, list(default))
+        if isinstance(value, Mapping):
+            value = value.get("members", [])
+        if not isinstance(value, list) or not value or not all(isinstance(word, str) for word in value):
+            raise self.wrong(key, "a list of names")
+        return value
+
+    def flag(self, table: Mapping[str, Any], key: str, *, default: bool) -> bool:
+        value = table.get(key, default)
+        if not isinstance(value, bool):
+            raise self.wrong(key, "true or false")
+        return value
+
+    def whole(self, table: Mapping[str, Any], key: str, default: int) -> int:
+        value = table.get(key, default)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise self.wrong(key, "a whole number above 0")
+        return value
+
+    def seconds(self, table: Mapping[str, Any], key: str, default: float | None) -> float | None:
+        value = table.get(key, default)
+        if isinstance(value, str):
+            from bluelabel.interfaces.times import span
+
+            return span(value).total_seconds()
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
+            raise self.wrong(key, "a duration such as 15m")
+        return value

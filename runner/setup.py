@@ -1,0 +1,166 @@
+"""Making a workspace: what is missing is made, what is there is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bluelabel.interfaces.errors import MachineError, UsageError, machine_error
+from bluelabel.interfaces.events import Draft
+from bluelabel.interfaces.names import agent_name
+from bluelabel.runner.settings import DEFAULT_AGENTS, FILE, load
+from bluelabel.runner.workspace import Workspace, find_place, state_directory
+from bluelabel.services.ledger.disk import make_directory
+from bluelabel.services.postbox.directory import Directory
+
+_SETTINGS = """\
+# Settings of this workspace; every key may be left out.
+[workspace]
+agents = [{agents}]
+coordinator = "{coordinator}"    # gets reports that name no recipient
+human = "HUMAN"            # gets what agents could not settle
+"""
+
+_CARDS = """\
+# Task Cards
+
+## Template for New Tasks
+
+```markdown
+### TASK-XXXX: Task Title
+Status: NOT_STARTED | IN_PROGRESS 🚧 | COMPLETED ✅ | BLOCKED 🔴 | CANCELLED ❌
+Assigned: {agents}
+Priority: LOW | MEDIUM | HIGH | CRITICAL
+Created: YYYY-MM-DD
+
+**Description:**
+Brief description of the task objective.
+
+**Deliverables:**
+- [ ] Specific deliverable
+
+**Files Created/Modified:**
+- path/to/file.py
+```
+
+---
+
+## Active Tasks
+
+## Completed Tasks Archive
+"""
+
+_ATTRIBUTES = ("postbox/**/*.json merge=union", "postbox/**/*.jsonl merge=union")
+_IGNORED = ("postbox/*/drop/", "postbox/*/quarantine/")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that `init` would do: what, and how."""
+
+    what: str
+    run: Callable[[], None]
+
+
+def plan(root: Path, agents: Sequence[str] | None) -> tuple[Path, list[Step]]:
+    """Return the root of the workspace to be made, and the steps that are still to do.
+
+    Args:
+        root: where it was asked for; inside a repository, its top is taken.
+        agents: their names; None keeps those of the settings, or takes the usual four.
+
+    Raises:
+        InvalidName: a name that is not allowed, or two that differ only in case.
+        UsageError: the settings there name other agents.
+    """
+    place, location = find_place(root) if root.exists() else (root.absolute(), None)
+    has_settings = (place / FILE).exists()
+    settings = load(place)
+    names = tuple(agent_name(name) for name in agents) if agents else settings.directory.agents
+    if has_settings and agents and set(names) - set(settings.directory.agents):
+        raise UsageError(
+            "the settings name other agents", where=str(place / FILE), hint="add one with `bluelabel agent add NAME`"
+        )
+    directory = settings.directory if has_settings else Directory(names, coordinator=_coordinator(names))
+    home = state_directory(place, location, settings)
+    steps = (
+        [Step(f"make the state directory {home}", lambda: _open_ledger(place, home))]
+        if not (home / "ledger").is_dir()
+        else []
+    )
+    if not has_settings:
+        text = _SETTINGS.format(agents=", ".join(f'"{name}"' for name in names), coordinator=directory.coordinator)
+        steps.append(_new_file(place / FILE, text))
+    cards = place / settings.cards
+    if not cards.exists():
+        steps.append(_new_file(cards, _CARDS.format(agents=" | ".join(names))))
+    for name in directory.mailboxes:
+        folder = place / "postbox" / name
+        if not (folder / "drop").is_dir():
+            steps.append(Step(f"make the mailbox postbox/{name}/", lambda folder=folder: _mailbox(folder)))
+    steps += _lines(place / ".gitattributes", _ATTRIBUTES)
+    ignored = (*_IGNORED, *(() if location is not None else ("/.bluelabel/",)))
+    if not settings.versioned:
+        ignored = (*ignored, "postbox/")
+    return place, steps + _lines(place / ".gitignore", ignored)
+
+
+def run(steps: Sequence[Step], say: Callable[[str], None]) -> None:
+    """Do the steps, telling each before it is done.
+
+    Raises:
+        MachineError: a step was not possible; those before it are done, and asking again goes on from there.
+    """
+    for step in steps:
+        try:
+            step.run()
+        except OSError as error:
+            raise machine_error(error, f"trying to {step.what}") from error
+        say(step.what)
+
+
+def _coordinator(names: Sequence[str]) -> str:
+    return "ARCH" if "ARCH" in names else names[0] if names else DEFAULT_AGENTS[-1]
+
+
+def _open_ledger(root: Path, home: Path) -> None:
+    make_directory(home / "ledger")
+    workspace = Workspace(root, home, load(root), None)
+    opened = Draft("ledger.opened", workspace.actor, {"home": workspace.ids.new()})
+    try:
+        workspace.book.append(lambda _db: [] if workspace.book.head().seq else [opened])
+    except MachineError:
+        (home / "ledger").rmdir() if not any((home / "ledger").iterdir()) else None
+        raise
+    finally:
+        workspace.close()
+
+
+def _mailbox(folder: Path) -> None:
+    (folder / "drop").mkdir(parents=True, exist_ok=True)
+
+
+def _new_file(path: Path, text: str) -> Step:
+    def write() -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+
+    return Step(f"write {path.name}", write)
+
+
+def _lines(path: Path, wanted: Sequence[str]) -> list[Step]:
+    """Return the step that adds the lines a file lacks; its other lines stay as they are."""
+    there = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    missing = [line for line in wanted if line not in there.splitlines()]
+    if not missing:
+        return []
+
+    def write() -> None:
+        with path.open("a", encoding="utf-8", newline="\n") as file:
+            file.write(
+                "".join([("\n" if there and not there.endswith("\n") else ""), *(f"{line}\n" for line in missing)])
+            )
+
+    return [Step(f"add {len(missing)} line{'s' if len(missing) > 1 else ''} to {path.name}", write)]

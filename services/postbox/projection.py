@@ -1,0 +1,198 @@
+"""The post office's tables, computed from events alone."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from bluelabel.interfaces.events import Event
+from bluelabel.interfaces.messages import Priority
+from bluelabel.interfaces.strict_json import dumps
+
+RANKS: Final[Mapping[str, int]] = {priority.value: priority.rank for priority in Priority}
+_RANK_SPAN = 1 << 48
+
+_DDL = """
+CREATE TABLE mail_messages (
+  id TEXT PRIMARY KEY, seq INTEGER NOT NULL, sender TEXT NOT NULL, thread TEXT NOT NULL, task_id TEXT, key TEXT,
+  expires_at TEXT, created_at TEXT NOT NULL, via TEXT, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE UNIQUE INDEX mail_keys ON mail_messages (sender, key);
+CREATE INDEX mail_senders ON mail_messages (sender, seq);
+CREATE INDEX mail_threads ON mail_messages (thread, seq);
+CREATE TABLE mail_deliveries (
+  message_id TEXT NOT NULL, recipient TEXT NOT NULL, seq INTEGER NOT NULL, rank INTEGER NOT NULL,
+  state TEXT NOT NULL, nb TEXT NOT NULL, sort INTEGER NOT NULL, attempt INTEGER NOT NULL, seen_at TEXT,
+  claimed_by TEXT, token TEXT, lease_until TEXT, lease_up REAL, lease_boot TEXT, result TEXT, reason TEXT,
+  escalated INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (message_id, recipient)) WITHOUT ROWID;
+CREATE INDEX mail_order ON mail_deliveries (recipient, state, nb, sort);
+CREATE TABLE mail_counts (
+  recipient TEXT NOT NULL, state TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (recipient, state)) WITHOUT ROWID
+"""
+
+
+class PostboxProjection:
+    """Tables ``mail_messages``, ``mail_deliveries`` and ``mail_counts``.
+
+    ``sort`` is the place of a delivery among those of its state: by urgency and age while it waits, by the time it
+    was handled afterwards. ``nb`` is when a waiting delivery may be handed out, empty for at once.
+    """
+
+    name = "postbox"
+    version = 1
+    ddl = _DDL
+
+    def __init__(self) -> None:
+        self._rules: dict[str, Callable[[sqlite3.Connection, Event], None]] = {
+            "message.sent": _sent,
+            "message.seen": _seen,
+            "message.claimed": _claimed,
+            "message.renewed": _renewed,
+            "message.acked": _handled("acked"),
+            "message.dead": _handled("dead"),
+            "message.expired": _handled("expired"),
+            "message.withdrawn": _handled("withdrawn"),
+            "message.purged": _handled("purged"),
+            "message.nacked": _waiting_again,
+            "message.retried": _waiting_again,
+            "message.amended": _amended,
+            "message.escalated": _escalated,
+        }
+
+    def apply(self, db: sqlite3.Connection, event: Event) -> None:
+        """Bring the tables up to date with one more event."""
+        rule = self._rules.get(event.kind)
+        if rule is not None:
+            rule(db, event)
+
+
+def _sent(db: sqlite3.Connection, event: Event) -> None:
+    message: dict[str, Any] = event.data["message"]
+    rank = RANKS.get(message.get("priority", "MEDIUM"), 2)
+    via = event.data.get("via")
+    row = (
+        message["id"], event.seq, message["sender"], message.get("thread") or message["id"], message.get("task_id"),
+        message.get("key"), message.get("expires_at"), message["created_at"], dumps(via) if via else None,
+        dumps(message),
+    )  # fmt: skip
+    db.execute("INSERT OR IGNORE INTO mail_messages VALUES (?,?,?,?,?,?,?,?,?,?)", row)
+    for recipient in event.data["to"]:
+        row = (
+            message["id"],
+            recipient,
+            event.seq,
+            rank,
+            message.get("not_before") or "",
+            rank * _RANK_SPAN + event.seq,
+        )
+        insert = (
+            "INSERT OR IGNORE INTO mail_deliveries (message_id, recipient, seq, rank, state, nb, sort, attempt) "
+            "VALUES (?, ?, ?, ?, 'sent', ?, ?, 0)"
+        )
+        if db.execute(insert, row).rowcount:
+            _count(db, recipient, "sent", 1)
+
+
+def _seen(db: sqlite3.Connection, event: Event) -> None:
+    update = "UPDATE mail_deliveries SET seen_at = ? WHERE message_id = ? AND recipient = ? AND seen_at IS NULL"
+    db.executemany(update, [(event.at, name, event.data["recipient"]) for name in event.data["ids"]])
+
+
+def _claimed(db: sqlite3.Connection, event: Event) -> None:
+    data = event.data
+    _leave(db, data)
+    db.execute(
+        "UPDATE mail_deliveries SET state = 'claimed', nb = '', attempt = ?, claimed_by = ?, token = ?, "
+        "lease_until = ?, lease_up = ?, lease_boot = ?, seen_at = COALESCE(seen_at, ?) "
+        "WHERE message_id = ? AND recipient = ?",
+        (data["attempt"], data["worker"], data["token"], data["lease_until"], data["lease_up"], data["lease_boot"],
+         event.at, data["id"], data["recipient"]),
+    )  # fmt: skip
+    _count(db, data["recipient"], "claimed", 1)
+
+
+def _renewed(db: sqlite3.Connection, event: Event) -> None:
+    data = event.data
+    update = (
+        "UPDATE mail_deliveries SET lease_until = ?, lease_up = ?, lease_boot = ? "
+        "WHERE message_id = ? AND recipient = ? AND token = ?"
+    )
+    lease = (data["lease_until"], data["lease_up"], data["lease_boot"])
+    db.execute(update, (*lease, data["id"], data["recipient"], data["token"]))
+
+
+def _handled(state: str) -> Callable[[sqlite3.Connection, Event], None]:
+    def rule(db: sqlite3.Connection, event: Event) -> None:
+        data = event.data
+        _leave(db, data)
+        result = data.get("result")
+        db.execute(
+            "UPDATE mail_deliveries SET state = ?, nb = '', sort = ?, result = COALESCE(?, result), "
+            "reason = COALESCE(?, reason) WHERE message_id = ? AND recipient = ?",
+            (
+                state,
+                event.seq,
+                dumps(result) if result is not None else None,
+                data.get("reason"),
+                data["id"],
+                data["recipient"],
+            ),
+        )
+        _count(db, data["recipient"], state, 1)
+
+    return rule
+
+
+def _waiting_again(db: sqlite3.Connection, event: Event) -> None:
+    data = event.data
+    _leave(db, data)
+    db.execute(
+        "UPDATE mail_deliveries SET state = 'sent', nb = ?, sort = rank * ? + seq, token = NULL, claimed_by = NULL, "
+        "lease_until = NULL, lease_up = NULL, lease_boot = NULL, reason = ?, "
+        "attempt = CASE WHEN ? THEN 0 ELSE attempt END WHERE message_id = ? AND recipient = ?",
+        (
+            data.get("not_before") or "",
+            _RANK_SPAN,
+            data.get("reason"),
+            event.kind == "message.retried",
+            data["id"],
+            data["recipient"],
+        ),
+    )
+    _count(db, data["recipient"], "sent", 1)
+
+
+def _amended(db: sqlite3.Connection, event: Event) -> None:
+    row = db.execute("SELECT body FROM mail_messages WHERE id = ?", (event.data["id"],)).fetchone()
+    if row is None:
+        return
+    message = json.loads(row[0]) | dict(event.data["changes"])
+    rank = RANKS.get(message.get("priority", "MEDIUM"), 2)
+    update = "UPDATE mail_messages SET body = ?, task_id = ?, expires_at = ? WHERE id = ?"
+    db.execute(update, (dumps(message), message.get("task_id"), message.get("expires_at"), message["id"]))
+    move = (
+        "UPDATE mail_deliveries SET rank = ?, sort = ? * ? + seq WHERE message_id = ? AND state IN ('sent', 'claimed')"
+    )
+    db.execute(move, (rank, rank, _RANK_SPAN, message["id"]))
+
+
+def _escalated(db: sqlite3.Connection, event: Event) -> None:
+    update = "UPDATE mail_deliveries SET escalated = 1 WHERE message_id = ? AND recipient = ?"
+    db.execute(update, (event.data["id"], event.data["recipient"]))
+
+
+def _leave(db: sqlite3.Connection, data: Mapping[str, Any]) -> None:
+    """Take a delivery out of the count of the state it is in."""
+    key = (data["id"], data["recipient"])
+    row = db.execute("SELECT state FROM mail_deliveries WHERE message_id = ? AND recipient = ?", key).fetchone()
+    if row is not None:
+        _count(db, data["recipient"], row[0], -1)
+
+
+def _count(db: sqlite3.Connection, recipient: str, state: str, change: int) -> None:
+    db.execute(
+        "INSERT INTO mail_counts VALUES (?, ?, ?) ON CONFLICT (recipient, state) DO UPDATE SET n = n + excluded.n",
+        (recipient, state, change),
+    )
