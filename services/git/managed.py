@@ -1,0 +1,81 @@
+"""A block of ours inside a file of somebody else: everything outside the two marks is kept, byte for byte.
+
+A block that is not there yet is added at the end, so that the old text stays a prefix of the new one; one that is
+there is rewritten where it stands, wherever a person has moved it to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The two lines that enclose a block, without line endings. Blanks round them do not matter."""
+
+    begin: bytes
+    end: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Where a block stands: from the first byte of its first mark to the end of its last line."""
+
+    start: int
+    body_start: int
+    body_end: int
+    end: int
+
+
+def blocks(data: bytes, marks: Marks) -> list[Block]:
+    """Return every complete block: a begin mark whose next mark is an end mark. A lone mark encloses nothing."""
+    found: list[Block] = []
+    opened: tuple[int, int] | None = None
+    at = 0
+    for line in data.splitlines(keepends=True):
+        word = line.strip()
+        if word == marks.begin:
+            opened = (at, at + len(line))
+        elif word == marks.end and opened is not None:
+            found.append(Block(*opened, at, at + len(line)))
+            opened = None
+        at += len(line)
+    return found
+
+
+def body(data: bytes, marks: Marks) -> bytes | None:
+    """Return the text between the marks of the first block, or None without one."""
+    found = blocks(data, marks)
+    return data[found[0].body_start : found[0].body_end] if found else None
+
+
+def put(data: bytes, marks: Marks, text: str, *, apart: bool = True) -> bytes:
+    r"""Return `data` with the block saying `text`, in the line endings of the file.
+
+    Args:
+        data: the file.
+        marks: what encloses the block.
+        text: the new body, lines ended by ``\n``; the final one may be missing.
+        apart: part a new block from the text before it by an empty line.
+    """
+    eol = line_ending(data)
+    lines = [line.encode("utf-8", "surrogateescape") for line in text.rstrip("\n").split("\n")] if text else []
+    inner = b"".join(line + eol for line in lines)
+    found = blocks(data, marks)
+    if found:
+        return data[: found[0].body_start] + inner + data[found[0].body_end :]
+    gap = b"" if not data.strip(b"\xef\xbb\xbf") else (b"" if data.endswith(b"\n") else eol) + (eol if apart else b"")
+    return data + gap + marks.begin + eol + inner + marks.end + eol
+
+
+def take(data: bytes, marks: Marks) -> bytes:
+    """Return `data` without any of our blocks."""
+    for block in reversed(blocks(data, marks)):
+        data = data[: block.start] + data[block.end :]
+    return data
+
+
+def line_ending(data: bytes) -> bytes:
+    """Return the line ending that a file uses first: CRLF or LF."""
+    end = data.find(b"\n")
+    return b"\r\n" if end > 0 and data[end - 1 : end] == b"\r" else b"\n"

@@ -1,0 +1,331 @@
+"""The merge drivers inside git: merge, rebase, cherry-pick and stash, in the main tree and in worktrees."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+
+import pytest
+
+from bluelabel.interfaces.problems import Problem
+from bluelabel.services.git import install as rooms
+from bluelabel.services.git.drivers import boxes, drive
+from bluelabel.services.git.install import install, program, uninstall
+from bluelabel.services.git.repository import GitRepository
+
+BOX = "postbox/CA/inbox.json"
+CARDS = "TASK_CARDS.md"
+
+
+def installed(scratch):
+    repository = GitRepository.find(scratch.root)
+    assert repository is not None
+    assert install(repository).changed
+    return repository
+
+
+def view(rev, *items):
+    head = {"postbox": 1, "agent": "CA", "box": "inbox", "home": "h", "rev": rev, "shown": len(items)}
+    return "[\n" + "".join(json.dumps(item) + ",\n" for item in [head, *items]) + "null]\n"
+
+
+def msg(name, **more):
+    return {"id": name, "type": "message", "sender": "CC", **more}
+
+
+def found(scratch, cwd=None):
+    text = ((cwd or scratch.root) / BOX).read_text()
+    return [item["id"] for item in json.loads(text) if item and "id" in item]
+
+
+def fork(scratch, ours, theirs):
+    scratch.commit("base", **{BOX.replace("/", "__"): view(1, msg("1"))})
+    scratch.git("checkout", "-q", "-b", "side")
+    scratch.commit("theirs", **{BOX.replace("/", "__"): theirs})
+    scratch.git("checkout", "-q", "main")
+    scratch.commit("ours", **{BOX.replace("/", "__"): ours})
+
+
+OURS, THEIRS = view(2, msg("1"), msg("a")), view(3, msg("1"), msg("b"))
+
+
+def test_without_the_driver_git_conflicts(scratch):
+    fork(scratch, OURS, THEIRS)
+
+    assert scratch.code("merge", "-q", "side") == 1
+
+
+def test_a_merge_keeps_the_messages_of_both(scratch):
+    installed(scratch)
+    fork(scratch, OURS, THEIRS)
+    scratch.git("merge", "-q", "--no-edit", "side")
+
+    assert found(scratch) == ["1", "a", "b"]
+
+
+def test_a_rebase_keeps_the_messages_of_both(scratch):
+    installed(scratch)
+    fork(scratch, OURS, THEIRS)
+    scratch.git("rebase", "-q", "side")
+
+    assert sorted(found(scratch)) == ["1", "a", "b"]
+
+
+def test_a_cherry_pick_keeps_the_messages_of_both(scratch):
+    installed(scratch)
+    fork(scratch, OURS, THEIRS)
+    scratch.git("cherry-pick", "side")
+
+    assert found(scratch) == ["1", "a", "b"]
+
+
+def test_a_stash_pop_keeps_the_messages_of_both(scratch):
+    installed(scratch)
+    scratch.commit("base", **{BOX.replace("/", "__"): view(1, msg("1"))})
+    scratch.write(BOX, THEIRS)
+    scratch.git("stash", "-q")
+    scratch.commit("ours", **{BOX.replace("/", "__"): OURS})
+    scratch.git("stash", "pop", "-q")
+
+    assert sorted(found(scratch)) == ["1", "a", "b"]
+
+
+def test_a_worktree_merges_the_same(scratch, tmp_path):
+    installed(scratch)
+    fork(scratch, OURS, THEIRS)
+    scratch.git("worktree", "add", "-q", str(tmp_path / "second"), "side")
+    scratch.git("merge", "-q", "--no-edit", "main", cwd=tmp_path / "second")
+
+    assert sorted(found(scratch, tmp_path / "second")) == ["1", "a", "b"]
+
+
+def test_cards_changed_on_both_sides_merge_by_card(scratch):
+    installed(scratch)
+    card = "# Task Cards\n\n### TASK-1: One\nStatus: NOT_STARTED\nPriority: LOW\n"
+    scratch.commit("base", **{CARDS: card})
+    scratch.git("checkout", "-q", "-b", "side")
+    scratch.commit("theirs", **{CARDS: card.replace("LOW", "HIGH") + "\n### TASK-3: Three\nStatus: NOT_STARTED\n"})
+    scratch.git("checkout", "-q", "main")
+    scratch.commit(
+        "ours", **{CARDS: card.replace("NOT_STARTED", "IN_PROGRESS") + "\n### TASK-2: Two\nStatus: BLOCKED\n"}
+    )
+    scratch.git("merge", "-q", "--no-edit", "side")
+    text = (scratch.root / CARDS).read_text()
+
+    assert "Status: IN_PROGRESS\nPriority: HIGH" in text
+    assert "TASK-2: Two" in text
+    assert "TASK-3: Three" in text
+
+
+def test_an_unreadable_side_is_marked_for_a_person(scratch):
+    installed(scratch)
+    fork(scratch, OURS, "[\n{broken\nnull]\n")
+
+    assert scratch.code("merge", "-q", "side") == 1
+    text = (scratch.root / BOX).read_text()
+    assert "<<<<<<<" in text
+    assert "{broken" in text
+    assert '"a"' in text
+
+
+def test_without_our_environment_git_still_merges_by_lines(scratch, monkeypatch):
+    monkeypatch.setattr(rooms.sys, "executable", str(scratch.root / "gone" / "python"))
+    installed(scratch)
+    fork(scratch, OURS, THEIRS)
+
+    assert scratch.code("merge", "-q", "side") == 1
+    text = (scratch.root / BOX).read_text()
+    assert '"a"' in text
+    assert '"b"' in text
+
+
+def test_a_repository_cannot_slip_its_own_modules_into_the_driver(scratch, tmp_path):
+    installed(scratch)
+    fork(scratch, OURS, THEIRS)
+    canary = tmp_path / "canary"
+    for name in ("click.py", "json.py", "bluelabel.py"):
+        scratch.write(name, f"open({str(canary)!r}, 'w')\n")
+    scratch.git("merge", "-q", "--no-edit", "side")
+
+    assert found(scratch) == ["1", "a", "b"]
+    assert not canary.exists()
+
+
+def trial(scratch, chance, number):
+    """Two branches append, edit and drop messages at random; return what each said."""
+    name = f"postbox/A{number}/outbox.json"
+    style = chance.choice(["view", "plain", "object", "compact"])
+
+    def render(items):
+        if style == "view":
+            return view(chance.randrange(99), *items)
+        if style == "object":
+            return json.dumps({"agent": "CA", "messages": items}, indent=2) + "\n"
+        return json.dumps(items, indent=2 if style == "plain" else None)
+
+    def work(items, who):
+        items = [dict(item) for item in items]
+        for step in range(chance.randrange(1, 4)):
+            deed = chance.choice(["append", "append", "put on top", "edit"])
+            fresh = msg(f"{number}-{who}-{step}", content={"body": chance.choice(["x", "ü", "a\nb"])})
+            if deed == "append":
+                items.append(fresh)
+            elif deed == "put on top":
+                items.insert(0, fresh)
+            elif items:
+                chance.choice(items)[f"by_{who}"] = step
+        return items
+
+    base = [msg(f"{number}-{n}") for n in range(chance.randrange(4))]
+    ours, theirs = work(base, "ours"), work(base, "theirs")
+    return name, render(base), render(ours), render(theirs), ours, theirs
+
+
+def run_trials(scratch, trials, seed):
+    installed(scratch)
+    made = [trial(scratch, random.Random(f"{seed}/{number}"), number) for number in range(trials)]
+    for which, message in ((1, "base"), (3, "theirs"), (2, "ours")):
+        if message == "theirs":
+            scratch.git("checkout", "-q", "-b", "side")
+        if message == "ours":
+            scratch.git("checkout", "-q", "main")
+        for case in made:
+            scratch.write(case[0], case[which])
+        scratch.commit(message)
+    scratch.git("merge", "-q", "--no-edit", "side")
+    for name, _, _, _, ours, theirs in made:
+        value = json.loads((scratch.root / name).read_text())
+        value = value["messages"] if isinstance(value, dict) else value
+        by_id = {item["id"]: item for item in value if item and "id" in item}
+        for item in [*ours, *theirs]:
+            assert by_id[item["id"]].items() >= item.items()
+
+
+def test_random_histories_of_two_branches_merge_without_loss(scratch):
+    run_trials(scratch, 8, 1)
+
+
+@pytest.mark.nightly
+def test_sixty_random_histories_merge_without_loss(scratch):
+    run_trials(scratch, 60, 2)
+
+
+def test_install_twice_changes_nothing_and_uninstall_leaves_what_people_wrote(scratch):
+    attributes = scratch.root / ".git/info/attributes"
+    attributes.parent.mkdir(exist_ok=True)
+    attributes.write_text("*.bin binary")
+    hook = scratch.root / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/bash\nset -e\necho own\n")
+    hook.chmod(0o755)
+    config = (scratch.root / ".git/config").read_text()
+    repository = installed(scratch)
+
+    assert not install(repository).changed
+    assert "merge.bluelabel-cards.driver" in scratch.git("config", "--local", "-l")
+    assert scratch.git("check-attr", "merge", BOX).endswith("bluelabel-boxes")
+    assert scratch.git("check-attr", "merge", CARDS).endswith("bluelabel-cards")
+    assert hook.read_text().startswith("#!/bin/bash\n# bluelabel begin\n")
+    assert uninstall(repository).changed
+    assert not uninstall(repository).changed
+    assert attributes.read_text() == "*.bin binary\n"
+    assert hook.read_text() == "#!/bin/bash\nset -e\necho own\n"
+    assert (scratch.root / ".git/config").read_text() == config
+
+
+def test_uninstall_removes_files_that_were_only_ours(scratch):
+    repository = installed(scratch)
+    uninstall(repository)
+
+    assert not (scratch.root / ".git/hooks/pre-commit").exists()
+    assert not (scratch.root / ".git/info/attributes").exists()
+
+
+def test_install_from_a_worktree_serves_all(scratch, tmp_path):
+    scratch.commit(a="1")
+    scratch.git("worktree", "add", "-q", str(tmp_path / "second"), "-b", "side")
+    repository = GitRepository.find(tmp_path / "second")
+    assert repository is not None
+    install(repository)
+
+    assert scratch.git("check-attr", "merge", BOX).endswith("bluelabel-boxes")
+    assert (scratch.root / ".git/hooks/pre-commit").exists()
+
+
+def test_a_hook_that_is_no_shell_script_is_kept_and_called(scratch):
+    hook = scratch.root / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    own = f"#!{sys.executable}\nopen('ran', 'w')\nraise SystemExit(0)\n"
+    hook.write_text(own)
+    hook.chmod(0o755)
+    repository = installed(scratch)
+    scratch.write("a", "1")
+    scratch.git("add", "-A")
+    scratch.git("commit", "-q", "-m", "x")
+
+    assert (scratch.root / "ran").exists()
+    uninstall(repository)
+    assert hook.read_text() == own
+
+
+def test_hooks_that_belong_to_the_repository_are_left_alone(scratch):
+    own = scratch.write(".husky/pre-commit", "#!/bin/sh\necho own\n")
+    scratch.git("config", "core.hooksPath", ".husky")
+    repository = GitRepository.find(scratch.root)
+    assert repository is not None
+    done = install(repository)
+
+    assert any("belongs to the repository" in line for line in done.lines)
+    assert own.read_text() == "#!/bin/sh\necho own\n"
+
+
+def test_a_shell_hook_without_a_final_newline_is_chained(scratch):
+    hook = scratch.root / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh")
+    installed(scratch)
+
+    assert hook.read_text().splitlines()[:2] == ["#!/bin/sh", "# bluelabel begin"]
+
+
+def test_the_hook_refuses_what_loses_a_card(scratch):
+    installed(scratch)
+    card = "# Task Cards\n\n### TASK-1: One\nStatus: NOT_STARTED\n\n### TASK-2: Two\nStatus: NOT_STARTED\n"
+    scratch.commit("cards", **{CARDS: card})
+    scratch.write(CARDS, card[: card.index("### TASK-2")])
+    scratch.git("add", "-A")
+
+    assert scratch.code("commit", "-q", "-m", "lose it") != 0
+    assert scratch.code("commit", "-q", "-m", "lose it", "--no-verify") == 0
+
+
+def test_a_merger_that_fails_leaves_both_sides_in_the_file(tmp_path):
+    files = [tmp_path / name for name in ("base", "ours", "theirs")]
+    for file, text in zip(files, ("0\n", "1\n", "2\n"), strict=True):
+        file.write_text(text)
+
+    def broken(*_texts):
+        raise RuntimeError("no")
+
+    done = drive(broken, *files)
+
+    assert not done.clean
+    assert [problem.code for problem in done.problems] == ["merge-failed"]
+    assert files[1].read_text() == "<<<<<<< ours\n1\n=======\n2\n>>>>>>> theirs\n"
+
+
+def test_a_file_too_large_is_merged_by_lines(tmp_path, monkeypatch):
+    monkeypatch.setattr("bluelabel.services.git.drivers.CARDS_BYTES", 3)
+    files = [tmp_path / name for name in ("base", "ours", "theirs")]
+    for file, text in zip(files, ("0\nx\n", "1\nx\n", "0\nx\n"), strict=True):
+        file.write_text(text)
+    done = drive(boxes, *files)
+
+    assert done.clean
+    assert isinstance(done.problems[0], Problem)
+    assert files[1].read_text() == "1\nx\n"
+
+
+def test_the_driver_names_this_very_installation():
+    assert program()[0] == sys.executable
