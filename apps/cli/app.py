@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
@@ -13,8 +12,6 @@ import click
 
 from bluelabel.interfaces.names import nearest
 from bluelabel.interfaces.strict_json import dumps
-
-_COMPLETING = "_BLUELABEL_COMPLETE" in os.environ
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -147,10 +144,6 @@ class Group(click.Group):
         if command is None and cmd_name in self.lazy:
             module, _, attribute = self.lazy[cmd_name].partition(":")
             command = getattr(import_module(module), attribute)
-        if command is not None and _COMPLETING:
-            from bluelabel.apps.cli.commands.completion import name_parameters
-
-            name_parameters(command)
         return with_json(command) if command is not None else None
 
     def resolve_command(

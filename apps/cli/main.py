@@ -89,7 +89,7 @@ def main() -> None:
     """Run the command line and leave with the exit code of DESIGN 11."""
     app = App()
     try:
-        code = cli.main(standalone_mode=False, obj=app)
+        code = cli.main(prog_name="bluelabel", standalone_mode=False, obj=app)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -107,6 +107,9 @@ def main() -> None:
 
 def _tell(error: Exception) -> int:
     """Print one line for the error and one for the hint; return the exit code."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return 2
     if isinstance(error, click.ClickException):
         hint = None
         if isinstance(error, click.UsageError) and error.ctx is not None:
