@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from bluelabel.interfaces.errors import Conflict, MachineError, NotDurable, machine_error
+from bluelabel.interfaces.errors import Conflict, NotDurable, machine_error
 from bluelabel.interfaces.events import Draft, Event, Head
 from bluelabel.interfaces.limits import SEGMENT_BYTES
 from bluelabel.interfaces.ports import Clock
@@ -19,7 +18,7 @@ from bluelabel.services.ledger.lines import encode
 from bluelabel.services.ledger.lock import ProcessLock
 from bluelabel.services.ledger.news import News
 from bluelabel.services.ledger.segments import Position, Segments
-from bluelabel.services.ledger.syncing import SyncRecord
+from bluelabel.services.ledger.syncing import Syncer
 
 
 class FileLedger:
@@ -43,9 +42,10 @@ class FileLedger:
         self._clock = clock
         self._segment_bytes = segment_bytes
         self._lock = ProcessLock(home / "ledger.lock", lock_timeout)
-        self._record = SyncRecord(home / "ledger.sync", clock.boot)
+        self._syncer = Syncer(self.segments, home / "ledger.sync", clock.boot, self._heal)
         self._news = News(self.segments.folder)
         self._tail: Position | None = None
+        self._written = Position()  # what `confirm` vouches for: kept when the tail becomes unknown
         self._fd: int | None = None
         self._file = (0, 0, 0)
         self._inside = False
@@ -56,26 +56,25 @@ class FileLedger:
             if self._fd is None:
                 make_directory(self.segments.folder)
             with self._lock.held():
-                tail = self._tail = self._catch_up()
+                tail = self._tail = self._written = self._catch_up()
                 self._inside = True
-                drafts = decide()
-                return self._write(tail, drafts) if drafts else []
+                try:
+                    drafts = decide()
+                    return self._write(tail, drafts) if drafts else []
+                finally:
+                    self._inside = False
         except OSError as error:
             raise machine_error(error, "appending to the ledger", str(self.home)) from error
-        finally:
-            self._inside = False
 
     def confirm(self) -> None:
         """Return once everything appended here is on disk. See `bluelabel.interfaces.ports.Ledger.confirm`."""
-        tail = self._tail
-        if tail is None or tail.seq == 0:
+        written = self._written
+        if written.seq == 0:
             return
         try:
-            fd = self._open(tail.segment)
-            self._record.share(fd, tail.segment, tail.offset, lambda: self._sync(tail.segment))
+            self._syncer.confirm(written.segment, written.offset)
         except OSError as error:
-            self._heal()
-            cause = machine_error(error, "confirming the ledger", self.segments.path(tail.segment))
+            cause = machine_error(error, "confirming the ledger", self.segments.path(written.segment))
             text = f"{cause.what}: written, but not confirmed by the disk; nothing was acknowledged"
             raise NotDurable(text, where=cause.where, hint="check the disk, then run the same command again") from error
 
@@ -111,7 +110,7 @@ class FileLedger:
             os.close(self._fd)
             self._fd = None
         self._lock.close()
-        self._record.close()
+        self._syncer.close()
 
     def _catch_up(self) -> Position:
         """Find the end of the ledger, now that nobody else can move it."""
@@ -148,7 +147,7 @@ class FileLedger:
         self._tail = None  # unknown until the write has succeeded
         write_once(fd, data, self.segments.path(tail.segment))
         end = tail.end + len(data)
-        self._tail = Position(tail.segment, end, events[-1].seq, events[-1].h, end)
+        self._tail = self._written = Position(tail.segment, end, events[-1].seq, events[-1].h, end)
         return events
 
     def _seal(self, tail: Position, at: str) -> tuple[Position, bytes]:
@@ -179,29 +178,11 @@ class FileLedger:
 
     def _rotate(self, tail: Position) -> Position:
         """Start a segment. The old one is synced first: what comes later must not outlive what came before."""
-        os.fdatasync(self._open(tail.segment))
+        self._syncer.confirm(tail.segment, tail.offset)
         return Position(tail.segment + 1, 0, tail.seq, tail.h, 0)
 
-    def _sync(self, segment: int) -> int:
-        """Sync the segment; return how much of it is durable now."""
-        fd = self._fd
-        if fd is None or self._file[0] != segment:  # another thread has rotated, which synced it
-            return self.segments.size(segment)
-        size = os.fstat(fd).st_size
-        os.fdatasync(fd)
-        if not self._same_file(segment):
-            raise MachineError("the ledger was replaced while it was written", where=self.segments.path(segment))
-        return size
-
-    def _heal(self) -> None:
-        """Write the last segment anew after a failed sync.
-
-        The kernel may have dropped the pages that it could not write and calls them clean, so that the next writer's
-        sync would succeed behind a hole. A new file with the same bytes, synced, leaves none.
-        """
-        with suppress(OSError, MachineError, Conflict), self._lock.held():
-            number = self.segments.last()
-            if number:
-                path = Path(self.segments.path(number))
-                replace_file(path, path.read_bytes(), suffix=".heal")
-        self._tail = None
+    def _heal(self, segment: int) -> None:
+        """Write a segment anew after a failed sync: a new file with the same bytes, synced, has no hole."""
+        with self._lock.held():
+            path = Path(self.segments.path(segment))
+            replace_file(path, path.read_bytes(), suffix=".heal")

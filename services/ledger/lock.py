@@ -59,7 +59,7 @@ class ProcessLock:
             finally:
                 self._depth -= 1
                 if self._depth == 0 and self._fd is not None:
-                    _unlock(self._fd)
+                    unlock(self._fd)
         finally:
             self._thread.release()
 
@@ -114,7 +114,8 @@ def try_lock(fd: int) -> bool:
     return True
 
 
-def _unlock(fd: int) -> None:
+def unlock(fd: int) -> None:
+    """Let go of the lock of an open file."""
     fcntl.flock(fd, fcntl.LOCK_UN)
 
 

@@ -7,96 +7,136 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from bluelabel.services.ledger.lock import fcntl, try_lock
+from bluelabel.interfaces.errors import BluelabelError, MachineError
+from bluelabel.services.ledger.disk import open_append
+from bluelabel.services.ledger.lock import try_lock, unlock
+from bluelabel.services.ledger.segments import Segments
 
 _WIDTH = 120
 _PATIENCE = 2.0
+_DAMAGED = "damaged"
 
 
-class SyncRecord:
-    """How much of which segment is known to be durable, shared by all processes of one machine.
+class Syncer:
+    """Makes segments durable, and shares with all processes of this machine how much of them already is.
 
-    The record is a hint that saves syncs, never a promise: it is bound to the present start of the machine and to
-    the very file, and a missing or odd one only means that the caller syncs for itself. It is mapped, because a
-    write would put one more block into every commit of the file system's journal.
+    The shared record saves syncs, and never promises more than its writer has seen: it is bound to the present start
+    of the machine and to the very file. It is mapped, because a write would put one more block into every commit of
+    the file system's journal. After a failed sync the kernel may have dropped the pages that it could not write, and
+    call them clean: the next sync would succeed behind a hole. The segment is then marked damaged until it has been
+    written anew.
 
     Args:
-        path: the file; made when missing.
+        segments: of the ledger.
+        path: of the record; made when missing.
         boot: returns the id of this start of the machine.
+        heal: writes a segment anew, durably.
     """
 
-    def __init__(self, path: Path, boot: Callable[[], str]) -> None:
+    def __init__(self, segments: Segments, path: Path, boot: Callable[[], str], heal: Callable[[int], None]) -> None:
+        self._segments = segments
         self._path = path
         self._boot = boot
-        self._fd: int | None = None
-        self._map: mmap.mmap | None = None
+        self._heal = heal
         self._thread = threading.Lock()
+        self._record_fd: int | None = None
+        self._map: mmap.mmap | None = None
+        self._fd: int | None = None
         self._name = ""
         self._known = 0
 
-    def share(self, fd: int, segment: int, offset: int, sync: Callable[[], int]) -> None:
-        """Return once the file behind `fd` is durable up to `offset`.
-
-        Args:
-            fd: the segment, open.
-            segment: its number.
-            offset: in bytes.
-            sync: makes the segment durable and returns how many of its bytes are.
+    def confirm(self, segment: int, offset: int) -> None:
+        """Return once `segment` is durable up to `offset` bytes.
 
         Raises:
-            OSError: the sync failed.
+            OSError: the disk did not confirm it.
+            MachineError: the file was replaced by an older one.
         """
         with self._thread:
-            name = f"{self._boot()} {segment} {os.fstat(fd).st_ino}"
-            if self._name == name and self._known >= offset:
+            name = self._name_of(segment)
+            if name == self._name and self._known >= offset:
                 return
             record = self._locked()
             try:
-                self._name, self._known = name, self._read(record, name)
-                if self._known >= offset:
-                    return
-                self._known = sync()
-                if record is not None:
-                    record[:] = f"{name} {self._known} ".ljust(_WIDTH - 1).encode() + b"\n"
+                self._confirm(record, segment, offset, name)
             finally:
-                if record is not None and self._fd is not None:
-                    fcntl.flock(self._fd, fcntl.LOCK_UN)
+                if record is not None and self._record_fd is not None:
+                    unlock(self._record_fd)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the files."""
         if self._map is not None:
             self._map.close()
-            self._map = None
+        for fd in (self._fd, self._record_fd):
+            if fd is not None:
+                os.close(fd)
+        self._map = self._fd = self._record_fd = None
+        self._name = ""
+
+    def _confirm(self, record: mmap.mmap | None, segment: int, offset: int, name: str) -> None:
+        shared = record[:].decode("ascii", "replace").strip() if record is not None else ""
+        if shared == f"{name} {_DAMAGED}":
+            self._mend(record, segment)
+        elif shared.startswith(name + " ") and (known := shared.removeprefix(name).strip()).isdigit():
+            self._name, self._known = name, int(known)
+        if self._name == self._name_of(segment) and self._known >= offset:
+            return
+        fd = self._open(segment, name)
+        size = os.fstat(fd).st_size
+        try:
+            os.fdatasync(fd)
+        except OSError:
+            self._write(record, f"{name} {_DAMAGED}")
+            with suppress(OSError, BluelabelError):
+                self._mend(record, segment)
+            raise
+        if self._name_of(segment) != name or size < offset:
+            raise MachineError("the ledger was replaced while it was written", where=self._segments.path(segment))
+        self._note(record, name, size)
+
+    def _mend(self, record: mmap.mmap | None, segment: int) -> None:
+        self._heal(segment)
+        self._note(record, self._name_of(segment), self._segments.size(segment))
+
+    def _note(self, record: mmap.mmap | None, name: str, size: int) -> None:
+        self._name, self._known = name, size
+        self._write(record, f"{name} {size}")
+
+    @staticmethod
+    def _write(record: mmap.mmap | None, text: str) -> None:
+        if record is not None:
+            record[:] = text.ljust(_WIDTH - 1).encode() + b"\n"
+
+    def _name_of(self, segment: int) -> str:
+        there = os.stat(self._segments.path(segment))  # noqa: PTH116
+        return f"{self._boot()} {segment} {there.st_ino}"
+
+    def _open(self, segment: int, name: str) -> int:
+        if self._fd is not None and name == f"{self._boot()} {segment} {os.fstat(self._fd).st_ino}":
+            return self._fd
+        fd = open_append(self._segments.path(segment), create=False)
         if self._fd is not None:
             os.close(self._fd)
-            self._fd = None
+        self._fd = fd
+        return fd
 
     def _locked(self) -> mmap.mmap | None:
         """Return the record with its lock held; None when it cannot be had and the caller must sync for itself."""
-        if fcntl is None:  # pragma: no cover
-            return None
         try:
-            if self._fd is None:
+            if self._record_fd is None or self._map is None:
                 flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
-                self._fd = os.open(self._path, flags, 0o600)
-                if os.fstat(self._fd).st_size < _WIDTH:
-                    os.pwrite(self._fd, b" " * _WIDTH, 0)
-                self._map = mmap.mmap(self._fd, _WIDTH)
+                self._record_fd = os.open(self._path, flags, 0o600)
+                if os.fstat(self._record_fd).st_size < _WIDTH:
+                    os.pwrite(self._record_fd, b" " * _WIDTH, 0)
+                self._map = mmap.mmap(self._record_fd, _WIDTH)
             deadline = time.monotonic() + _PATIENCE
-            while not try_lock(self._fd):
+            while not try_lock(self._record_fd):
                 if time.monotonic() > deadline:  # its holder may be stopped
                     return None
                 time.sleep(0.0002)
         except (OSError, ValueError):
-            self.close()
             return None
         return self._map
-
-    def _read(self, record: mmap.mmap | None, name: str) -> int:
-        if record is None:
-            return 0
-        text = record[:].decode("ascii", "replace")
-        known = text.removeprefix(name).strip()
-        return int(known) if text.startswith(name + " ") and known.isdigit() else 0

@@ -48,19 +48,20 @@ def verify(segments: Segments, heads: tuple[Head, ...] = ()) -> Verdict:
     problems: list[Problem] = []
     count = sealed = 0
     last, start = segments.last(), Position(segments.first() or 1)
-    end = start
+    segment, offset = start.segment, 0
     if segments.first() > 1:
         problems.append(Problem("missing-segment", f"the first segment is number {segments.first()}"))
-    for event, end in segments.events(start, scanner):
+    for event, behind in segments.events(start, scanner):
+        segment, offset = behind.segment, behind.offset
         count += 1
         sealed += event.kind == "ledger.sealed"
         known = wanted.pop(event.seq, event.h)
         if known != event.h:
             problems.append(Problem("wrong-head", f"event {event.seq} is not the one that was recorded elsewhere"))
-    if end.segment < last:
-        problems.append(Problem("missing-segment", f"segment {end.segment + 1} is missing"))
+    if segment < last:
+        problems.append(Problem("missing-segment", f"segment {segment + 1} is missing"))
     problems += [Problem("cut", f"event {seq}, recorded elsewhere, is missing: the end was cut off") for seq in wanted]
-    torn = segments.size(end.segment) - end.offset if count else segments.size(end.segment)
+    torn = segments.size(segment) - offset
     return Verdict(
         count, last, sealed, Head(scanner.seq, scanner.h if count else GENESIS), torn, (*scanner.problems, *problems)
     )
