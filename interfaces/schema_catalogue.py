@@ -167,7 +167,7 @@ def _read() -> dict[str, Any]:
 
 
 def _run() -> dict[str, Any]:
-    moment = {"type": ["string", "null"], "format": "date-time"}
+    moment = {"type": ["string", "null"], "description": "UTC, ISO 8601 without a zone"}
     seconds = {"type": ["number", "null"], "minimum": 0}
     shared = {"start_time": moment, "end_time": moment, "error": _TEXT, "duration_seconds": seconds}
     count = {"type": "integer", "minimum": 0}

@@ -19,6 +19,8 @@ from bluelabel.interfaces.agent_models import AgentCapability, AgentInput, Agent
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.interfaces.events import KINDS, RESERVED, Event
 from bluelabel.interfaces.messages import Delivery, DeliveryState, Message, MessageType, Priority
+from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
+from bluelabel.services.workflow.dag_run_tracker import DAGRun
 
 TEXT = st.text(max_size=12)
 MAYBE = st.none() | TEXT
@@ -148,6 +150,29 @@ def test_a_reading_of_a_box_is_accepted():
     problem = {"code": "trailing-comma", "message": "a comma before ]", "line": 3, "column": None}
 
     assert shipped("read").is_valid(reading(messages=[message], tasks=[], history=[], problems=[problem]))
+
+
+def test_the_file_of_a_run_is_accepted_in_every_state():
+    run = DAGRun("nightly", "run-1")
+    for step_id in ("fetch", "check", "later"):
+        run.add_step(step_id, max_retries=1)
+    snapshots = [run.to_dict()]
+    run.start()
+    run.get_step("fetch").start()
+    run.get_step("fetch").complete({"pages": [1, 2]})
+    run.get_step("check").start()
+    snapshots.append(run.to_dict())
+    run.get_step("check").fail("no")
+    run.get_step("later").skip("check failed")
+    run.fail("check failed")
+    snapshots.append(run.to_dict())
+
+    assert [list(shipped("run").iter_errors(json.loads(json.dumps(each)))) for each in snapshots] == [[], [], []]
+
+
+def test_the_statuses_of_runs_and_steps_are_those_of_the_tracker():
+    assert set(schema_catalogue.RUN_STATUSES) == {status.value for status in DAGRunStatus}
+    assert set(schema_catalogue.STEP_STATUSES) == {status.value for status in DAGStepStatus}
 
 
 def test_writing_twice_changes_nothing(tmp_path):
