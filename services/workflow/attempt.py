@@ -1,0 +1,162 @@
+"""One attempt of one step: called the way it wants to be called, within its time, and told when to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bluelabel.services.workflow.dag_run_tracker import DAGRun
+from bluelabel.services.workflow.dag_runner_interface import StepContext, StepExecutor
+from bluelabel.services.workflow.definition import RetrySpec
+from bluelabel.services.workflow.results import Results
+from bluelabel.services.workflow.threads import THREADS
+
+_TRACE_CHARS = 8000
+
+
+class StepTimeout(Exception):
+    """An attempt took longer than it may, or gave no sign of life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A step as the runner has it: what does its work, and how it is to be run. See `StepSpec` for the fields.
+
+    Args:
+        waits: it only waits, so it takes no slot, and is given up when the run fails.
+        retry_if: decides from the error whether another attempt makes sense.
+        facts: further metadata that the store keeps for it.
+    """
+
+    step_id: str
+    executor: StepExecutor
+    retry: RetrySpec
+    critical: bool = True
+    depends_on: tuple[str, ...] = ()
+    timeout: float | None = None
+    heartbeat: float | None = None
+    when: str | None = None
+    unless: str | None = None
+    map: str | None = None
+    priority: int = 0
+    pool: str | None = None
+    durable_start: bool = False
+    waits: bool = False
+    retry_if: Callable[[BaseException], bool] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what the run keeps of it, in the keys of run files."""
+        found: dict[str, Any] = {
+            "retry_delay": self.retry.delay,
+            "retry_backoff": self.retry.backoff.value,
+            "critical": self.critical,
+        }
+        if self.depends_on:
+            found["dependencies"] = list(self.depends_on)
+        if self.durable_start:
+            found["durable_start"] = True
+        return {**found, **self.facts}
+
+
+class StepsView(Mapping[str, Any]):
+    """The steps of a run as expressions see them: ``steps.ID.result``, ``.status``, ``.error``, ``.attempts``."""
+
+    def __init__(self, run: DAGRun, results: Results) -> None:
+        self._run = run
+        self._results = results
+
+    def __getitem__(self, step_id: str) -> Mapping[str, Any]:
+        state = self._run.steps[step_id]
+        return {
+            "result": self._results.load(state.result),
+            "status": state.status.value,
+            "error": state.error,
+            "attempts": state.retry_count + 1,
+        }
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._run.steps)
+
+    def __len__(self) -> int:
+        return len(self._run.steps)
+
+
+def caller(executor: StepExecutor) -> Callable[[StepContext], Any]:
+    """Return a function that calls `executor` with as much as it takes and gives an awaitable.
+
+    A plain function runs in a thread, so that a slow one delays nobody else.
+    """
+    takes_context = _takes_argument(executor)
+    if inspect.iscoroutinefunction(executor) or inspect.iscoroutinefunction(getattr(executor, "__call__", None)):  # noqa: B004
+        return executor if takes_context else lambda _context: executor()
+
+    async def in_thread(context: StepContext) -> Any:
+        value = await THREADS.run(functools.partial(executor, context) if takes_context else executor)
+        return await value if inspect.isawaitable(value) else value
+
+    return in_thread
+
+
+async def perform(call: Callable[[StepContext], Any], step: Registered, context: StepContext) -> Any:
+    """Return what the step's work comes to.
+
+    Raises:
+        StepTimeout: one of its time limits was passed; the work was told to stop.
+        Exception: whatever the work raises.
+    """
+    if step.timeout is None and step.heartbeat is None:
+        return await call(context)
+    scope, pulse = asyncio.timeout(step.timeout), asyncio.timeout(step.heartbeat)
+    try:
+        async with scope, pulse:
+            if step.heartbeat is not None:
+                context.beat = _beat(pulse, step.heartbeat)
+            return await call(context)
+    except TimeoutError:
+        if scope.expired():
+            context.stopped.set()
+            raise StepTimeout(f"no result after {step.timeout:g} s") from None
+        if pulse.expired():
+            context.stopped.set()
+            raise StepTimeout(f"no sign of life for {step.heartbeat:g} s") from None
+        raise
+
+
+def trace_of(error: BaseException) -> str:
+    """Return the stack trace of `error`, its end if it is long."""
+    text = "".join(traceback.format_exception(error))
+    return text if len(text) <= _TRACE_CHARS else "…" + text[-_TRACE_CHARS:]
+
+
+def _beat(pulse: asyncio.Timeout, limit: float) -> Callable[[], None]:
+    loop = asyncio.get_running_loop()
+
+    def later() -> None:
+        if not pulse.expired() and pulse.when() is not None:
+            pulse.reschedule(loop.time() + limit)
+
+    return lambda: _from_any_thread(loop, later)
+
+
+def _from_any_thread(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(call)
+
+
+def _takes_argument(work: Callable[..., Any]) -> bool:
+    try:
+        parameters = inspect.signature(work).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    positional = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.VAR_POSITIONAL,
+    )
+    return any(parameter.kind in positional for parameter in parameters)
