@@ -45,7 +45,12 @@ def archive_section(document: CardDocument) -> Heading | None:
 
 def in_archive(card: Card) -> bool:
     """Tell whether a card stands in the archive section."""
-    return _ARCHIVE.search(heading_name(card.section)) is not None
+    return is_archive(card.section)
+
+
+def is_archive(heading: str) -> bool:
+    """Tell whether a heading names an archive."""
+    return _ARCHIVE.search(heading_name(heading)) is not None
 
 
 def add(document: CardDocument, text: str, heading: Heading | None = None) -> bytes:

@@ -1,0 +1,189 @@
+"""Merges three versions of a card file by card and field, so that two branches' work meets without conflict.
+
+A card is merged where it stands; its place, the sections and all other text are merged as a frame in which each card
+is one entry. No card is ever lost: one that a side took out while the other kept it stays, and that is said.
+No conflict markers are written: where both sides changed one field, ours stays and theirs stands beside it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from bluelabel.interfaces.problems import Problem
+from bluelabel.services.cards import edit
+from bluelabel.services.cards.diff3 import Entry, union
+from bluelabel.services.cards.document import parse_text
+from bluelabel.services.cards.merge_card import merge_card, merge_value
+from bluelabel.services.cards.merge_frame import Frame
+from bluelabel.services.cards.model import Card, CardDocument, to_bytes, to_text
+from bluelabel.services.cards.statistics import with_statistics
+
+
+@dataclass(frozen=True, slots=True)
+class MergeResult:
+    """The merged file, and what a person should look at: clashes of one field, cards that were kept."""
+
+    content: bytes
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        """Tell whether no two sides changed the same thing."""
+        return not any(problem.code == "merge-clash" for problem in self.problems)
+
+
+def merge(base: bytes, ours: bytes, theirs: bytes) -> MergeResult:
+    """Merge three versions of a card file.
+
+    Args:
+        base: the version both sides began with; empty when there was none.
+        ours: the version of the branch that is checked out.
+        theirs: the version that comes in.
+    """
+    if ours == theirs:
+        return MergeResult(ours)
+    one, two, three = _same_endings(to_text(base), to_text(ours), to_text(theirs))
+    documents = parse_text(one), parse_text(two), parse_text(three)
+    missing = _ids(documents[0]) - (_ids(documents[1]) & _ids(documents[2]))
+    if base == theirs and not missing:
+        return MergeResult(ours)
+    if base == ours and not missing:
+        return MergeResult(theirs)
+    return _Merge(*documents).run()
+
+
+def _ids(document: CardDocument) -> Counter[str]:
+    return Counter(card.id for card in document.cards)
+
+
+def _same_endings(base: str, ours: str, theirs: str) -> tuple[str, str, str]:
+    """A side that changed all line endings must not have changed every line: the newer ending is taken for all."""
+    endings = ["\r\n" if "\r\n" in text else "\n" for text in (base or ours, ours, theirs)]
+    if len(set(endings)) == 1:
+        return base, ours, theirs
+    wanted = endings[2] if endings[0] == endings[1] else endings[1]
+    one, two, three = (text.replace("\r\n", "\n").replace("\n", wanted) for text in (base, ours, theirs))
+    return one, two, three
+
+
+class _Merge:
+    """One merge: the frame first, then the text of each card, then whatever is still missing."""
+
+    def __init__(self, base: CardDocument, ours: CardDocument, theirs: CardDocument) -> None:
+        counts = [_ids(document) for document in (base, ours, theirs)]
+        twice = {name for found in counts for name, count in found.items() if count > 1}
+        twice |= {card.id for card in ours.cards if self._another(card, base, theirs)}
+        self.base, self.ours, self.theirs = (Frame(found, frozenset(twice)) for found in (base, ours, theirs))
+        self.problems: list[Problem] = []
+        self.stale_statistics = False
+
+    @staticmethod
+    def _another(card: Card, base: CardDocument, theirs: CardDocument) -> bool:
+        """Both sides gave one id to different cards: both stay."""
+        others = theirs.by_id.get(card.id, ())
+        return card.id not in base.by_id and any(other.title != card.title for other in others)
+
+    def run(self) -> MergeResult:
+        entries, clashes = union(self.base.lines, self.ours.lines, self.theirs.lines, self._line)
+        for key in clashes:
+            if not key.startswith("\0"):
+                self._say("merge-clash", f"both sides changed the line “{key.strip()[:50]}”; both are kept")
+        entries = self._once(entries)
+        entries = self._complete(entries)
+        text = self._written(entries)
+        if self.stale_statistics:
+            text = to_text(with_statistics(parse_text(text)))
+        return self._proved(text)
+
+    def _line(self, key: str, _base: str, ours: str, theirs: str) -> tuple[list[str], bool]:
+        if key.startswith("\1statistic"):
+            self.stale_statistics = True
+            return [ours], False
+        later = merge_value(ours, theirs) if key == "\1updated" else None
+        if later or ours.rstrip() == theirs.rstrip():
+            return [later or ours], False
+        return [ours if ours.endswith("\n") else ours + self.ours.document.eol, theirs], True
+
+    def _once(self, entries: list[Entry]) -> list[Entry]:
+        """Let each card stand once: both sides may have moved it, then it stands where ours put it."""
+        places: dict[str, list[Entry]] = {}
+        for entry in entries:
+            if entry.key.startswith("\0"):
+                places.setdefault(entry.key, []).append(entry)
+        keep = {key: min(found, key=lambda entry: _RANK[entry.side]) for key, found in places.items()}
+        for key, found in places.items():
+            if len(found) > 1:
+                self._say("merge-moved", f"both sides moved {_id(key)}; it stands where ours put it")
+        return [entry for entry in entries if not entry.key.startswith("\0") or keep[entry.key] is entry]
+
+    def _complete(self, entries: list[Entry]) -> list[Entry]:
+        """Put back the cards that one side took out, after the card they followed."""
+        present = {entry.key for entry in entries}
+        for frame, other, side in ((self.ours, self.theirs, "theirs"), (self.theirs, self.ours, "ours")):
+            before = None
+            for key in frame.cards:
+                if key not in present and not other.gave_up(_id(key)):
+                    places = [i for i, entry in enumerate(entries) if entry.key == before]
+                    entries.insert(places[0] + 1 if places else self._first_card(entries), Entry(key, key, "both"))
+                    present.add(key)
+                    self._say("merge-kept-card", f"{_id(key)} was taken out by {side} without a word; it is kept")
+                before = key
+        return entries
+
+    @staticmethod
+    def _first_card(entries: list[Entry]) -> int:
+        return next((i for i, entry in enumerate(entries) if entry.key.startswith("\0")), len(entries))
+
+    def _written(self, entries: list[Entry]) -> str:
+        eol = self.ours.document.eol if self.ours.document.text else self.theirs.document.eol
+        parts: list[str] = []
+        for place, entry in enumerate(entries):
+            final = place == len(entries) - 1
+            text = self._card(entry, final=final) if entry.key.startswith("\0") else entry.text
+            if parts and not parts[-1].endswith("\n"):
+                parts.append(eol * 2 if entry.key.startswith("\0") else eol)
+            parts.append(text)
+        return "".join(parts)
+
+    def _card(self, entry: Entry, *, final: bool) -> str:
+        key = entry.key
+        base, ours, theirs = (
+            frame.block(key) if key in frame.cards else None for frame in (self.base, self.ours, self.theirs)
+        )
+        from_theirs = ours is None or (theirs is not None and entry.side == "theirs")
+        tail = (self.theirs if from_theirs else self.ours).tail(key, final=final)
+        if ours is None or theirs is None:
+            return (ours or theirs or "") + tail
+        text, clashes = merge_card(base, ours, theirs)
+        for what in clashes:
+            self._say("merge-clash", f"{_id(key)}: both sides changed {what}; both are kept")
+        return text + tail
+
+    def _proved(self, text: str) -> MergeResult:
+        """Look at the result as a reader will: what an open fence or a broken line hides is put at the end."""
+        want = _ids(self.ours.document) | _ids(self.theirs.document)
+        found = parse_text(text)
+        for name in (want - _ids(found)).elements():
+            if any(frame.gave_up(name) for frame in (self.ours, self.theirs)):
+                continue
+            frame = self.ours if name in self.ours.document.by_id else self.theirs
+            card = frame.document.by_id[name][-1]
+            text = edit.inserted(found, edit.block(frame.document, card), len(found.text))
+            found = parse_text(text)
+            self._say("merge-kept-card", f"{name} is kept at the end of the file")
+        for name, count in _ids(found).items():
+            if count > max(_ids(self.ours.document)[name], _ids(self.theirs.document)[name]):
+                self._say("duplicate-id", f"both sides gave {name} to a card; both are kept")
+        return MergeResult(to_bytes(text), tuple(self.problems))
+
+    def _say(self, code: str, message: str) -> None:
+        self.problems.append(Problem(code, message))
+
+
+_RANK: Final = {"both": 0, "ours": 1, "theirs": 2}
+
+
+def _id(key: str) -> str:
+    return key.split("\0")[1]

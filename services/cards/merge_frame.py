@@ -1,0 +1,84 @@
+"""A card file as a merge sees it: lines of text, and cards, each one entry whatever stands in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from bluelabel.services.cards import edit
+from bluelabel.services.cards import lines as grammar
+from bluelabel.services.cards.diff3 import Lines
+from bluelabel.services.cards.model import Card, CardDocument
+from bluelabel.services.cards.places import is_archive
+
+
+class Frame:
+    """A file as entries: lines of text, and cards, each card with the blank lines and the rule after it."""
+
+    def __init__(self, document: CardDocument, twice: frozenset[str]) -> None:
+        self.document = document
+        self.lines = Lines([], [])
+        self.cards: dict[str, Card] = {}
+        self.tails: dict[str, str] = {}
+        self.last: str | None = None  # the card with which the file ends
+        seen: Counter[str] = Counter()
+        at = 0
+        for card in document.cards:
+            self._add(document.text[at : card.start])
+            name = f"{card.id}\0{card.title}" if card.id in twice else card.id
+            key = f"\0{name}\0{seen[name]}"
+            seen[name] += 1
+            at = self._tail_end(card)
+            self.cards[key] = card
+            self.tails[key] = document.text[card.end : at]
+            self.last = key if at >= len(document.text) else None
+            self.lines.keys.append(key)
+            self.lines.texts.append(key)
+        self._add(document.text[at:])
+
+    def block(self, key: str) -> str:
+        """Return the text of a card."""
+        return edit.block(self.document, self.cards[key])
+
+    def gave_up(self, name: str) -> bool:
+        """Tell whether this side says where a card went: a line in its archive section names it."""
+        document = self.document
+        starts = [heading for heading in document.headings if is_archive(heading.text)]
+        return any(
+            reference.id == name and any(heading.start < reference.start for heading in starts)
+            for reference in document.references
+        )
+
+    def tail(self, key: str, *, final: bool) -> str:
+        """Return what stands between a card and what follows it, fit for a place in the middle or at the end."""
+        document = self.document
+        if final == (key == self.last):
+            return self.tails[key]
+        if final:
+            return document.eol if document.text.endswith("\n") else ""
+        return document.eol * 2 + (f"---{document.eol * 2}" if edit.uses_rules(document) else "")
+
+    def _tail_end(self, card: Card) -> int:
+        text = self.document.text
+        at = edit.rule_after(self.document, card) or edit.line_end(text, card.end)
+        while at < card.stop:
+            stop = edit.line_end(text, at)
+            if text[at:stop].strip():
+                break
+            at = stop
+        return at
+
+    def _add(self, text: str) -> None:
+        lines = [line + "\n" for line in text.split("\n")]
+        lines[-1] = lines[-1][:-1]
+        for line in lines if lines[-1] else lines[:-1]:
+            self.lines.keys.append(_line_key(line))
+            self.lines.texts.append(line)
+
+
+def _line_key(line: str) -> str:
+    bare = line.rstrip()
+    if match := grammar.ROW.match(bare) or grammar.CHECK_REF.match(bare):
+        return f"\1row\1{next(group for group in match.groups() if grammar.ID_ONLY.fullmatch(group))}"
+    if match := grammar.STATISTIC.match(bare):
+        return f"\1statistic\1{match[1]}"
+    return "\1updated" if grammar.LAST_UPDATED.match(bare) else bare
