@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,9 +21,11 @@ from bluelabel.interfaces.agent_models import AgentCapability, AgentInput, Agent
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.interfaces.events import KINDS, RESERVED, Event
 from bluelabel.interfaces.messages import Delivery, DeliveryState, Message, MessageType, Priority
+from bluelabel.runner.reading import FileReading, read_file
 from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 
+DATA = Path(__file__).parents[1] / "data"
 TEXT = st.text(max_size=12)
 MAYBE = st.none() | TEXT
 SCALARS = (
@@ -150,6 +154,26 @@ def test_a_reading_of_a_box_is_accepted():
     problem = {"code": "trailing-comma", "message": "a comma before ]", "line": 3, "column": None}
 
     assert shipped("read").is_valid(reading(messages=[message], tasks=[], history=[], problems=[problem]))
+
+
+@pytest.mark.parametrize("variable", ["OWN", "BLUELABEL_CORPUS"])
+def test_what_is_read_from_any_file_is_accepted(variable: str):
+    folder = DATA if variable == "OWN" else Path(os.environ.get(variable, "/nonexistent"))
+    if not folder.is_dir():
+        pytest.skip(f"{variable} names no folder of files to read")
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+
+    refused = {
+        path.name: [error.message for error in shipped("read").iter_errors(as_written(read_file(str(path))))]
+        for path in files
+    }
+
+    assert {name: errors for name, errors in refused.items() if errors} == {}
+    assert len(files) > 5
+
+
+def as_written(found: FileReading) -> dict[str, Any]:
+    return json.loads(json.dumps({"schema": "bluelabel.read/1", **found.as_json()}))
 
 
 def test_the_file_of_a_run_is_accepted_in_every_state():
