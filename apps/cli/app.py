@@ -87,7 +87,7 @@ class App:
 
         table = Table(title=escape(title) if title else None, title_justify="left", header_style="bold")
         for column in columns:
-            table.add_column(column, overflow="fold")
+            table.add_column(column, overflow="fold", no_wrap=column == "ID")
         for row in rows:
             table.add_row(*(escape(plain(cell)) for cell in row))
         self.console().print(table)

@@ -8,14 +8,12 @@ import click
 
 from bluelabel.apps.cli.app import App, pass_app
 from bluelabel.apps.cli.options import SPAN, complete_agent, complete_message, read_object, read_text
-from bluelabel.apps.cli.utils.mail_printer import describe, mailbox_rows, record
+from bluelabel.apps.cli.utils.mail_printer import COLUMNS, describe, mailbox_rows, record
 from bluelabel.interfaces.errors import NotFound, Refused, UsageError
 from bluelabel.interfaces.limits import VIEW_HANDLED, VIEW_WAITING
 from bluelabel.interfaces.messages import Priority
 from bluelabel.services.postbox import queries
 from bluelabel.services.postbox.outgoing import OutgoingMessage
-
-_COLUMNS = ("ID", "State", "Priority", "Type", "From", "To", "Task", "Subject", "Sent")
 
 
 @click.command("send")
@@ -35,7 +33,7 @@ _COLUMNS = ("ID", "State", "Priority", "Type", "From", "To", "Task", "Subject", 
 @click.option("--wait-for", type=click.Choice(["seen", "acked"]), help="Wait until every recipient has done this.")
 @click.option("--timeout", type=SPAN, default="30s", show_default=True, help="For --wait-for.")
 @pass_app
-def send(app: App, sender: str, recipients: str, wait_for: str | None, timeout: float, **options: Any) -> None:
+def send(app: App, /, sender: str, recipients: str, wait_for: str | None, timeout: float, **options: Any) -> None:
     """Send a message. It is on disk when this returns."""
     workspace = app.workspace()
     now = workspace.postbox.now()
@@ -88,7 +86,7 @@ def inbox(app: App, agent: str, peek: bool, handled: bool, limit: int) -> None:
         app.emit("message", record(item))
     waiting = count.get("sent", 0) + count.get("claimed", 0)
     if found or done:
-        app.table(_COLUMNS, mailbox_rows((*found, *done)))
+        app.table(COLUMNS, mailbox_rows((*found, *done)))
     more = f", {waiting - len(found):,} more not shown (--limit)" if waiting > len(found) else ""
     app.say(f"{waiting:,} waiting for {agent}{more}")
     if not peek and (fresh := [d.message.id for d in found if d.seen_at is None]):
@@ -109,7 +107,7 @@ def outbox(app: App, agent: str, limit: int) -> None:
     for item in found:
         app.emit("message", record(item))
     if found:
-        app.table(_COLUMNS, mailbox_rows(found))
+        app.table(COLUMNS, mailbox_rows(found))
     app.say(f"{len({d.message.id for d in found}):,} sent by {agent}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -31,13 +32,21 @@ def init(app: App, directory: Path | None, agents: str | None, dry_run: bool) ->
         for what in done:
             app.say(f"would {what}")
     else:
-        run(steps, lambda what: (done.append(what), app.say(what))[-1])
+        run(steps, _recorder(app, done))
     app.emit("init", {"root": str(root), "dry_run": dry_run, "done": done})
     app.say(f"{'nothing to do' if not steps else 'workspace' if not dry_run else 'nothing was changed'}: {root}")
     if steps and not dry_run:
         app.root = root
         workspace = app.workspace()
         workspace.refresh_views(workspace.settings.directory.mailboxes)
+
+
+def _recorder(app: App, done: list[str]) -> Callable[[str], None]:
+    def record(text: str) -> None:
+        done.append(text)
+        app.say(text)
+
+    return record
 
 
 @click.command("status")
@@ -73,7 +82,7 @@ def recover(app: App) -> None:
     from bluelabel.runner.recovery import recover_workspace
 
     done: list[str] = []
-    verdict = recover_workspace(app.workspace(), lambda text: (done.append(text), app.say(text))[-1])
+    verdict = recover_workspace(app.workspace(), _recorder(app, done))
     problems = [problem.message for problem in verdict.problems]
     app.emit("recover", {"done": done, "events": verdict.events, "seq": verdict.head.seq, "problems": problems})
     app.say(f"{verdict.events:,} events, {'no damage' if not problems else f'{len(problems)} damaged places'}")

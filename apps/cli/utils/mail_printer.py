@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from bluelabel.apps.cli.app import plain
-from bluelabel.interfaces.messages import Delivery
+from bluelabel.interfaces.messages import Delivery, Priority
 from bluelabel.interfaces.strict_json import dumps
+
+COLUMNS = ("ID", "State", "Way", "Task", "Subject")
 
 
 def record(item: Delivery) -> dict[str, Any]:
@@ -22,12 +24,11 @@ def record(item: Delivery) -> dict[str, Any]:
 
 
 def mailbox_rows(items: Iterable[Delivery]) -> list[list[str]]:
-    """Return table rows: id, state, priority, type, from, to, task, subject, sent."""
+    """Return one row of `COLUMNS` for each delivery."""
     return [
-        [d.message.id, _state(d), d.message.priority.value, d.message.type, d.message.sender, d.recipient,
-         d.message.task_id or "", d.message.subject or first_line(d), d.message.created_at[:19]]
+        [d.message.id, _state(d), f"{d.message.sender} → {d.recipient}", d.message.task_id or d.message.type, title(d)]
         for d in items
-    ]  # fmt: skip
+    ]
 
 
 def describe(item: Delivery) -> str:
@@ -47,11 +48,13 @@ def describe(item: Delivery) -> str:
     return "\n".join([plain(line) for line in head] + [""] + text + ([dumps(rest)] if rest else []))
 
 
-def first_line(item: Delivery) -> str:
-    """Return the beginning of a message's text."""
+def title(item: Delivery) -> str:
+    """Return what a message is about: its subject, else the beginning of its text; urgent ones say so."""
     body = item.message.content.get("body")
     lines = body.splitlines() if isinstance(body, str) else []
-    return lines[0][:60] if lines else ""
+    about = item.message.subject or (lines[0][:60] if lines else "")
+    urgent = item.message.priority in (Priority.HIGH, Priority.CRITICAL)
+    return f"{item.message.priority.value} {about}" if urgent else about
 
 
 def _state(item: Delivery) -> str:

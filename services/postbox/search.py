@@ -1,0 +1,66 @@
+"""Full-text search over all messages, in an index of its own that is brought up to date when somebody searches."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from bluelabel.interfaces.errors import UsageError
+from bluelabel.interfaces.events import Event
+from bluelabel.interfaces.messages import Delivery
+from bluelabel.interfaces.strict_json import dumps
+from bluelabel.services.ledger.book import Book
+from bluelabel.services.ledger.index import Index
+from bluelabel.services.postbox import queries
+
+
+class SearchProjection:
+    """The table ``search_messages``: an FTS5 table of subjects and contents (https://www.sqlite.org/fts5.html)."""
+
+    name = "search"
+    version = 1
+    ddl = "CREATE VIRTUAL TABLE search_messages USING fts5 (id UNINDEXED, sender, task_id, subject, content)"
+
+    def apply(self, db: sqlite3.Connection, event: Event) -> None:
+        """Take in the text of a message that was sent or amended."""
+        if event.kind == "message.sent":
+            message = event.data["message"]
+            row = (message["id"], message["sender"], message.get("task_id") or "", message.get("subject", ""))
+            text = dumps(message.get("content", {}))
+            db.execute("INSERT INTO search_messages VALUES (?, ?, ?, ?, ?)", (*row, text))
+        elif event.kind == "message.amended":
+            for column in ("subject", "content"):
+                if column in event.data["changes"]:
+                    value = event.data["changes"][column]
+                    text = value if isinstance(value, str) else dumps(value)
+                    update = f"UPDATE search_messages SET {column} = ? WHERE id = ?"
+                    db.execute(update, (text, event.data["id"]))
+
+
+def search(book: Book, home: Path, boot: str, text: str, limit: int) -> list[Delivery]:
+    """Return the deliveries of the messages that hold all words of `text`, best first.
+
+    Args:
+        book: whose messages.
+        home: the state directory, where the search index is kept.
+        boot: id of this start of the machine.
+        text: words; each matches as a prefix.
+        limit: of messages.
+
+    Raises:
+        UsageError: there is no word in `text`.
+    """
+    words = [word.replace('"', "") for word in text.split()]
+    query = " ".join(f'"{word}"*' for word in words if any(c.isalnum() for c in word))
+    if not query:
+        raise UsageError("nothing to search for", where=repr(text[:40]), hint="give a word")
+    index = Index(home / "search.db", (SearchProjection(),), boot)
+    try:
+        index.catch_up(book.ledger)
+        found = index.db.execute(
+            "SELECT id FROM search_messages WHERE search_messages MATCH ? ORDER BY rank LIMIT ?", (query, limit)
+        ).fetchall()
+    finally:
+        index.close()
+    with book.reading() as db:
+        return [item for (message_id,) in found for item in queries.of_message(db, message_id)]
