@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from bluelabel.runner.reading import FileReading, read_file
 from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 
-DATA = Path(__file__).parents[1] / "data"
+ROOT = Path(__file__).parents[2]
 TEXT = st.text(max_size=12)
 MAYBE = st.none() | TEXT
 SCALARS = (
@@ -156,12 +156,23 @@ def test_a_reading_of_a_box_is_accepted():
     assert shipped("read").is_valid(reading(messages=[message], tasks=[], history=[], problems=[problem]))
 
 
-@pytest.mark.parametrize("variable", ["OWN", "BLUELABEL_CORPUS"])
-def test_what_is_read_from_any_file_is_accepted(variable: str):
-    folder = DATA if variable == "OWN" else Path(os.environ.get(variable, "/nonexistent"))
-    if not folder.is_dir():
-        pytest.skip(f"{variable} names no folder of files to read")
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+def files_of_this_project() -> list[Path]:
+    folders = (ROOT / name for name in ("docs", "interfaces", "tests"))
+    return [
+        path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".pyc"
+    ]
+
+
+def files_of_other_projects() -> list[Path]:
+    folder = os.environ.get("BLUELABEL_CORPUS")
+    if folder is None:
+        pytest.skip("BLUELABEL_CORPUS names no collection of real files")
+    return [path for path in sorted(Path(folder).rglob("*")) if path.is_file()]
+
+
+@pytest.mark.parametrize("listed", [files_of_this_project, files_of_other_projects])
+def test_what_is_read_from_any_file_is_accepted(listed: Callable[[], list[Path]]):
+    files = listed()
 
     refused = {
         path.name: [error.message for error in shipped("read").iter_errors(as_written(read_file(str(path))))]
@@ -169,7 +180,7 @@ def test_what_is_read_from_any_file_is_accepted(variable: str):
     }
 
     assert {name: errors for name, errors in refused.items() if errors} == {}
-    assert len(files) > 5
+    assert len(files) > 20
 
 
 def as_written(found: FileReading) -> dict[str, Any]:
