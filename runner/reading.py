@@ -1,0 +1,175 @@
+"""Reads any file of a workspace and says what it is, by its content: what `bluelabel read` prints."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from bluelabel.interfaces.errors import BluelabelError, NotFound, TooLarge, UnreadableInput, machine_error
+from bluelabel.interfaces.limits import CARDS_BYTES, WORKFLOW_BYTES
+from bluelabel.interfaces.problems import Problem
+from bluelabel.interfaces.records import BoxMessage, BoxReading, BoxTask, FileKind
+from bluelabel.services.cards.reading import looks_like_cards, read_cards
+from bluelabel.services.postbox.box_reader import is_box, reading_of
+from bluelabel.services.postbox.salvage import read_documents
+from bluelabel.services.workflow.run_reader import looks_like_index, looks_like_run, read_index, read_run
+from bluelabel.services.workflow.workflow_reader import looks_like_workflow, read_workflow
+
+_LIMIT: Final = CARDS_BYTES
+_START = 4096
+_JSON = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:\s|//[^\n]*\n|/\*.*?\*/|<{7}[^\n]*\n|```[a-z]*\s*\n)*"
+    rb"(?:(?:export\s+)?(?:default|(?:const|let|var)\s+\w+\s*=)\s*|module\.exports\s*=\s*)?[{\[]",
+    re.DOTALL,
+)
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
+_YAML = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*\n|---[^\n]*\n|%[^\n]*\n)*[\w\"'-]+[ \t]*:(?:\s|$)")
+# The readers of runs and workflows ask the name for the syntax; it is told from the content instead.
+_AS_JSON, _AS_YAML = "content.json", "content.yaml"
+_INDEX = "dag_runs_index.json"
+
+
+@dataclass(frozen=True, slots=True)
+class FileReading:
+    """What a file is and says.
+
+    Attributes:
+        file: its name as it was given.
+        kind: what it is.
+        record: the keys of its kind in ``bluelabel.read/1``.
+        problems: what is wrong with it.
+        error: why nothing could be read, or None.
+    """
+
+    file: str
+    kind: FileKind
+    record: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    problems: tuple[Problem, ...] = ()
+    error: BluelabelError | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object of ``bluelabel.read/1`` without its schema."""
+        problems = [problem.as_json() for problem in self.problems]
+        return {"file": self.file, "kind": self.kind.value, **self.record, "problems": problems}
+
+
+def read_file(path: str) -> FileReading:
+    """Read one file, whatever it is. Never raises; changes nothing; opens no pipe and no device.
+
+    Args:
+        path: the file; symbolic links are followed.
+    """
+    file = os.fsencode(path).decode("utf-8", "replace")
+    try:
+        data = _bytes_of(path)
+    except BluelabelError as error:
+        code = "not-found" if isinstance(error, NotFound) else "unreadable"
+        code = "too-large" if isinstance(error, TooLarge) else code
+        return FileReading(file, FileKind.UNKNOWN, {}, (Problem(code, error.what, hint=error.hint),), error)
+    return read_content(data, file)
+
+
+def read_content(data: bytes, file: str) -> FileReading:
+    """Say what a text is and what it says.
+
+    Args:
+        data: the bytes of the file.
+        file: what to call it.
+    """
+    if data.startswith(_WIDE) or _JSON.match(data, 0, _START):
+        return _json(data, file)
+    if looks_like_cards(data):
+        cards, problems = read_cards(data)
+        return FileReading(file, FileKind.TASK_CARDS, {"cards": cards}, tuple(problems))
+    if _YAML.match(data, 0, _START) and looks_like_workflow(data[: WORKFLOW_BYTES + 1], _AS_YAML):
+        return _workflow(data, file, _AS_YAML)
+    return FileReading(file, FileKind.UNKNOWN)
+
+
+def _bytes_of(path: str) -> bytes:
+    """Return the bytes of a regular file."""
+    try:
+        # O_NONBLOCK: a pipe without a writer must not hold the reader up before it can be seen that it is one.
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound("no such file", where=path, hint="check the path") from None
+    except ValueError:
+        raise NotFound("no file can have this name", where=ascii(path), hint="check the path") from None
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG}:
+            raise UnreadableInput("not a file that can be read", where=path, hint="give a file of text") from None
+        cause = machine_error(error, "reading", path)
+        raise UnreadableInput(cause.what, where=path, hint=cause.hint) from None
+    try:
+        return _whole(fd, path)
+    except OSError as error:
+        cause = machine_error(error, "reading", path)
+        raise UnreadableInput(cause.what, where=path, hint=cause.hint) from None
+    finally:
+        os.close(fd)
+
+
+def _whole(fd: int, path: str) -> bytes:
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreadableInput("not a regular file", where=path, hint="give a file of text")
+    if status.st_size > _LIMIT:
+        raise TooLarge(f"{status.st_size:,} bytes are over the limit of {_LIMIT:,}", where=path, hint="split it")
+    parts: list[bytes] = []
+    while sum(map(len, parts)) <= _LIMIT and (part := os.read(fd, 1 << 20)):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _json(data: bytes, file: str) -> FileReading:
+    index_name = _INDEX if _INDEX in file else _AS_JSON
+    if looks_like_run(data, _AS_JSON):
+        record, problems = read_run(data, _AS_JSON)
+        return FileReading(file, FileKind.DAG_RUN, {"run": record}, problems)
+    if looks_like_index(data, index_name):
+        runs, problems = read_index(data, index_name)
+        return FileReading(file, FileKind.DAG_INDEX, {"runs": runs}, problems)
+    documents = read_documents(data, file)
+    if is_box(documents):
+        return _box(reading_of(documents), file)
+    if len(data) <= WORKFLOW_BYTES and looks_like_workflow(data, _AS_JSON):
+        return _workflow(data, file, _AS_JSON)
+    error = None
+    if not documents.values:
+        first = documents.problems[0] if documents.problems else Problem("not-json", "not JSON")
+        error = UnreadableInput(first.message, where=first.at(file), hint=first.hint or "correct the text")
+    return FileReading(file, FileKind.UNKNOWN, {}, documents.problems, error)
+
+
+def _workflow(data: bytes, file: str, name: str) -> FileReading:
+    record, problems = read_workflow(data, name)
+    return FileReading(file, FileKind.WORKFLOW, {"workflow": record}, problems)
+
+
+def _box(reading: BoxReading, file: str) -> FileReading:
+    record = {
+        "messages": [_message(message) for message in reading.messages],
+        "tasks": [_task(task) for task in reading.tasks],
+        "history": [_task(task) for task in reading.history],
+    }
+    return FileReading(file, FileKind.POSTBOX, record, reading.problems)
+
+
+def _message(message: BoxMessage) -> dict[str, str | None]:
+    return {
+        "id": message.id,
+        "task_id": message.task_id,
+        "type": message.type,
+        "sender": message.sender,
+        "recipient": message.recipient,
+        "status": message.status,
+    }
+
+
+def _task(task: BoxTask) -> dict[str, str | None]:
+    return {"task_id": task.task_id, "status": task.status}

@@ -1,0 +1,156 @@
+"""`bluelabel read` says what each file is, by its content, and changes none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bluelabel.apps.cli.app import App
+from bluelabel.apps.cli.main import cli
+from bluelabel.interfaces.errors import BluelabelError
+from bluelabel.interfaces.limits import CARDS_BYTES
+from bluelabel.runner.reading import read_file
+
+DATA = Path(__file__).parents[2] / "data" / "boxes"
+RUN = {"dag_id": "d", "run_id": "r", "status": "failed", "total_retries": 1, "steps": {
+    "one": {"step_id": "one", "status": "failed", "retry_count": 1, "max_retries": 3}}}  # fmt: skip
+FLOW = "name: w\nversion: 1.0.0\nsteps:\n  - id: a\n    agent: ingestion\n    input: {url: 'https://example.org'}\n"
+CARDS = "# Task Cards\n\n### TASK-1: Saw\nStatus: COMPLETED ✅\nAssigned: CC\n"
+
+
+def run(*args: object) -> Result:
+    return CliRunner().invoke(cli, ["read", *map(str, args)], obj=App())
+
+
+def lines(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def exit_code(result: Result) -> int:
+    return result.exception.exit_code if isinstance(result.exception, BluelabelError) else result.exit_code
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "key"),
+    [
+        (CARDS, "task_cards", "cards"),
+        ((DATA / "o2_envelopes.json").read_text(encoding="utf-8"), "postbox", "messages"),
+        ((DATA / "conflict.json").read_text(encoding="utf-8"), "postbox", "history"),
+        ("```json\n[]\n```\n", "postbox", "tasks"),
+        ("const box = [{task_id: 'TASK-1', status: 'done'}];\n", "postbox", "messages"),
+        (json.dumps(RUN), "dag_run", "run"),
+        (json.dumps({"r": {"dag_id": "d", "status": "success", "file": "run_r.json"}}), "dag_index", "runs"),
+        (FLOW, "workflow", "workflow"),
+        ("# A note\n\nNothing else.\n", "unknown", None),
+        ("", "unknown", None),
+        ("\0\1\2", "unknown", None),
+        (json.dumps({"any": "thing"}), "unknown", None),
+    ],
+)
+def test_the_kind_is_told_by_the_content_and_not_by_the_name(
+    tmp_path: Path, text: str, kind: str, key: str | None
+) -> None:
+    found = []
+    for name in ("a.txt", "b.json", "TASK_CARDS.md", "dag_run"):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        found += lines(run("--json", tmp_path / name))
+
+    assert [line["kind"] for line in found] == [kind] * 4
+    assert all(line["schema"] == "bluelabel.read/1" and (key is None or key in line) for line in found)
+    own = {"postbox": {"messages", "tasks", "history"}, "unknown": set[str]()}.get(kind, {key})
+    assert set(found[0]) == {"schema", "file", "kind", "problems"} | own
+
+
+def test_an_empty_index_is_known_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "dag_runs_index.json").write_text("{}", encoding="utf-8")
+
+    assert lines(run("--json", tmp_path / "dag_runs_index.json"))[0]["runs"] == {}
+
+
+def test_reading_changes_no_byte_and_no_time(tmp_path: Path) -> None:
+    for path in DATA.glob("*.json"):
+        shutil.copy(path, tmp_path)
+    before = {p: (hashlib.sha256(p.read_bytes()).digest(), p.stat().st_mtime_ns) for p in tmp_path.iterdir()}
+    result = run("--json", *sorted(before))
+
+    assert (exit_code(result), len(lines(result))) == (0, len(before))
+    assert {p: (hashlib.sha256(p.read_bytes()).digest(), p.stat().st_mtime_ns) for p in tmp_path.iterdir()} == before
+
+
+def test_people_get_names_and_places(tmp_path: Path) -> None:
+    for name, text in (("run.json", json.dumps(RUN)), ("w.yaml", FLOW), ("c.md", CARDS)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    files = [DATA / "o4_concatenated.json", DATA / "o3_tasks_history.json", *sorted(tmp_path.iterdir())]
+    text = run(*files).stdout
+
+    assert f"{files[0]}: box, 3 messages, 0 tasks, 0 history, 1 problem" in text
+    assert f"{files[0]}:3:1: another value after the first [several-documents] (make them one array)" in text
+    for word in ("TASK-4", "ready_for_review", "TASK-1", "COMPLETED", "failed", "1/3", "ingestion"):
+        assert word in text
+
+
+def test_a_long_list_is_cut_for_people_unless_they_want_all(tmp_path: Path) -> None:
+    entries = [{"task_id": f"TASK-{n}", "status": "done"} for n in range(30)]
+    (tmp_path / "box.json").write_text(json.dumps(entries), encoding="utf-8")
+    short = run(tmp_path / "box.json").stdout
+    full = CliRunner().invoke(cli, ["-v", "read", str(tmp_path / "box.json")], obj=App()).stdout
+
+    assert "… and 10 more" in short
+    assert "TASK-29" not in short
+    assert "TASK-29" in full
+
+
+def test_a_missing_file_is_told_and_the_others_are_read(tmp_path: Path) -> None:
+    result = run("--json", tmp_path / "none.json", DATA / "o10_empty.json")
+
+    assert [line["kind"] for line in lines(result)] == ["unknown", "postbox"]
+    assert lines(result)[0]["problems"][0]["code"] == "not-found"
+    assert exit_code(result) == 3
+    assert "none.json" in result.stderr
+    assert exit_code(run(tmp_path / "none.json")) == 3
+    assert read_file("nul\0byte").problems[0].code == "not-found"
+
+
+def test_what_is_no_file_is_refused_at_once_and_the_others_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "large").touch()
+    os.truncate(tmp_path / "large", CARDS_BYTES + 1)
+    (tmp_path / "broken").write_text("{", encoding="utf-8")
+    (tmp_path / "nothing").write_text("[", encoding="utf-8")
+    bad = [tmp_path, tmp_path / "pipe", tmp_path / "loop", tmp_path / "large", Path("/dev/null")]
+    result = run("--json", *bad, DATA / "o10_empty.json")
+
+    assert [line["kind"] for line in lines(result)] == ["unknown"] * len(bad) + ["postbox"]
+    assert exit_code(result) == 5
+    assert [exit_code(run(path)) for path in bad] == [5] * len(bad)
+
+
+def test_json_of_which_nothing_stands_is_unreadable(tmp_path: Path) -> None:
+    (tmp_path / "broken.json").write_bytes(b"[" * 10 + b"\xff" * (11 << 20))
+    result = run("--json", tmp_path / "broken.json")
+
+    assert exit_code(result) == 5
+    assert lines(result)[0]["problems"][0]["code"] == "too-large"
+
+
+def test_a_name_that_is_not_utf8_can_be_printed(tmp_path: Path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.json")
+    Path(path).write_text("[]", encoding="utf-8")
+
+    assert read_file(path).as_json()["file"].endswith("/\ufffd.json")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_says_so(tmp_path: Path) -> None:
+    (tmp_path / "secret.json").write_text("[]", encoding="utf-8")
+    (tmp_path / "secret.json").chmod(0)
+
+    assert "permission denied" in str(run(tmp_path / "secret.json").exception)
