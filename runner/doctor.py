@@ -1,0 +1,114 @@
+"""`doctor`: looks into every room and says what is wrong, and what to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from bluelabel.interfaces.errors import BluelabelError
+from bluelabel.interfaces.times import from_text
+from bluelabel.runner.workspace import Workspace
+from bluelabel.services.ledger.file_ledger import FileLedger
+from bluelabel.services.ledger.verify import verify
+
+_SKEW = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        area: ledger, clock, boxes, cards, git.
+        state: ``ok``, ``note`` (worth knowing), ``bad``, or ``fixed``.
+        what: one line.
+        hint: what to do.
+    """
+
+    area: str
+    state: str
+    what: str
+    hint: str | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """Return its JSON object."""
+        return {"area": self.area, "state": self.state, "what": self.what, "hint": self.hint}
+
+
+def examine(workspace: Workspace, *, fix: bool = False, show: Callable[[str], None] | None = None) -> list[Finding]:
+    """Look at everything.
+
+    Args:
+        workspace: to look at.
+        fix: repair what is safe; a copy of each changed file is kept beside the state.
+        show: told, line by line, what a repair would change, when nothing may be.
+    """
+    found: list[Finding] = []
+    for area, look in (("ledger", _ledger), ("clock", _clock), ("boxes", _boxes), ("git", _git)):
+        try:
+            found += look(workspace)
+        except (BluelabelError, OSError) as error:
+            hint = error.hint if isinstance(error, BluelabelError) else None
+            found.append(Finding(area, "bad", str(error), hint))
+    from bluelabel.runner.doctor_cards import examine_cards
+
+    return [*found, *examine_cards(workspace, fix=fix, show=show)]
+
+
+def _ledger(workspace: Workspace) -> Iterator[Finding]:
+    ledger = workspace.book.ledger
+    if isinstance(ledger, FileLedger):
+        verdict = verify(ledger.segments)
+        for problem in verdict.problems:
+            yield Finding("ledger", "bad", f"{problem.code}: {problem.message}", "compare it with a backup")
+        if verdict.torn:
+            yield Finding("ledger", "note", f"{verdict.torn} torn bytes at the end", "run `bluelabel recover`")
+        if not verdict.problems:
+            yield Finding("ledger", "ok", f"{verdict.events:,} events, chain unbroken")
+    if not os.access(workspace.home, os.W_OK):
+        yield Finding("ledger", "bad", f"{workspace.home} is not writable", "check who owns it")
+
+
+def _clock(workspace: Workspace) -> Iterator[Finding]:
+    last = None
+    for event in workspace.book.read(max(0, workspace.book.head().seq - 1)):
+        last = event
+    now = workspace.clock.now()
+    if last is not None and from_text(last.at) - now > _SKEW:
+        ahead = round((from_text(last.at) - now).total_seconds())
+        text = f"the last event was written {ahead:,} s in the future of this clock"
+        yield Finding("clock", "bad", text, "set the clock; the order of events does not depend on it")
+    else:
+        yield Finding("clock", "ok", now.strftime("%Y-%m-%d %H:%M:%S UTC"))
+
+
+def _boxes(workspace: Workspace) -> Iterator[Finding]:
+    aside = 0
+    for name in workspace.settings.directory.mailboxes:
+        folder = workspace.root / "postbox" / name
+        if folder.is_symlink():
+            yield Finding("boxes", "bad", f"postbox/{name} is a symbolic link", "replace it by a folder")
+        elif not folder.is_dir():
+            yield Finding("boxes", "bad", f"postbox/{name} is missing", "run `bluelabel init`")
+        else:
+            aside += sum(1 for item in _listed(folder / "quarantine") if not item.name.endswith(".why.json"))
+    if aside:
+        yield Finding("boxes", "note", f"{aside} unreadable texts are set aside", "look into postbox/*/quarantine/")
+    else:
+        yield Finding("boxes", "ok", f"{len(workspace.settings.directory.mailboxes)} mailboxes")
+
+
+def _listed(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _git(workspace: Workspace) -> Iterator[Finding]:
+    repository = workspace.repository
+    if repository is None:
+        yield Finding("git", "note", "not a git repository", "claims of cards cannot be checked without one")
+        return
+    where = repository.branch() or "detached HEAD"
+    yield Finding("git", "ok", f"{where}, {len(repository.status()):,} files differ from HEAD")
