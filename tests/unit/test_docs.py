@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +18,9 @@ import pytest
 
 from bluelabel.apps.cli.main import COMMANDS, cli
 from bluelabel.interfaces import errors, schemas
+from bluelabel.interfaces.agent_models import AgentInput
 from bluelabel.interfaces.errors import BluelabelError
+from bluelabel.runner import settings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -214,6 +218,41 @@ def test_every_call_in_an_example_is_one_that_the_command_line_knows(page: Path)
 
 def is_option(word: str) -> bool:
     return re.fullmatch(r"--?[a-zA-Z][a-z-]*(=.*)?", word) is not None
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_examples_in_json_toml_and_python_can_be_read(page: Path):
+    for text in blocks(page, "toml"):
+        tomllib.loads(text)
+    for text in blocks(page, "python"):
+        compile(text, str(page), "exec")
+    for text in blocks(page, "json"):
+        for line in [text] if text.startswith(("{\n", "[")) else text.splitlines():
+            json.loads(line)
+
+
+def test_the_agent_of_the_guide_works():
+    (source,) = blocks(DOCS / "guides" / "agents.md", "python")
+    names: dict[str, Any] = {}
+    exec(source, names)
+
+    output = names["Shouting"]().run(AgentInput(task_id="TASK-1", content={"text": "hello"}))
+
+    assert (output.status, output.result) == ("success", {"text": "HELLO"})
+
+
+def test_every_table_and_key_of_the_settings_is_documented():
+    text = (REFERENCE / "settings.md").read_text(encoding="utf-8")
+    tables: dict[str, tuple[str, ...] | None] = dict(settings._TABLES)
+    named = [f"`{key}`" for keys in tables.values() for key in keys or ()]
+
+    assert [name for name in named if name not in text] == []
+    assert [name for name in tables if f"[{name}" not in text] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=shown)
