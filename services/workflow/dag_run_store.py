@@ -40,6 +40,7 @@ class DAGRunStore:
     Args:
         storage_path: the folder of snapshots. Without a `book` it also holds the ledger, in `.bluelabel`.
         book: the ledger and index to use, for example a workspace's.
+        home: where the locks of runs and large results are; beside the ledger when None.
         clock: where time comes from.
         by: who is named as the author of changes.
     """
@@ -49,14 +50,16 @@ class DAGRunStore:
         storage_path: str | Path = DEFAULT_FOLDER,
         *,
         book: Book | None = None,
+        home: Path | None = None,
         clock: Clock | None = None,
         by: str = "HUMAN",
     ) -> None:
         self.clock = clock or SystemClock()
         self.by = by
         self.storage_path = Path(storage_path)
+        self.home = home or self.storage_path / ".bluelabel"
         self._owns_book = book is None
-        self.book = book or _own_book(self.storage_path, self.clock)
+        self.book = book or _own_book(self.home, self.clock)
         self.files = RunFiles(self.storage_path, self.clock.uptime)
 
     def create(self, dag_run: DAGRun) -> DAGRun:
@@ -84,7 +87,7 @@ class DAGRunStore:
         events = self.book.append(decide)
         dag_run.take_changes()
         dag_run.revision = events[0].seq
-        self._show(dag_run)
+        self.show(dag_run)
 
     def update(self, dag_run: DAGRun, *, durable: bool = True) -> DAGRun:
         """Store what changed since the run was created, read or last stored; return it.
@@ -100,6 +103,7 @@ class DAGRunStore:
         """
         changes = dag_run.take_changes()
         self.write(dag_run, changes, lambda db: check_changes(db, dag_run, changes), durable=durable)
+        self.show(dag_run)
         return dag_run
 
     def write(
@@ -109,23 +113,21 @@ class DAGRunStore:
         check: Callable[[sqlite3.Connection], None],
         *,
         durable: bool = True,
-        first: Sequence[Draft] = (),
     ) -> None:
-        """Append `changes` of a run as one unit, after `check` agreed to them; then refresh the views.
+        """Append `changes` of a run as one unit, after `check` agreed to them. The views stay: see `show`.
 
         Args:
             dag_run: whose they are.
             changes: what `DAGRun.take_changes` gave; given back to the run when nothing was written.
             check: looks at the present state while nobody else can append, and raises to refuse.
             durable: return only when the disk has confirmed it.
-            first: events to write before them.
         """
-        if not changes and not first:
+        if not changes:
             return
 
         def decide(db: sqlite3.Connection) -> list[Draft]:
             check(db)
-            return [*first, *change_drafts(dag_run, changes, self.by)]
+            return change_drafts(dag_run, changes, self.by)
 
         try:
             events = self.book.append(decide, durable=durable)
@@ -135,7 +137,6 @@ class DAGRunStore:
             dag_run.put_back(changes)
             raise
         dag_run.revision = events[-1].seq
-        self._show(dag_run)
 
     def get(self, run_id: str) -> DAGRun | None:
         """Return a run, or None; a run that only a file of the folder holds is read from there.
@@ -263,7 +264,8 @@ class DAGRunStore:
             self.files.forget(run_id)
         return len(gone)
 
-    def _show(self, run: DAGRun) -> None:
+    def show(self, run: DAGRun) -> None:
+        """Refresh the views of a run, now or, where that was done a moment ago, with the next `flush`."""
         self.files.touch(run)
         self._show_index()
 
@@ -276,8 +278,7 @@ class DAGRunStore:
         self.files.write_index(rows, known)
 
 
-def _own_book(folder: Path, clock: Clock) -> Book:
-    home = folder / ".bluelabel"
+def _own_book(home: Path, clock: Clock) -> Book:
     make_directory(home)
     return Book.open(home, [RunsProjection()], clock=clock)
 

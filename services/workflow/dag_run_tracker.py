@@ -46,7 +46,7 @@ class DAGRun:
         now: where time comes from.
     """
 
-    def __init__(  # noqa: PLR0917 - the order that callers of this class already know
+    def __init__(
         self,
         dag_id: str,
         run_id: str,
@@ -236,6 +236,10 @@ class DAGRun:
             self.note(**{key: value for key, value in self.metadata.items() if self._known.get(key, self) != value})
         changes, self._changes = self._changes, []
         return changes
+
+    def count_changes(self) -> int:
+        """Return how many changes wait to be stored."""
+        return len(self._changes)
 
     def put_back(self, changes: Iterable[dict[str, Any]]) -> None:
         """Keep changes for the next time because they could not be stored. For stores only."""

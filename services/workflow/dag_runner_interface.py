@@ -113,11 +113,11 @@ class IDAGRunnerFactory(ABC):
     """Makes runners."""
 
     @abstractmethod
-    def create_runner(self, dag_id: str, run_id: str | None = None) -> IDAGRunner:
+    def create_runner(self, dag_id: str, store: Any = None, run_id: str | None = None) -> IDAGRunner:
         """Return a runner for a new run."""
 
     @abstractmethod
-    def resume_runner(self, run_id: str) -> IDAGRunner:
+    def resume_runner(self, run_id: str, store: Any = None) -> IDAGRunner:
         """Return a runner for a run that is there."""
 
 

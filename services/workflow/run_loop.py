@@ -1,0 +1,376 @@
+"""The loop of a run: settle what ended, decide what begins, write both as one append, then begin it.
+
+Because a step's success and the start of those that depend on it stand in one write, a chain costs one sync a step, and
+steps that end together share one. Nothing begins before the write that says so is acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+from collections import deque
+from collections.abc import Callable, Mapping
+from enum import IntEnum
+from typing import Any
+
+from bluelabel.interfaces.errors import BluelabelError
+from bluelabel.services.workflow.attempt import Registered, StepsView, caller, perform, trace_of
+from bluelabel.services.workflow.dag_run_states import DAGStepStatus
+from bluelabel.services.workflow.dag_run_store import DAGRunStore
+from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
+from bluelabel.services.workflow.dag_runner_interface import StepContext
+from bluelabel.services.workflow.expressions import evaluate
+from bluelabel.services.workflow.feed import Feed
+from bluelabel.services.workflow.recovery import CONDITION, outcome_of, waited
+from bluelabel.services.workflow.results import Results
+from bluelabel.services.workflow.retry import delay_before, worth_retrying
+from bluelabel.services.workflow.run_writer import RunWriter
+from bluelabel.services.workflow.scheduling import Outcome, Plan, Scheduler
+from bluelabel.services.workflow.steps_map import run_map, without_map
+
+_WATCH_AFTER = 0.1
+Timer = Callable[[float, Callable[[], None]], Any]
+
+
+class Ending(IntEnum):
+    """Why a run begins nothing more; a weightier reason replaces a lighter one."""
+
+    FAILING = 1
+    """A critical step failed: what is under way may end, what only waits is given up."""
+    STOP = 2
+    """The runner has to go: everything under way is ended, and made again by the next runner."""
+    CANCEL = 3
+    """Somebody cancelled it: everything under way is ended, for good."""
+
+
+class RunLoop:
+    """Runs the open steps of one run that this process owns.
+
+    Args:
+        run: the run, taken up.
+        store: where it is kept.
+        steps: what does the work of each step.
+        results: where large results are kept.
+        max_parallel: slots.
+        pools: slots of each pool.
+        fail_fast: whether the failure of a critical step keeps other branches from beginning more.
+        timer: calls a function after a number of seconds; the event loop's own when None.
+        roll: gives random numbers from 0 to 1, for jitter.
+    """
+
+    def __init__(
+        self,
+        run: DAGRun,
+        store: DAGRunStore,
+        steps: Mapping[str, Registered],
+        results: Results,
+        *,
+        max_parallel: int,
+        pools: Mapping[str, int],
+        fail_fast: bool,
+        timer: Timer | None = None,
+        roll: Callable[[], float] = random.random,
+    ) -> None:
+        self.run = run
+        self.steps = dict(steps)
+        self._results = results
+        self._loop = asyncio.get_running_loop()
+        self._timer = timer or self._loop.call_later
+        self._roll = roll
+        self._fail_fast = fail_fast
+        self._calls: dict[str, Callable[[StepContext], Any]] = {}
+        about = {"id": run.run_id, "dag_id": run.dag_id}
+        self._names: dict[str, Any] = {"steps": StepsView(run, results), "run": about}
+        self._names["inputs"] = run.metadata.get("inputs") or {}
+        self._active: dict[str, tuple[asyncio.Task[tuple[Any, BaseException | None]], StepContext]] = {}
+        self._ended: deque[str] = deque()
+        self._delayed: set[str] = set()
+        self._due: deque[str] = deque()
+        self._waking: asyncio.Future[None] | None = None
+        self._roused = False
+        self._ending: Ending | None = None
+        self._why = ""
+        self._failure: str | None = None
+        self._fault: BaseException | None = None
+        self._listeners: dict[str, Callable[[], None]] = {}
+        self._writer = RunWriter(run, store)
+        self.feed = Feed(store.book, self._look)
+        self._scheduler = Scheduler([_plan(step) for step in self.steps.values()], max_parallel, pools)
+
+    async def go(self) -> None:
+        """Run until the run has ended, was stopped, or can write nothing more.
+
+        Raises:
+            Conflict: another runner took the run over.
+            MachineError: the disk refused; the run is as the ledger last had it, and can be resumed.
+        """
+        watch = self._loop.call_later(_WATCH_AFTER, self.feed.start)
+        try:
+            for step_id in list(self.steps):
+                self._place(step_id)
+            while not self.run.is_complete:
+                begin = self._turn()
+                if self.run.has_changes:
+                    await self._write(begin)
+                for step_id in begin:
+                    self._launch(step_id)
+                if self._parted():
+                    return
+                if not self.run.is_complete:
+                    await self._wake()
+        except asyncio.CancelledError:
+            await self._abandon()
+            raise
+        finally:
+            watch.cancel()
+            self.feed.close()
+            await self._kill_all()
+
+    def end(self, how: Ending, why: str) -> None:
+        """Begin nothing more, and end what `how` says; a weightier reason replaces a lighter one."""
+        if self._ending is not None and how <= self._ending:
+            return
+        self._ending, self._why = how, why
+        for step_id in self._active:
+            self._cut_off(step_id)
+        self._rouse()
+
+    def add_step(self, step: Registered, ended: Callable[[], None]) -> None:
+        """Take in one more step while the run goes on, and call `ended` when it has, or had, ended."""
+        step_id = step.step_id
+        self.steps[step_id] = step
+        self._listeners[step_id] = ended
+        if step_id not in self.run.steps:
+            self.run.add_step(step_id, step.retry.max_retries, **step.metadata())
+        self._scheduler.add(_plan(step))
+        self._place(step_id)
+        self._rouse()
+
+    def _place(self, step_id: str) -> None:
+        """Tell the scheduler about a step that ended before this runner came."""
+        outcome = outcome_of(self.run.steps[step_id])
+        if outcome is not None:
+            self._conclude(step_id, outcome)
+
+    def _turn(self) -> list[str]:
+        """Bring the run up to date with what happened; return the steps that begin with the next write."""
+        while self._ended:
+            self._settle(self._ended.popleft())
+        begin: list[str] = []
+        while self._ending is None and self._due:
+            step_id = self._due.popleft()
+            self._delayed.discard(step_id)
+            self.run.steps[step_id].start()
+            begin.append(step_id)
+        while self._ending is None and (taken := self._scheduler.take()):
+            begin += [step_id for step_id in taken if self._may_begin(step_id)]
+        if not self._active and not begin and (self._ending is not None or not self._delayed):
+            self._finish()
+        return begin
+
+    def _may_begin(self, step_id: str) -> bool:
+        step, state = self.steps[step_id], self.run.steps[step_id]
+        if self._ending is not None:
+            return False
+        if state.status is DAGStepStatus.RETRY:
+            pause = delay_before(max(1, state.retry_count), step.retry)
+            self._delay(step_id, waited(state, pause, self.run.now()))
+            return False
+        try:
+            if step.when is not None and not evaluate(step.when, self._names_of(state)):
+                return self._skip(state, f"{CONDITION} is false: {step.when}")
+            if step.unless is not None and evaluate(step.unless, self._names_of(state)):
+                return self._skip(state, f"{CONDITION} is true: {step.unless}")
+        except BluelabelError as error:
+            self._give_up(step, state, error)
+            return False
+        state.start()
+        return True
+
+    def _skip(self, state: DAGStepState, reason: str) -> bool:
+        state.skip(reason)
+        self._conclude(state.step_id, Outcome.SKIPPED)
+        return False
+
+    def _launch(self, step_id: str) -> None:
+        step, state = self.steps[step_id], self.run.steps[step_id]
+        attempt = state.retry_count + 1
+        context = StepContext(
+            self.run.dag_id,
+            self.run.run_id,
+            step_id,
+            attempt,
+            state.metadata.get("interruptions", 0),
+            f"{self.run.run_id}:{step_id}:{attempt}",
+            state.start_time or self.run.now(),
+            self._names_of(state),
+        )
+        call = self._calls.get(step_id)
+        if call is None:
+            own = functools.partial(run_map, self, step) if step.map is not None else caller(step.executor)
+            call = self._calls[step_id] = own
+        if step.map is not None:
+            step = without_map(step)
+        task = self._loop.create_task(_attempt(call, step, context))
+        task.add_done_callback(functools.partial(self._note_end, step_id))
+        self._active[step_id] = (task, context)
+        if self._ending is not None:
+            self._cut_off(step_id)
+
+    def _note_end(self, step_id: str, _task: object) -> None:
+        self._ended.append(step_id)
+        self._rouse()
+
+    def _cut_off(self, step_id: str) -> None:
+        if self._ending is Ending.FAILING and not self.steps[step_id].waits:
+            return
+        task, context = self._active[step_id]
+        context.cancelled_for_good = self._ending is not Ending.STOP
+        context.stopped.set()
+        task.cancel()
+
+    def _settle(self, step_id: str) -> None:
+        task, context = self._active.pop(step_id)
+        step, state = self.steps[step_id], self.run.steps[step_id]
+        value, error = (None, asyncio.CancelledError()) if task.cancelled() else task.result()
+        if error is None:
+            state.complete(self._results.keep(self.run.run_id, value))
+            self._conclude(step_id, Outcome.PASSED)
+        elif self._ending is not None and context.stopped.is_set():
+            self._cut(state)
+        else:
+            self._failed(step, state, error)
+
+    def _cut(self, state: DAGStepState) -> None:
+        if self._ending is Ending.FAILING:
+            state.cancel(self._why)
+            self._conclude(state.step_id, Outcome.BROKEN)
+        elif self._ending is Ending.STOP:
+            state.reset(self._why, interrupted=True)
+
+    def _failed(self, step: Registered, state: DAGStepState, error: BaseException) -> None:
+        again = False
+        if self._ending is None and state.retry_count < state.max_retries:
+            try:
+                again = worth_retrying(error, state.retry_count + 1, step.retry, step.retry_if)
+            except Exception as raised:  # noqa: BLE001 - a predicate that fails must not take the run with it
+                error = raised
+        if not again:
+            self._give_up(step, state, error)
+            return
+        pause = delay_before(state.retry_count + 1, step.retry, self._roll())
+        state.retry(error, delay=pause, trace=trace_of(error))
+        self._delay(step.step_id, pause)
+
+    def _give_up(self, step: Registered, state: DAGStepState, error: BaseException) -> None:
+        state.fail(error, trace=trace_of(error))
+        self._conclude(step.step_id, Outcome.BROKEN if step.critical else Outcome.PASSED)
+
+    def _delay(self, step_id: str, seconds: float) -> None:
+        self._delayed.add(step_id)
+        self._timer(seconds, lambda: self._ripe(step_id))
+
+    def _ripe(self, step_id: str) -> None:
+        self._due.append(step_id)
+        self._rouse()
+
+    def _conclude(self, step_id: str, outcome: Outcome) -> None:
+        """Tell the scheduler, and whoever waits for the step, that it has ended."""
+        for doomed, reason in self._scheduler.end(step_id, outcome):
+            if self.run.steps[doomed].status in (DAGStepStatus.PENDING, DAGStepStatus.RETRY):
+                self.run.steps[doomed].skip(reason)
+        listener = self._listeners.pop(step_id, None)
+        if listener is not None:
+            listener()
+        state = self.run.steps[step_id]
+        if outcome is Outcome.BROKEN and state.status is DAGStepStatus.FAILED and self._failure is None:
+            self._failure = f"step {step_id} failed: {state.error}"
+            if self._fail_fast:
+                self.end(Ending.FAILING, f"the run failed at {step_id}")
+
+    def _finish(self) -> None:
+        if self._ending is Ending.CANCEL:
+            self.run.cancel(self._why)
+        elif self._ending is Ending.STOP and self._scheduler.open:
+            self.run.reopen(self._why)
+        elif self._failure is not None:
+            self.run.fail(self._failure)
+        elif self._scheduler.open:
+            self.run.fail("no step can begin: the pools have no slots")
+        else:
+            self.run.complete()
+
+    def _parted(self) -> bool:
+        """Whether the run was left for the next runner."""
+        return self._ending is Ending.STOP and not self._active and not self.run.is_running
+
+    async def _write(self, begin: list[str]) -> None:
+        """Write the changes. Mere starts ride with the next sync, unless a step asks for more."""
+        durable = self.run.count_changes() > len(begin) or any(self.steps[name].durable_start for name in begin)
+        await self._writer.write(durable=durable)
+        self._heed()
+
+    def _look(self) -> None:
+        try:
+            self._writer.look()
+        except BluelabelError as error:
+            self._fault = error
+            self._rouse()
+        self._heed()
+
+    def _heed(self) -> None:
+        if self._writer.asked_to_stop is not None and not self.run.is_complete:
+            self.end(Ending.CANCEL, self._writer.asked_to_stop)
+
+    def _names_of(self, state: DAGStepState) -> Mapping[str, Any]:
+        meta = state.metadata
+        return {**self._names, "item": meta.get("item"), "index": meta["index"]} if "index" in meta else self._names
+
+    def _rouse(self) -> None:
+        self._roused = True
+        if self._waking is not None and not self._waking.done():
+            self._waking.set_result(None)
+
+    async def _wake(self) -> None:
+        if not self._roused:
+            self._waking = self._loop.create_future()
+            await self._waking
+        self._roused = False
+        if self._fault is not None:
+            raise self._fault
+
+    async def _kill_all(self) -> None:
+        """End whatever is still under way; `_turn` may then settle it, or nobody."""
+        tasks = [task for task, _ in self._active.values()]
+        for task, context in self._active.values():
+            context.stopped.set()
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _abandon(self) -> None:
+        """Leave the run to the next runner, in an orderly way, because the caller's own task ends."""
+        self.end(Ending.STOP, "its runner was stopped")
+        await self._kill_all()
+        await asyncio.sleep(0)
+        self._turn()
+        if self.run.has_changes:
+            self._writer.write_now()
+
+
+async def _attempt(
+    call: Callable[[StepContext], Any], step: Registered, context: StepContext
+) -> tuple[Any, BaseException | None]:
+    try:
+        return await perform(call, step, context), None
+    except asyncio.CancelledError:
+        if context.stopped.is_set():
+            raise
+        return None, RuntimeError("the step cancelled itself")
+    except BaseException as error:  # noqa: BLE001 - whatever a step raises is how it ended, `sys.exit` too
+        return None, error
+
+
+def _plan(step: Registered) -> Plan:
+    return Plan(step.step_id, step.depends_on, step.priority, step.pool, step.waits or step.map is not None)

@@ -1,0 +1,74 @@
+"""Writes what a runner did, as long as the runner owns the run, and hears when somebody wants the run to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from typing import Any
+
+from bluelabel.services.workflow.dag_run_store import DAGRunStore
+from bluelabel.services.workflow.dag_run_tracker import DAGRun
+from bluelabel.services.workflow.run_records import taken_over
+
+_INLINE_SECONDS = 0.005
+_OWNED = "SELECT epoch, cancel FROM dag_runs WHERE run_id = ?"
+
+
+class RunWriter:
+    """The one way from the loop of a run to the ledger.
+
+    Args:
+        run: the run that this process owns.
+        store: where it is kept.
+    """
+
+    def __init__(self, run: DAGRun, store: DAGRunStore) -> None:
+        self.asked_to_stop: str | None = None
+        """The reason, once somebody has asked for the run to be cancelled."""
+        self._run = run
+        self._store = store
+        self._slow = False
+
+    async def write(self, *, durable: bool) -> None:
+        """Append the changes of the run as one unit.
+
+        Raises:
+            Conflict: another runner took the run over.
+            MachineError: nothing may be acknowledged; the run can be resumed from what the ledger has.
+        """
+        changes = self._run.take_changes()
+        # A fast disk is quicker than a change of threads; a slow one must not hold up the other steps.
+        if self._slow:
+            await asyncio.to_thread(self._append, changes, durable)
+        else:
+            self._append(changes, durable)
+        self._store.show(self._run)
+
+    def write_now(self) -> None:
+        """Append the changes of the run, durable, without giving way to other tasks."""
+        self._append(self._run.take_changes(), durable=True)
+        self._store.show(self._run)
+
+    def look(self) -> None:
+        """See whether the run is still ours, and whether somebody asked for it to stop.
+
+        Raises:
+            Conflict: another runner took the run over.
+        """
+        with self._store.book.reading() as db:
+            self._check(db)
+
+    def _append(self, changes: list[dict[str, Any]], durable: bool) -> None:
+        began = time.perf_counter()
+        self._store.write(self._run, changes, self._check, durable=durable)
+        self._slow = time.perf_counter() - began > _INLINE_SECONDS
+
+    def _check(self, db: sqlite3.Connection) -> None:
+        row = db.execute(_OWNED, (self._run.run_id,)).fetchone()
+        if row is None or row[0] != self._run.epoch:
+            raise taken_over(self._run.run_id)
+        if row[1] is not None:
+            asked = json.loads(row[1])
+            self.asked_to_stop = asked["reason"] or f"cancelled by {asked['by']}"
