@@ -6,8 +6,7 @@ Files of runs that the ledger does not know (another program's, another clone's)
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -23,7 +22,7 @@ INDEX_RUNS: Final = 1000
 """How many runs the index shows, the newest; no file may grow with history."""
 
 _PAUSE = 0.25
-_SHARE = 20
+_SHARE = 40
 
 
 class RunFiles:
@@ -73,7 +72,7 @@ class RunFiles:
         if entries:
             entries |= {run_id: entry for run_id, entry in self._old_index().items() if run_id in entries}
         entries |= {row.run_id: _index_entry(row) for row in rows}
-        self._put(self.folder / INDEX_NAME, json.dumps(entries, indent=2, ensure_ascii=False))
+        self._put(self.folder / INDEX_NAME, _lines(entries, "{", "}"))
         self._index_waits = False
         ended = self._uptime()
         self._index_due = ended + max(_PAUSE, _SHARE * (ended - began))
@@ -135,7 +134,7 @@ class RunFiles:
     def _write(self, run: DAGRun) -> None:
         began = self._uptime()
         self._waiting.pop(run.run_id, None)
-        self._put(self.path(run.run_id), json.dumps(run.to_dict(), indent=2, ensure_ascii=False))
+        self._put(self.path(run.run_id), run_text(run.to_dict()))
         ended = self._uptime()
         self._due[run.run_id] = ended + max(_PAUSE, _SHARE * (ended - began))
         if run.is_complete:
@@ -150,6 +149,21 @@ class RunFiles:
         except OSError as error:
             self.fault = error
             temp.unlink(missing_ok=True)
+
+
+def run_text(data: Mapping[str, Any]) -> str:
+    """Return a run as its file holds it: a step a line, so that two versions can be compared and merged."""
+    steps = _lines(data["steps"], "{", "  }", "    ")
+    keys = {key: steps if key == "steps" else strict_json.dumps(value) for key, value in data.items()}
+    return "{\n" + ",\n".join(f'  "{key}": {text}' for key, text in keys.items()) + "\n}"
+
+
+def _lines(entries: Mapping[str, Any], begin: str, end: str, indent: str = "  ") -> str:
+    if not entries:
+        return begin + end.strip()
+    # One line an entry: the C encoder, which knows no indentation, is eight times as fast as the one that does.
+    lines = (f"{indent}{strict_json.dumps(key)}: {strict_json.dumps(value)}" for key, value in entries.items())
+    return f"{begin}\n" + ",\n".join(lines) + f"\n{end}"
 
 
 def _index_entry(row: RunRow) -> dict[str, str]:
