@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from bluelabel.interfaces.errors import UnreadableInput
 from bluelabel.interfaces.names import nearest
@@ -81,8 +81,9 @@ def _checked(tables: Mapping[str, Any], where: str) -> Settings:
         reader.known(name, _TABLES, "table")
         if not isinstance(table, Mapping):
             raise reader.wrong(name, "a table")
-        for key in table if (keys := _TABLES[name]) is not None else ():
-            reader.known(str(key), keys or (), f"key of [{name}]")
+        keys = _TABLES[name]
+        for key in cast("Mapping[str, Any]", table) if keys is not None else ():
+            reader.known(key, keys or (), f"key of [{name}]")
     space, box = tables.get("workspace", {}), tables.get("postbox", {})
     configured = tables.get("agents", {})
     names = tuple(reader.words(space, "agents", DEFAULT_AGENTS))
@@ -129,12 +130,13 @@ class _Reader:
         return value
 
     def words(self, table: Mapping[str, Any], key: str, default: tuple[str, ...]) -> list[str]:
-        value = table.get(key, list(default))
+        value: Any = table.get(key, list(default))
         if isinstance(value, Mapping):
-            value = value.get("members", [])
-        if not isinstance(value, list) or not value or not all(isinstance(word, str) for word in value):
+            value = cast("Mapping[str, Any]", value).get("members", [])
+        found = cast("list[Any]", value) if isinstance(value, list) else []
+        if not found or not all(isinstance(word, str) for word in found):
             raise self.wrong(key, "a list of names")
-        return value
+        return [str(word) for word in found]
 
     def flag(self, table: Mapping[str, Any], key: str, *, default: bool) -> bool:
         value = table.get(key, default)

@@ -15,7 +15,7 @@ from bluelabel.interfaces.strict_json import loads
 from bluelabel.interfaces.times import span
 
 
-class Span(click.ParamType):
+class Span(click.ParamType[float]):
     """A duration such as ``30s`` or ``2h``; the command gets seconds."""
 
     name = "DURATION"

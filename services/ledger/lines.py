@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from bluelabel.interfaces.events import RESERVED, Draft, Event
 from bluelabel.interfaces.problems import Problem
@@ -62,10 +62,13 @@ def split(line: bytes) -> tuple[bytes, str] | None:
 def parse(line: bytes) -> dict[str, Any] | None:
     """Return the object of a line, or None if it is not one."""
     try:
-        value = json.loads(line)
+        value: Any = json.loads(line)
     except ValueError:
         return None
-    return value if isinstance(value, dict) and isinstance(value.get("seq"), int) else None
+    if not isinstance(value, dict):
+        return None
+    found = cast("dict[str, Any]", value)
+    return found if isinstance(found.get("seq"), int) else None
 
 
 @dataclass(slots=True)

@@ -7,18 +7,19 @@ opening it each time, needs no import that costs 50 ms at start-up, and waits 0.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bluelabel.interfaces.errors import LockTimeout, machine_error
 
-try:
+if sys.platform == "win32":
+    import msvcrt
+else:
     import fcntl
-except ImportError:  # pragma: no cover
-    fcntl = None  # type: ignore[assignment]  # Windows: `_take` falls back to filelock
 
 _PAUSES = (0.0002, 0.0005, 0.001, 0.002, 0.005)
 
@@ -41,7 +42,7 @@ class ProcessLock:
         self._depth = 0
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> Generator[None]:
         """Hold the lock for the length of the block; a thread may nest blocks.
 
         Raises:
@@ -108,15 +109,21 @@ class ProcessLock:
 def try_lock(fd: int) -> bool:
     """Take the lock of an open file if it is free; tell whether it was."""
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        if sys.platform == "win32":
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
         return False
     return True
 
 
 def unlock(fd: int) -> None:
     """Let go of the lock of an open file."""
-    fcntl.flock(fd, fcntl.LOCK_UN)
+    if sys.platform == "win32":
+        msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
+    else:
+        fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 def _holder(fd: int) -> int | None:

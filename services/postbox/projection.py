@@ -79,7 +79,7 @@ def _sent(db: sqlite3.Connection, event: Event) -> None:
     )  # fmt: skip
     db.execute("INSERT OR IGNORE INTO mail_messages VALUES (?,?,?,?,?,?,?,?,?,?)", row)
     for recipient in event.data["to"]:
-        row = (
+        place = (
             message["id"],
             recipient,
             event.seq,
@@ -91,7 +91,7 @@ def _sent(db: sqlite3.Connection, event: Event) -> None:
             "INSERT OR IGNORE INTO mail_deliveries (message_id, recipient, seq, rank, state, nb, sort, attempt) "
             "VALUES (?, ?, ?, ?, 'sent', ?, ?, 0)"
         )
-        if db.execute(insert, row).rowcount:
+        if db.execute(insert, place).rowcount:
             _count(db, recipient, "sent", 1)
 
 

@@ -11,7 +11,7 @@ from bluelabel.apps.cli.options import SPAN, complete_agent, complete_message, r
 from bluelabel.apps.cli.utils.mail_printer import COLUMNS, describe, mailbox_rows, record
 from bluelabel.interfaces.errors import NotFound, Refused, UsageError
 from bluelabel.interfaces.limits import VIEW_HANDLED, VIEW_WAITING
-from bluelabel.interfaces.messages import Priority
+from bluelabel.interfaces.messages import Delivery, DeliveryState, Priority
 from bluelabel.services.postbox import queries
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 
@@ -171,8 +171,8 @@ def renew(app: App, message_id: str, token: str, lease: float | None) -> None:
     _settled(app, workspace.postbox.renew(message_id, token, lease=seconds))
 
 
-def _settled(app: App, found: Any) -> None:
-    until = f" until {found.lease_until}" if found.state == "claimed" else ""
+def _settled(app: App, found: Delivery) -> None:
+    until = f" until {found.lease_until}" if found.state is DeliveryState.CLAIMED else ""
     answer = {
         "id": found.message.id,
         "state": found.state.value,

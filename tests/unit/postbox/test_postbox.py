@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from bluelabel.interfaces.errors import (
     AlreadyExists,
     IllegalTransition,
@@ -21,7 +22,6 @@ from bluelabel.services.postbox import queries
 from bluelabel.services.postbox.dead_letters import dead_letters, purge, retry
 from bluelabel.services.postbox.deadlines import escalate_overdue
 from bluelabel.services.postbox.outgoing import OutgoingMessage
-
 from tests.unit.postbox.office import Office
 
 
