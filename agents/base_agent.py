@@ -31,6 +31,9 @@ class BaseAgent(ABC):
         version: of the agent, not of the platform.
     """
 
+    reads_reports: bool = False
+    """Whether a worker hands it messages that only report (results, errors, signals); it never answers those."""
+
     def __init__(self, name: str, description: str, agent_id: str | None = None, version: str = "1.0.0") -> None:
         self.name = name
         self.description = description

@@ -52,6 +52,7 @@ class CommandAgent(BaseAgent):
     ) -> None:
         super().__init__("Command", spec.description or f"Runs {Path(spec.command[0]).name}", agent_id)
         self.spec = spec
+        self.reads_reports = spec.reports
         self._cwd = cwd or Path.cwd()
         self._env = env
         self._guard = threading.Lock()

@@ -33,6 +33,7 @@ _KEYS: Final = (
     "final_exit_codes",
     "env",
     "retry",
+    "reports",
     "description",
     "notes",
 )
@@ -66,6 +67,7 @@ class CommandSpec:
         output_bytes: how much of its output is kept.
         final_exit_codes: exit codes after which another try is a waste.
         retry: whether a failure is worth another try at all.
+        reports: whether it is given messages that only report, such as results of others.
         env: variables added to the environment.
         template: the name of the template it came from.
         description: one line.
@@ -79,6 +81,7 @@ class CommandSpec:
     output_bytes: int = OUTPUT_BYTES
     final_exit_codes: frozenset[int] = frozenset(FINAL_EXIT_CODES)
     retry: bool = True
+    reports: bool = False
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     template: str | None = None
     description: str = ""
@@ -143,6 +146,7 @@ def command_spec(settings: Mapping[str, Any], where: str) -> CommandSpec:
         output_bytes=_number(merged, "output_bytes", OUTPUT_BYTES, where),
         final_exit_codes=frozenset(codes),
         retry=merged.get("retry", True) is not False,
+        reports=merged.get("reports", False) is True,
         env={name: str(value) for name, value in mapping(merged.get("env"), f"{where}.env").items()},
         template=template,
         description=_text(merged, "description", "", where),

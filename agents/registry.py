@@ -212,7 +212,7 @@ def _from_plugin(point: EntryPoint, name: str, options: Mapping[str, Any]) -> Ba
 
     try:
         made = point.load()(agent_id=name, **options)
-    except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything when it is imported
+    except Exception as error:  # a module of strangers may raise anything when it is imported
         reason = one_line(f"{type(error).__name__}: {error}", 200)
         hint = "correct or uninstall the package that it comes from"
         raise UsageError(f"the agent cannot be loaded ({reason})", where=point.value, hint=hint) from error

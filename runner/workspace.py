@@ -113,7 +113,7 @@ class Workspace:
         """The agents that can work here."""
         from bluelabel.agents.registry import AgentRegistry
 
-        return AgentRegistry(self.settings.agents)
+        return AgentRegistry(self.settings.agents, root=self.root)
 
     @cached_property
     def runs(self) -> DAGRunStore:

@@ -1,0 +1,50 @@
+"""`worker`: works through mailboxes until stopped."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from bluelabel.apps.cli.app import App, pass_app, plain
+from bluelabel.apps.cli.options import SPAN, complete_agent
+from bluelabel.apps.cli.utils.agent_printer import describe_progress
+
+if TYPE_CHECKING:
+    from bluelabel.runner.worker import Progress
+
+
+@click.command("worker")
+@click.option("--agent", "agents", multiple=True, shell_complete=complete_agent, help="Whose mailbox; may be repeated.")
+@click.option("--once", is_flag=True, help="Take one message if there is one, then end.")
+@click.option("--max", "most", type=click.IntRange(1), help="End after so many messages.")
+@click.option("--lease", type=SPAN, help="How long a claim lasts unless renewed.  [default: 15m]")
+@click.option("--grace", type=SPAN, default="30s", show_default=True, help="How long a stop waits for running work.")
+@pass_app
+def worker(app: App, agents: tuple[str, ...], once: bool, most: int | None, lease: float | None, grace: float) -> None:
+    """Claim messages and have agents do them, until SIGTERM or Ctrl-C.
+
+    Without --agent it works for every agent that can be run. The message in hand is finished, or given back when it
+    takes longer than --grace; a second Ctrl-C gives it back at once.
+    """
+    from bluelabel.runner.worker import Ending, WorkerOptions, open_worker
+
+    workspace = app.workspace()
+
+    def report(progress: Progress) -> None:
+        if progress.state is not Ending.TAKEN or app.verbose:
+            app.show("worker", progress.as_json(), plain(describe_progress(progress)))
+
+    options = WorkerOptions(lease=lease or workspace.settings.lease, grace=grace, once=once, max_messages=most)
+    running = open_worker(workspace, agents, report=report, options=options)
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        running.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    handled = running.run()
+    if not handled and once:
+        app.say("nothing waits")
