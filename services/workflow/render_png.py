@@ -60,7 +60,7 @@ class _Painter:
         self._text((MARGIN, MARGIN + 6), heading, 17, _INK, "lm")
         width = max(1, round(1.5 * self.scale))
         for curve in picture.curves:
-            points = [(x * self.scale, y * self.scale) for x, y in bends(curve)]
+            points = [(x * self.scale, y * self.scale) for x, y in bends(curve, 24)]
             self.draw.line(points, fill=_EDGE, width=width, joint="curve")
             x, y = curve.end
             corners = [(x - 4, y - 2), (x + 4, y - 2), (x, y + 5)]

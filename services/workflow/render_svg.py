@@ -49,7 +49,7 @@ def _colours() -> str:
 
 
 def _rule(word: str, known: Look) -> str:
-    return f".{word} rect.box{{fill:{known.fill};stroke:{known.line}}}.{word} .glyph{{fill:{known.line}}}"
+    return f".{word} rect.box{{fill:{known.fill};stroke:{known.line}}}.{word} text.glyph{{fill:{known.line}}}"
 
 
 def _edge(curve: SceneCurve) -> str:
@@ -71,8 +71,11 @@ def _box(box: SceneBox) -> str:
         f'<rect class="box" x="{_n(box.x)}" y="{_n(box.y)}" width="{_n(box.width)}" height="{_n(HEIGHT)}" rx="7"/>'
     )
     baseline = _n(box.y + (20 if box.detail else 28))
-    mark = f'<tspan class="glyph">{escape(glyph)}</tspan> ' if glyph else ""
-    label = mark + escape(box.label)
+    if glyph:
+        # A text of its own: not every program that reads SVG can centre a text of two colours.
+        place = f'x="{_n(box.x + 16)}" y="{_n(box.y + 28)}"'
+        lines.append(f'<text class="label glyph" {place} text-anchor="middle">{escape(glyph)}</text>')
+    label = escape(box.label)
     lines.append(f'<text class="label" x="{middle}" y="{baseline}" text-anchor="middle">{label}</text>')
     if box.detail:
         y = _n(box.y + 36)

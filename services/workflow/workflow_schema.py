@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
 from typing import Any, Final
 
 from bluelabel.services.workflow.definition import CatchUp, RetryBackoffStrategy, StepKind
@@ -186,8 +189,17 @@ def schema() -> Schema:
     step["oneOf"] = [{"required": [kind.value]} for kind in StepKind]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "urn:bluelabel:workflow:1",
+        "$id": "urn:bluelabel:schema:workflow:1",
         "title": "Bluelabel workflow",
         **_object(TOP, "A workflow of steps done by agents, programs and people.", ("name", "steps")),
         "$defs": {"step": step},
     }
+
+
+def text() -> str:
+    """Return the schema as the text of its file."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":  # pragma: no cover - `python -m …workflow_schema interfaces/schemas`
+    Path(sys.argv[1], "workflow.json").write_text(text(), encoding="utf-8")
