@@ -16,7 +16,7 @@ def to_text(moment: datetime) -> str:
 
     The width is fixed, so that texts sort as moments do.
     """
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def from_text(text: str) -> datetime:

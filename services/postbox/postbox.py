@@ -152,22 +152,38 @@ class Postbox(Mailroom):
         return claimed[0] if claimed else None
 
     def _settle(self, message_id: str, token: str, draft: _Settlement, again: DeliveryState | None = None) -> Delivery:
-        recipient = ""
+        settled: list[Delivery] = []
 
         def decide(db: sqlite3.Connection) -> Sequence[Draft]:
-            nonlocal recipient
             known = self.known(db, message_id)
             for held in known:
                 if held.token == token and held.state in (DeliveryState.CLAIMED, again):
-                    recipient = held.recipient
-                    return draft(held, db) if held.state == DeliveryState.CLAIMED else []
+                    drafts = draft(held, db) if held.state == DeliveryState.CLAIMED else ()
+                    settled.append(_as_settled(held, drafts))
+                    return drafts
             now = ", ".join(f"{d.recipient}: {d.state.value}" for d in known)
-            raise StaleToken(
-                f"the claim is over ({now})", where=message_id, hint="claim again; somebody else may have it"
-            )
+            hint = "claim again; somebody else may have it"
+            raise StaleToken(f"the claim is over ({now})", where=message_id, hint=hint)
 
         self.book.append(decide)
-        return next(d for d in self.deliveries(message_id) if d.recipient == recipient)
+        return settled[0]
+
+
+_AFTER = {
+    "message.acked": DeliveryState.ACKED,
+    "message.nacked": DeliveryState.SENT,
+    "message.dead": DeliveryState.DEAD,
+    "message.renewed": DeliveryState.CLAIMED,
+}
+
+
+def _as_settled(held: Delivery, drafts: Sequence[Draft]) -> Delivery:
+    """Return the delivery as the first of `drafts` leaves it."""
+    if not drafts:
+        return held
+    data = drafts[0].data
+    fields = {key: data[key] for key in ("result", "reason", "lease_until", "not_before") if key in data}
+    return held.model_copy(update={"state": _AFTER[drafts[0].kind], **fields})
 
 
 def _as_claimed(found: Delivery, grant: Mapping[str, Any]) -> Delivery:
