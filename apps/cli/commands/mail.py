@@ -24,7 +24,13 @@ from bluelabel.services.postbox.outgoing import OutgoingMessage
 @click.option("--subject", default="", help="One line.")
 @click.option("--body", help="Its text; @FILE reads a file, - standard input.")
 @click.option("--content", help="A JSON object; @FILE reads a file, - standard input.")
-@click.option("--priority", type=click.Choice([p.value for p in Priority], case_sensitive=False), default="MEDIUM")
+@click.option(
+    "--priority",
+    type=click.Choice([p.value for p in Priority], case_sensitive=False),
+    default="MEDIUM",
+    show_default=True,
+    help="How urgent it is.",
+)
 @click.option("--thread", "thread_id", help="The conversation it belongs to.")
 @click.option("--reply-to", help="The message it answers.")
 @click.option("--key", help="Sending twice with one key is one message.")
@@ -71,7 +77,7 @@ def _content(body: str | None, content: str | None) -> dict[str, Any]:
 @click.argument("agent", shell_complete=complete_agent)
 @click.option("--peek", is_flag=True, help="Do not mark the messages as seen.")
 @click.option("--handled", is_flag=True, help="Show the last handled ones too.")
-@click.option("--limit", type=click.IntRange(1), default=VIEW_WAITING, show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=VIEW_WAITING, show_default=True, help="Show at most so many.")
 @pass_app
 def inbox(app: App, agent: str, peek: bool, handled: bool, limit: int) -> None:
     """List what waits for AGENT, most urgent first."""
@@ -95,7 +101,7 @@ def inbox(app: App, agent: str, peek: bool, handled: bool, limit: int) -> None:
 
 @click.command("outbox")
 @click.argument("agent", shell_complete=complete_agent)
-@click.option("--limit", type=click.IntRange(1), default=VIEW_WAITING, show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=VIEW_WAITING, show_default=True, help="Show at most so many.")
 @pass_app
 def outbox(app: App, agent: str, limit: int) -> None:
     """List what AGENT has sent last, and how far it has come."""

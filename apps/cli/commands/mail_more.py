@@ -47,7 +47,7 @@ def thread(app: App, message_id: str) -> None:
 
 @click.command("search")
 @click.argument("text", nargs=-1, required=True)
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Show at most so many.")
 @pass_app
 def search(app: App, text: tuple[str, ...], limit: int) -> None:
     """Search all messages for the words of TEXT."""
