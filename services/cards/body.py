@@ -9,7 +9,7 @@ from typing import Final
 
 from bluelabel.services.cards import lines as grammar
 from bluelabel.services.cards.model import Card, CardDocument
-from bluelabel.services.cards.words import heading_name, is_card_section
+from bluelabel.services.cards.words import field_of, heading_name, is_card_section
 
 _BOLD: Final = re.compile(r"\*\*([^*\n]{1,80}?):?\*\*[ \t]*:?[ \t]*(.*)$")
 _LISTED: Final = re.compile(r"[-*+][ \t]+([A-Za-z][A-Za-z /&]{1,40}):[ \t]*(.*)$", re.ASCII)
@@ -107,9 +107,13 @@ def _marker(line: str) -> tuple[str, int] | None:
         return (match[2] or "").strip(), len(line)
     if first == "*" and (match := _BOLD.match(line)):
         return match[1].strip(), match.start(2)
-    if first in ("-", "*", "+") and (match := _LISTED.match(line)) and is_card_section(match[1]):
+    if first in ("-", "*", "+") and (match := _LISTED.match(line)) and _names_section(match[1]):
         return match[1].strip(), match.start(2)
     return None
+
+
+def _names_section(words: str) -> bool:
+    return is_card_section(words) and field_of(words) is None
 
 
 def _ended(section: Section, at: int) -> Section:
