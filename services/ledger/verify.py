@@ -58,10 +58,10 @@ def verify(segments: Segments, heads: tuple[Head, ...] = ()) -> Verdict:
         known = wanted.pop(event.seq, event.h)
         if known != event.h:
             problems.append(Problem("wrong-head", f"event {event.seq} is not the one that was recorded elsewhere"))
-    if segment < last:
-        problems.append(Problem("missing-segment", f"segment {segment + 1} is missing"))
+    missing = [number for number in range(segments.first() or 1, last) if not segments.exists(number)]
+    problems += [Problem("missing-segment", f"segment {number} is missing") for number in missing]
     problems += [Problem("cut", f"event {seq}, recorded elsewhere, is missing: the end was cut off") for seq in wanted]
-    torn = segments.size(segment) - offset
+    torn = segments.size(last) - (offset if segment == last else 0)  # a segment may have been started and left empty
     return Verdict(
         count, last, sealed, Head(scanner.seq, scanner.h if count else GENESIS), torn, (*scanner.problems, *problems)
     )

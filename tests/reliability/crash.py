@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from reliability.forked import TIMEOUT
 from reliability.points import Point, listed, sampled
 from reliability.report import Finding, Report
-from reliability.sandbox import NEXT, TIMEOUT, TRACEBACK, Bench, Outcome, Scenario, plain, traced
+from reliability.sandbox import NEXT, TRACEBACK, Bench, Outcome, Scenario, plain, traced
 
 TRIES = 3
 """A kill that did not fire is tried again: threads may share their calls out differently."""
@@ -55,6 +56,10 @@ def baseline(bench: Bench) -> Outcome:
     Raises:
         Invalid: it does not.
     """
+    if bench.scenario.servers is not None:
+        home, words = bench.fresh("learn"), bench.scenario.argv
+        files = [home / name for name in ("out", "err")]
+        bench.scenario.servers.run(words(home / "d"), home / "d", *files, NEXT, learn=home / "modules")
     for tag in ("warm", "base"):
         outcome = traced(bench.scenario, bench.fresh(tag))
         if not outcome.fine:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from reliability.acknowledged import doubts
 from reliability.crash import TRIES, baseline, judged
+from reliability.forked import TIMEOUT
 from reliability.points import Point, listed, sampled
 from reliability.report import Finding, Report
-from reliability.sandbox import TIMEOUT, TRACEBACK, Bench, Outcome, Scenario, traced
+from reliability.sandbox import TRACEBACK, Bench, Outcome, Scenario, traced
 
 _NEW = ("ENOSPC", "EDQUOT", "EACCES", "EROFS")
 _DATA = ("EIO", "ENOSPC", "EDQUOT")

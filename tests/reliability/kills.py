@@ -15,8 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from reliability.crash import judged
+from reliability.forked import TIMEOUT
 from reliability.report import Finding, Report
-from reliability.sandbox import TIMEOUT, TRACEBACK, Outcome, Scenario, end, environment
+from reliability.sandbox import TRACEBACK, Outcome, Scenario, end, environment
 
 
 def kill_loop(

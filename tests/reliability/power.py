@@ -26,9 +26,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from reliability.crash import TRIES, Invalid, judged
+from reliability.forked import TIMEOUT
 from reliability.points import Point, listed, sampled
 from reliability.report import Finding, Report
-from reliability.sandbox import TIMEOUT, Scenario, traced
+from reliability.sandbox import NEXT, Scenario, traced
 
 PLUGS = ("drop", "commit")
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -66,6 +67,7 @@ class Socket:
 
     def points(self) -> list[Point]:
         """Return the points of a run without faults, checked after it."""
+        self._learn()
         _sparse(self.clean, self.live)
         with _mounted(self.live, self.mount):
             outcome = traced(self.scenario, self.base, where=self.mount / "d")
@@ -73,6 +75,14 @@ class Socket:
         if wrong:
             raise Invalid(f"{self.scenario.name} without any fault: {wrong[0][1][-2000:]}")
         return listed(outcome.log, str(self.mount / "d"))
+
+    def _learn(self) -> None:
+        servers, where = self.scenario.servers, self.mount / "d"
+        if servers is not None:
+            _sparse(self.clean, self.live)
+            with _mounted(self.live, self.mount):
+                files = [self.base / name for name in ("out", "err")]
+                servers.run(self.scenario.argv(where), where, *files, NEXT, learn=self.base / "modules")
 
     def pulled(self, point: Point | None, plug: str) -> tuple[bool, list[tuple[str, str]]]:
         """Run to `point` (None: to the end), pull the plug, start again.
@@ -130,14 +140,14 @@ def power_sweep(
 
 
 def _restarted(scenario: Scenario, base: Path) -> Scenario:
-    """Return the scenario with its next command running as after a restart: in a mount namespace with a new boot id."""
-    recover = scenario.recover
-    if recover is None:
-        return scenario
-    boot = base / "boot_id"
-    boot.write_text(f"{uuid.uuid4()}\n")
+    """Return the scenario with its next command running as after a restart: with a new boot id."""
+    recover, boot = scenario.recover, str(uuid.uuid4())
+    if recover is None or scenario.servers is not None:
+        return replace(scenario, boot=boot)
+    named = base / "boot_id"
+    named.write_text(f"{boot}\n")
     script = f'mount --bind "$0" {_BOOT_ID} && exec "$@"'
-    ahead = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, str(boot)]
+    ahead = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, str(named)]
     return replace(scenario, recover=lambda where: [*ahead, *recover(where)])
 
 

@@ -12,10 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reliability.forked import TIMEOUT, Zygotes
 from reliability.points import CHANGING, Point
-
-TIMEOUT = -999
-"""The status of a command that had to be stopped."""
 
 NEXT = 5.0
 """Seconds within which the next command has to work."""
@@ -70,6 +68,9 @@ class Scenario:
         tells: a pattern that stderr must show when the command fails; None asks for nothing.
         patience: seconds for the command itself, which strace slows down.
         env: more environment for all of them.
+        servers: forks interpreters for the commands, whose words `argv` and `recover` then return; None where they
+            return whole command lines.
+        boot: what the commands are told about the start of the machine, None for the truth; only with `servers`.
     """
 
     name: str
@@ -83,6 +84,8 @@ class Scenario:
     tells: str | None = None
     patience: float = 30.0
     env: Mapping[str, str] = field(default_factory=dict[str, str])
+    servers: Zygotes | None = None
+    boot: str | None = None
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
@@ -94,6 +97,8 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
 
 def plain(scenario: Scenario, argv: Sequence[str], where: Path, patience: float = NEXT) -> Outcome:
     """Run a command without strace and return what came of it."""
+    if scenario.servers is not None:
+        return _forked(scenario, argv, where, patience)
     process = subprocess.Popen(
         list(argv),
         cwd=where,
@@ -111,6 +116,13 @@ def plain(scenario: Scenario, argv: Sequence[str], where: Path, patience: float 
         out, err = process.communicate()
         status = TIMEOUT
     return Outcome(where, out.decode(errors="replace"), err.decode(errors="replace"), status)
+
+
+def _forked(scenario: Scenario, words: Sequence[str], where: Path, patience: float) -> Outcome:
+    assert scenario.servers is not None
+    out, err = (where.with_name(f"{where.name}.next-{name}") for name in ("out", "err"))
+    status = scenario.servers.run(words, where, out, err, patience, boot=scenario.boot)
+    return Outcome(where, out.read_text(errors="replace"), err.read_text(errors="replace"), status)
 
 
 def traced(
@@ -131,6 +143,10 @@ def traced(
     argv = ["strace", "-f", "-y", "-q", "-s", "200", "-e", "signal=SIGKILL", "-o", str(log)]
     argv += ["-e", "trace=" + ",".join("?" + name for name in CHANGING)]
     argv += ["-e", f"inject={inject}"] if inject else []
+    if scenario.servers is not None:
+        words = scenario.argv(work)
+        status = scenario.servers.run(words, work, out, err, scenario.patience, strace=argv, boot=scenario.boot)
+        return _outcome(work, out, err, log, status, point)
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = subprocess.Popen(
             [*argv, "--", *scenario.argv(work)],
@@ -142,6 +158,10 @@ def traced(
             start_new_session=True,
         )
         status = _followed(process, log, scenario.patience)
+    return _outcome(work, out, err, log, status, point)
+
+
+def _outcome(work: Path, out: Path, err: Path, log: Path, status: int, point: Point | None) -> Outcome:
     text = log.read_text(errors="replace") if log.exists() else ""
     killed = status == -signal.SIGKILL or "+++ killed by SIGKILL" in text
     return Outcome(
