@@ -7,6 +7,8 @@ A generated part stands between `<!-- generated: WHAT -->` and `<!-- end -->`; t
 from __future__ import annotations
 
 import ast
+import inspect
+import json
 import os
 import re
 import sys
@@ -97,11 +99,46 @@ def limits() -> str:
     return "\n".join(["| limit | value | meaning |", "|---|---|---|", *rows]) + "\n"
 
 
+def workflow_keys() -> str:
+    """Return a table of the keys at the top of a workflow file."""
+    return _keys(_workflow_schema())
+
+
+def step_keys() -> str:
+    """Return a table of the keys of a step."""
+    return _keys(_workflow_schema()["$defs"]["step"])
+
+
+def _workflow_schema() -> Any:
+    from bluelabel.interfaces import schemas
+
+    return json.loads(schemas.text("workflow"))
+
+
+def _keys(schema: Mapping[str, Any]) -> str:
+    needed = schema.get("required", ())
+    rows = [
+        f"| `{key}` | {'yes' if key in needed else ''} | {about.get('description', '')} |"
+        for key, about in schema["properties"].items()
+    ]
+    return "\n".join(["| key | needed | meaning |", "|---|---|---|", *rows]) + "\n"
+
+
+def expressions() -> str:
+    """Return the grammar of expressions, from its module."""
+    source = (ROOT / "services" / "workflow" / "expressions_grammar.py").read_text(encoding="utf-8")
+    _, grammar, rest = (ast.get_docstring(ast.parse(source)) or "").split("\n\n", 2)
+    return "```text\n" + inspect.cleandoc(grammar) + "\n```\n\n" + rest.replace("``", "`").rstrip() + "\n"
+
+
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "errors": error_tree,
     "events": event_kinds,
     "limits": limits,
+    "expressions": expressions,
     "message-types": message_types,
+    "step-keys": step_keys,
+    "workflow-keys": workflow_keys,
 }
 
 

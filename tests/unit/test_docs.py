@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from bluelabel.apps.cli.main import COMMANDS, cli
 from bluelabel.interfaces import errors, schemas
@@ -234,6 +235,17 @@ def test_examples_in_json_toml_and_python_can_be_read(page: Path):
     for text in blocks(page, "json"):
         for line in [text] if text.startswith(("{\n", "[")) else text.splitlines():
             json.loads(line)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_a_workflow_in_an_example_can_run(page: Path, tmp_path: Path):
+    for number, text in enumerate(blocks(page, "yaml")):
+        if "steps:" in text:
+            file = tmp_path / f"{number}.yaml"
+            file.write_text(text, encoding="utf-8")
+            checked = CliRunner().invoke(cli, ["workflow", "check", str(file)])
+
+            assert checked.exit_code == 0, checked.output
 
 
 def test_the_agent_of_the_guide_works():
