@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,3 +25,9 @@ class Boxes:
 
     def refresh(self, agents: Iterable[str]) -> None:
         """Write the boxes of `agents` anew."""
+
+    def start(self, say: Callable[[str], None]) -> None:
+        """Watch the boxes until `stop`: what changes is read at once, without waiting for the next sweep."""
+
+    def stop(self) -> None:
+        """Stop watching."""

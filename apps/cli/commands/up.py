@@ -1,0 +1,52 @@
+"""`up`: watchers and workers, until stopped."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+
+import click
+
+from bluelabel.apps.cli.app import App, pass_app, plain
+from bluelabel.apps.cli.options import complete_agent
+
+
+@click.command("up")
+@click.option(
+    "--agent",
+    "agents",
+    multiple=True,
+    shell_complete=complete_agent,
+    help="Run only this agent's worker; may be repeated.",
+)
+@click.option("--no-workers", is_flag=True, help="Only watch and refresh the boxes.")
+@pass_app
+def up(app: App, agents: tuple[str, ...], no_workers: bool) -> None:
+    """Run the post office until SIGTERM or Ctrl-C: read drops and hand edits, refresh boxes, keep workers alive."""
+    from bluelabel.runner.post_office import PostOffice
+
+    workspace = app.workspace()
+    names = agents or tuple(workspace.settings.agents)
+    for name in names:
+        workspace.settings.directory.check(name)
+    program = [sys.executable, "-m", "bluelabel.apps.cli.main", "--root", str(workspace.root)]
+    workers = {} if no_workers else {name: [*program, "worker", "--agent", name] for name in names}
+    stop, interrupted = threading.Event(), threading.Event()
+
+    def on_signal(number: int, _frame: object) -> None:
+        stop.set()
+        if number == signal.SIGINT:
+            interrupted.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+
+    def say(text: str) -> None:
+        app.show("up", {"at": workspace.postbox.now().text, "what": text}, plain(text))
+
+    say(f"serving {workspace.root}" + (f" with workers for {', '.join(workers)}" if workers else " without workers"))
+    PostOffice(workspace, workers, say).run(stop)
+    say("stopped")
+    if interrupted.is_set():
+        raise KeyboardInterrupt

@@ -1,0 +1,127 @@
+"""`up`: reads what people drop and edit, keeps the boxes of all worktrees current, and keeps workers alive."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from bluelabel.interfaces.errors import BluelabelError, Conflict
+from bluelabel.interfaces.events import Event
+from bluelabel.runner.boxes import Boxes
+from bluelabel.runner.supervisor import Supervisor
+from bluelabel.runner.workspace import Workspace
+from bluelabel.runner.worktrees import every_workspace
+from bluelabel.services.postbox.deadlines import escalate_overdue
+
+_LOOK_SECONDS = 1.0
+
+
+class PostOffice:
+    """The process behind `up`.
+
+    Args:
+        workspace: the worktree it was started in; it serves all of them.
+        workers: agent to the argv that runs its worker.
+        say: told what happens, a line each.
+    """
+
+    def __init__(self, workspace: Workspace, workers: Mapping[str, Sequence[str]], say: Callable[[str], None]) -> None:
+        self._workspace = workspace
+        self._workers = workers
+        self._say = say
+        self._boxes: dict[Path, Boxes] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Serve until `stop` is set; then end the workers and bring every box up to date once more.
+
+        Raises:
+            Conflict: another `up` serves this workspace.
+        """
+        with self._alone():
+            supervisor = Supervisor(self._workers, self._workspace.root, self._say)
+            seq = self._workspace.book.head().seq
+            try:
+                self._visit(self._workspace.settings.directory.mailboxes)
+                while not stop.is_set():
+                    supervisor.tend()
+                    seq = self._serve(seq)
+                    self._workspace.book.wait(seq, _LOOK_SECONDS)
+            finally:
+                self._say("stopping")
+                supervisor.stop()
+                for boxes in self._boxes.values():
+                    boxes.stop()
+                self._visit(self._workspace.settings.directory.mailboxes)
+
+    def _serve(self, seq: int) -> int:
+        """Do what is due; return how far the ledger was read."""
+        touched: set[str] = set()
+        for event in self._workspace.book.read(seq):
+            seq = event.seq
+            touched.update(_touched(event))
+            if event.kind in _TOLD:
+                self._say(_line(event))
+        known = set(self._workspace.settings.directory.mailboxes)
+        self._guarded("reading the boxes", lambda: self._visit(sorted(touched & known)))
+        deadline = self._workspace.settings.ack_deadline
+        if deadline is not None:
+            self._guarded("looking for overdue messages", lambda: escalate_overdue(self._workspace.postbox, deadline))
+        return seq
+
+    def _visit(self, agents: Sequence[str]) -> None:
+        """Read hand edits in every worktree and refresh the boxes of `agents` there; watch worktrees that are new."""
+        places = {place.root: place for place in every_workspace(self._workspace)}
+        for root, place in places.items():
+            if root not in self._boxes:
+                self._boxes[root] = Boxes(place)
+                self._boxes[root].start(self._say)
+                agents = self._workspace.settings.directory.mailboxes
+        for root in [root for root in self._boxes if root not in places]:
+            self._boxes.pop(root).stop()
+        for boxes in self._boxes.values():
+            boxes.sweep()
+            if agents:
+                boxes.refresh(agents)
+
+    def _guarded(self, doing: str, action: Callable[[], Any]) -> None:
+        """Go on after an error: one bad file or a full disk must not end the post office."""
+        try:
+            action()
+        except (BluelabelError, OSError) as error:
+            self._say(f"{doing}: {error}")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self._workspace.home / f"up-{sha256(str(self._workspace.home).encode()).hexdigest()[:8]}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            hint = "it serves every worktree; stop it first if you want another"
+            raise Conflict("`up` runs already", where=str(self._workspace.home), hint=hint) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+_TOLD = frozenset({"mail.imported", "mail.quarantined", "message.dead", "message.escalated", "card.lost"})
+
+
+def _touched(event: Event) -> set[str]:
+    """Return whose boxes an event changes."""
+    data = event.data
+    names = {event.by, str(data.get("recipient", ""))}
+    if event.kind == "message.sent":
+        names.update(data["to"])
+    return names if event.kind.startswith(("message.", "mail.")) else set()
+
+
+def _line(event: Event) -> str:
+    about = ", ".join(f"{key} {value}" for key, value in event.data.items() if isinstance(value, str | int))
+    return f"{event.kind} {about}"[:300]
