@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +97,7 @@ class PostOffice:
     def _alone(self) -> Iterator[None]:
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self._workspace.home / f"up-{sha256(str(self._workspace.home).encode()).hexdigest()[:8]}.lock")
+        lock = FileLock(self._workspace.home / "up.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:

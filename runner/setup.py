@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bluelabel.interfaces.errors import MachineError, UsageError, machine_error
@@ -98,7 +99,7 @@ def plan(root: Path, agents: Sequence[str] | None) -> tuple[Path, list[Step]]:
     for name in directory.mailboxes:
         folder = place / "postbox" / name
         if not (folder / "drop").is_dir():
-            steps.append(Step(f"make the mailbox postbox/{name}/", lambda folder=folder: _mailbox(folder)))
+            steps.append(Step(f"make the mailbox postbox/{name}/", partial(_mailbox, folder)))
     steps += _lines(place / ".gitattributes", _ATTRIBUTES)
     ignored = (*_IGNORED, *(() if location is not None else ("/.bluelabel/",)))
     if not settings.versioned:
