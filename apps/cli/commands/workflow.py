@@ -29,7 +29,10 @@ FORMATS = ("unicode", "svg", "png", "mermaid", "dot")
 _UNREADABLE = frozenset({"too-large", "too-deep", "not-utf8", "yaml-syntax", "empty"})
 
 
-@click.group("workflow", cls=Group)
+_RUNS = "bluelabel.apps.cli.commands.workflow_runs"
+
+
+@click.group("workflow", cls=Group, lazy={"trace": f"{_RUNS}:trace", "compare": f"{_RUNS}:compare"})
 def workflow() -> None:
     """Check, make and draw workflow files."""
 
