@@ -77,7 +77,7 @@ class _Reader(HTMLParser):
             self._hidden.clear()
         elif tag in _HIDDEN:
             self._hidden.append(tag)
-        elif tag in _BLOCKS:
+        elif tag in _BLOCKS and not self._hidden:
             self._pieces.append("\n")
 
     def handle_endtag(self, tag: str) -> None:
@@ -86,7 +86,7 @@ class _Reader(HTMLParser):
         elif tag in self._hidden:
             # What was left open inside ends with it.
             del self._hidden[self._hidden.index(tag) :]
-        elif tag in _BLOCKS:
+        elif tag in _BLOCKS and not self._hidden:
             self._pieces.append("\n")
 
     def handle_data(self, data: str) -> None:

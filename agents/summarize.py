@@ -60,10 +60,10 @@ def summarize(text: str, *, title: str = "", sentences: int = SENTENCES, limit: 
 def split(text: str, title: str = "") -> list[str]:
     """Return the sentences of `text`, without markdown marks, code, tables, repetitions and the title."""
     plain = _without_code(text[:_READ_CHARS])
-    plain = _MARKS.sub("", _TABLE.sub("\n", _LINK.sub(r"\1", plain)))
+    plain = _TABLE.sub("\n", _LINK.sub(r"\1", plain))
     found: dict[str, None] = {}
     for piece in _END.split(plain):
-        sentence = " ".join(piece.split())
+        sentence = " ".join(_MARKS.sub("", piece).split())
         if len(sentence) > 1 and sentence.casefold() != title.casefold().strip():
             found[sentence] = None
     return list(found)

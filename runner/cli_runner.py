@@ -86,7 +86,7 @@ class CLIRunner:
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"])
-            hint = "see `bluelabel schema agent-input`"
+            hint = "see `bluelabel schema agent_input`"
             raise UnreadableInput(f"{name}: {first['msg']}", where=where, hint=hint) from None
 
     def _inside(self, path: Path) -> str:

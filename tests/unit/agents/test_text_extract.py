@@ -1,0 +1,201 @@
+"""Text and titles out of documents."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bluelabel.agents import text_extract
+from bluelabel.agents.html_text import html_to_text
+from bluelabel.agents.text_extract import from_bytes, from_html, from_markdown, from_pdf, from_plain
+from bluelabel.interfaces.errors import TooLarge, UnreadableInput
+
+PAGE = """<!doctype html><html><head><title>The mail room</title><style>p {color: red}</style>
+<script>alert("no")</script></head><body><nav>Home</nav><article><h1>The mail room</h1>
+<p>Every message is written down before it is handed out. That is the whole idea of the mail room, and it is
+kept even when a worker is killed in the middle of its task.</p>
+<p>A second paragraph says that a message which nobody can read is set aside, with a note about why.</p>
+</article><footer>Imprint</footer></body></html>"""
+
+
+@pytest.fixture
+def without_trafilatura(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "trafilatura", None)
+
+
+def test_a_page_gives_its_text_and_title():
+    extract = from_html(PAGE, "https://example.org/mail")
+
+    assert "written down before it is handed out" in extract.text
+    assert "alert" not in extract.text
+    assert extract.title == "The mail room"
+    assert extract.facts == {"extracted_by": "trafilatura"}
+
+
+@pytest.mark.usefixtures("without_trafilatura")
+def test_a_page_is_read_without_trafilatura_too():
+    extract = from_html(PAGE)
+
+    assert "written down before it is handed out" in extract.text
+    assert "alert" not in extract.text
+    assert "color" not in extract.text
+    assert extract.title == "The mail room"
+    assert extract.facts == {"extracted_by": "html.parser"}
+
+
+@pytest.mark.usefixtures("without_trafilatura")
+def test_what_is_hidden_in_a_page_stays_hidden():
+    html = "<body>shown <template>a<p>b</template> &amp; <svg><text>c</text></svg><noscript>d</noscript>too<br>line"
+
+    assert from_html(html).text == "shown & too\nline"
+
+
+@pytest.mark.usefixtures("without_trafilatura")
+def test_a_page_without_title_takes_its_first_line():
+    assert from_html("<p>First words</p><p>more</p>").title == "First words"
+
+
+def test_a_page_that_the_extractor_fails_on_is_read_word_by_word(monkeypatch: pytest.MonkeyPatch):
+    import trafilatura
+
+    def broken(*_args: object, **_more: object) -> None:
+        raise RuntimeError("cannot")
+
+    monkeypatch.setattr(trafilatura, "bare_extraction", broken)
+
+    assert html_to_text("<title>T</title><p>words")[0::3] == ("words", "html.parser")
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.usefixtures("without_trafilatura")
+@pytest.mark.parametrize("piece", ["<!--", "<!-- >", "<a", "<", "<![CDATA[ x]>", "<title", "</a", "<?", "<a b='", "&#"])
+def test_no_page_takes_more_than_linear_time(piece: str):
+    html_to_text(piece * (400_000 // len(piece)))
+
+
+@given(st.text(alphabet="<>!-/ab \"'=&;[]?", max_size=300))
+def test_no_page_raises(html: str):
+    text, *_ = html_to_text(html)
+
+    assert isinstance(text, str)
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("# A title\n\ntext", "A title"),
+        ("intro\n\n## Later heading ##\n", "Later heading"),
+        ("---\ntitle: 'From front matter'\n---\n# Heading\n", "From front matter"),
+        ("---\nauthor: x\n---\n# Heading\n", "Heading"),
+        ("```\n# not a title\n```\nFirst line\n", "```"),
+        ("- item one\n- item two", "item one"),
+        ("#hashtag is no heading\n", "hashtag is no heading"),
+        ("   \n\n", None),
+    ],
+)
+def test_markdown_titles(text: str, title: str | None):
+    if title == "```":
+        assert from_markdown(text).title != "not a title"
+    else:
+        assert from_markdown(text).title == title
+
+
+def test_plain_text_takes_its_first_line_with_words():
+    extract = from_plain("\n\n  === \nMinutes of the meeting\nmore")
+
+    assert extract.title == "Minutes of the meeting"
+
+
+def test_titles_are_cut():
+    assert len(from_plain("x" * 5000).title or "") == text_extract.TITLE_CHARS
+
+
+@pytest.mark.parametrize(
+    ("body", "charset", "text"),
+    [
+        ("ä".encode(), None, "ä"),
+        ("ä".encode("latin-1"), "iso-8859-1", "ä"),
+        ("ä".encode("cp1252"), None, "ä"),
+        (b"\xef\xbb\xbfx", "latin-1", "x"),
+        ("ä".encode("utf-16"), None, "ä"),
+        (b"x", "no-such-charset", "x"),
+        ("ä".encode(), "ascii", "ä"),
+        (b"\x81", None, "\ufffd"),
+    ],
+)
+def test_bytes_become_text(body: bytes, charset: str | None, text: str):
+    assert from_bytes(body, charset) == text
+
+
+def test_a_pdf_gives_text_title_author_and_pages(make_pdf: Callable[..., bytes]):
+    extract = from_pdf(make_pdf(["First page.", "Second page."], "A title"), max_chars=1000, where="a.pdf")
+
+    assert extract.text == "First page.\n\nSecond page."
+    assert (extract.title, extract.author, extract.facts) == ("A title", "A. Writer", {"pages": 2})
+
+
+def test_a_pdf_without_title_takes_its_first_line(make_pdf: Callable[..., bytes]):
+    assert from_pdf(make_pdf(["Words at the top"]), max_chars=1000, where="a.pdf").title == "Words at the top"
+
+
+@pytest.mark.parametrize("body", [b"", b"hello", b"%PDF-1.4\n", b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n%%EOF", b"\0" * 100])
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_no_pdf_is_unreadable(body: bytes):
+    with pytest.raises(UnreadableInput):
+        from_pdf(body, max_chars=1000, where="a.pdf")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_torn_pdf_never_raises_anything_else(make_pdf: Callable[..., bytes]):
+    whole = make_pdf(["First page.", "Second page."], "A title")
+    for length in range(0, len(whole), 17):
+        try:
+            from_pdf(whole[:length], max_chars=1000, where="a.pdf")
+        except UnreadableInput as error:
+            assert error.where == "a.pdf"
+
+
+def test_a_pdf_with_a_password_says_so(make_pdf: Callable[..., bytes]):
+    import io
+
+    import pypdf
+
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(make_pdf(["secret"])))
+    writer.encrypt("word", algorithm="RC4-128")
+    out = io.BytesIO()
+    writer.write(out)
+
+    with pytest.raises(UnreadableInput, match="needs a password"):
+        from_pdf(out.getvalue(), max_chars=1000, where="a.pdf")
+
+
+def test_a_pdf_with_too_much_text_is_refused(make_pdf: Callable[..., bytes]):
+    with pytest.raises(TooLarge, match="10 characters"):
+        from_pdf(make_pdf(["more than ten characters"]), max_chars=10, where="a.pdf")
+
+
+def test_a_pdf_with_too_many_pages_is_refused(make_pdf: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(text_extract, "PDF_PAGES", 1)
+
+    with pytest.raises(TooLarge, match="2 pages"):
+        from_pdf(make_pdf(["a", "b"]), max_chars=1000, where="a.pdf")
+
+
+def test_a_pdf_that_takes_too_long_is_refused(make_pdf: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(text_extract, "PDF_SECONDS", -1.0)
+
+    with pytest.raises(TooLarge, match="takes longer"):
+        from_pdf(make_pdf(["a", "b"]), max_chars=1000, where="a.pdf")
+
+
+def test_without_pypdf_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "pypdf", None)
+
+    with pytest.raises(UnreadableInput) as caught:
+        from_pdf(b"%PDF", max_chars=1000, where="a.pdf")
+
+    assert caught.value.hint == "pip install 'bluelabel[ingest]'"
