@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-STEP_FIELDS: Final = ("status", "result", "error", "retry_count")
+STEP_FIELDS: Final = ("status", "result", "error", "attempts")
 """What templates see of a step; ``status`` is in lower case, ``result`` and ``error`` are null where there is none."""
 
-RUN_FIELDS: Final = ("run_id", "dag_id", "attempt")
+RUN_FIELDS: Final = ("id", "dag_id")
 """What templates see of the run."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from bluelabel.interfaces.errors import UnreadableInput
 from bluelabel.services.workflow.definition import Definition, StepKind, StepSpec
 
 
@@ -51,7 +52,22 @@ def graph_of(definition: Definition, run: Mapping[str, Any] | None = None) -> Gr
 
 
 def graph_of_run(run: Mapping[str, Any]) -> Graph:
-    """Return the graph of a run from its JSON object alone; steps name what they wait for in their metadata."""
+    """Return the graph of a run from its JSON object alone.
+
+    A run that keeps its definition is drawn by it; in others, steps name what they wait for in their metadata.
+    """
+    from bluelabel.services.workflow.stored_definition import definition_from_json  # takes the loader with it
+
+    kept = _mapping(run.get("metadata")).get("workflow_def")
+    if kept is not None:
+        try:
+            return graph_of(definition_from_json(kept, str(run.get("dag_id"))), run)
+        except UnreadableInput:
+            pass
+    return _graph_of_steps(run)
+
+
+def _graph_of_steps(run: Mapping[str, Any]) -> Graph:
     nodes: list[GraphNode] = []
     edges: list[tuple[str, str]] = []
     for step_id, state in _states(run).items():
