@@ -63,7 +63,7 @@ class RunsProjection:
     """Keeps `dag_runs`, `dag_steps`, `dag_history`, `dag_approvals` and `dag_schedules`."""
 
     name = "dag"
-    version = 1
+    version = 2
     ddl = DDL
 
     def __init__(self) -> None:
@@ -103,6 +103,8 @@ def _step_status(db: sqlite3.Connection, event: Event, data: Mapping[str, Any]) 
         db.execute(_MOVES[to], (count, run, step))
     elif to == "pending":
         db.execute(_INTERRUPTED if data.get("interrupted") else _RESET, (run, step))
+        if not data.get("interrupted"):  # what was said about it before does not count for the next time
+            db.execute("DELETE FROM dag_approvals WHERE run_id = ? AND step_id = ?", (run, step))
     else:
         db.execute(_MOVES[to], (moment, run, step))
     found = {key: data[key] for key in _DETAILS if key in data}
