@@ -19,9 +19,9 @@ from bluelabel.services.postbox.projection import PostboxProjection
 from bluelabel.services.workflow.projection import RunsProjection
 
 if TYPE_CHECKING:
-    from bluelabel.agents.registry import AgentRegistry
     from bluelabel.services.cards.board import Board
 
+    from bluelabel.agents.registry import AgentRegistry
     from bluelabel.services.git.repository import GitRepository
     from bluelabel.services.workflow.dag_run_store import DAGRunStore
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from bluelabel.interfaces.errors import MachineError
@@ -50,18 +51,21 @@ def write_once(fd: int, data: bytes, where: str) -> None:
 
 
 def replace_file(path: Path, data: bytes, *, suffix: str = ".new") -> None:
-    """Put `data` in the place of `path`: whole or not at all, and durable on return.
+    """Put `data` in the place of `path`: whole or not at all, durable on return, its mode kept.
 
     Raises:
         OSError: the old file is still there, untouched.
     """
     temp = path.with_name(path.name + suffix)
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
     fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | _NOFOLLOW, 0o600)
     try:
         try:
             view = memoryview(data)
             while view:
                 view = view[os.write(fd, view) :]
+            if mode != 0o600:
+                os.chmod(temp, mode)  # noqa: PTH101
             os.fsync(fd)
         finally:
             os.close(fd)
