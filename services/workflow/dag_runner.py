@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bluelabel.interfaces.errors import AlreadyExists, Conflict, IllegalTransition, UsageError
+from bluelabel.interfaces.events import Draft
 from bluelabel.services.ledger.system import SystemIds
 from bluelabel.services.workflow.attempt import Registered
 from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
@@ -179,6 +180,17 @@ class StatefulDAGRunner(IDAGRunner):
                 drop_lock(self.store.home / "runs", self.run_id)
         return self.dag_run
 
+    def prepare(self, more: Sequence[Draft] = ()) -> DAGRun:
+        """Store a new run with its steps, and in the same write `more` events, without running it.
+
+        Raises:
+            AlreadyExists: there is a run of this name.
+            UsageError: a dependency is unknown, or they run in a circle.
+        """
+        self._add_steps(self._steps)
+        self.store.create_with(self.dag_run, more)
+        return self.dag_run
+
     def cancel(self, reason: str | None = None) -> None:
         """Ask the run to stop for good; steps under way are ended first, their child processes too."""
         self._end(Ending.CANCEL, reason or "cancelled")
@@ -244,7 +256,6 @@ class StatefulDAGRunner(IDAGRunner):
 
     def _match(self, steps: Mapping[str, Registered]) -> None:
         """Bring registered steps and the steps of the run together, and store a run that is new."""
-        check_dependencies({step_id: step.depends_on for step_id, step in steps.items()})
         run = self.dag_run
         lost = [
             step.step_id
@@ -254,11 +265,15 @@ class StatefulDAGRunner(IDAGRunner):
         if lost:
             hint = "register it before `execute`"
             raise UsageError(f"nothing is registered for a step of run {run.run_id}", where=lost[0], hint=hint)
-        for step_id, step in steps.items():
-            if step_id not in run.steps:
-                run.add_step(step_id, step.retry.max_retries, **step.metadata())
+        self._add_steps(steps)
         if not self.store.knows(run.run_id):
             self.store.create(run)
+
+    def _add_steps(self, steps: Mapping[str, Registered]) -> None:
+        check_dependencies({step_id: step.depends_on for step_id, step in steps.items()})
+        for step_id, step in steps.items():
+            if step_id not in self.dag_run.steps:
+                self.dag_run.add_step(step_id, step.retry.max_retries, **step.metadata())
 
 
 class DAGRunnerFactory(IDAGRunnerFactory):
@@ -294,4 +309,3 @@ class DAGRunnerFactory(IDAGRunnerFactory):
         """
         home = store or self._store
         return StatefulDAGRunner(home.require(run_id).dag_id, home, run_id, **self._settings)
-
