@@ -120,7 +120,8 @@ class Workspace:
         """The workflow runs."""
         from bluelabel.services.workflow.dag_run_store import DAGRunStore
 
-        return DAGRunStore(self.root / "data" / "dag_runs", book=self.book, clock=self.clock, by=self.actor)
+        folder = self.root / "data" / "dag_runs"
+        return DAGRunStore(folder, book=self.book, home=self.home, clock=self.clock, by=self.actor)
 
     def cards(self, file: str | None = None) -> Board:
         """Return the board over the card file, or over another file of the same form."""
