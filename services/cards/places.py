@@ -66,6 +66,40 @@ def add(document: CardDocument, text: str, heading: Heading | None = None) -> by
     return found.to_bytes()
 
 
+def add_after(document: CardDocument, text: str, card: Card) -> bytes:
+    """Put a block of `text` in after a card.
+
+    Raises:
+        Refused: an open fence would swallow what comes after it.
+    """
+    block = text + document.eol * 2 + "---" if edit.uses_rules(document) else text
+    found = parse_text(edit.inserted(document, block, _past(document, card)))
+    _check(document, found, text)
+    return found.to_bytes()
+
+
+def noted(document: CardDocument, line: str) -> CardDocument:
+    """Put a line into the archive section that says where a card went; the section is made when there is none."""
+    document, heading = _with_archive(document)
+    starts = [other.start for other in (*document.headings, *document.cards) if other.start > heading.start]
+    stop = min(starts, default=len(document.text))
+    at = edit.line_end(document.text, heading.start + len(document.text[heading.start : stop].rstrip()) - 1)
+    start, end, eol = document.text[:at], document.text[at:], document.eol
+    if not start.endswith("\n"):
+        start += eol
+    last = start.rstrip("\r\n").rsplit("\n", 1)[-1]
+    return parse_text(start + ("" if last.startswith("- ") else eol) + line + eol + end)
+
+
+def unnoted(document: CardDocument, name: str) -> CardDocument:
+    """Take out the line of the archive section that says where a card went."""
+    for reference in document.references:
+        if reference.id == name and reference.kind == "dashboard" and "→" in reference.title:
+            stop = edit.line_end(document.text, reference.end)
+            return parse_text(document.text[: reference.start] + document.text[stop:])
+    return document
+
+
 def move(document: CardDocument, card: Card, name: str) -> bytes:
     """Move a card, byte for byte, to the end of a section.
 
@@ -80,13 +114,17 @@ def move(document: CardDocument, card: Card, name: str) -> bytes:
 def archive(document: CardDocument, card: Card) -> bytes:
     """Move a card, byte for byte, to the archive section, which is made at the end of the file when there is none."""
     text = edit.block(document, card)
-    rest = parse_text(edit.without(document, card))
-    heading = archive_section(rest)
-    if heading is None:
-        made = parse_text(edit.inserted(rest, f"## {ARCHIVE_TITLE}", len(rest.text)))
-        _check(rest, made, "", headings=1)
-        rest, heading = made, archive_section(made)
+    rest, heading = _with_archive(parse_text(edit.without(document, card)))
     return add(rest, text, heading)
+
+
+def _with_archive(document: CardDocument) -> tuple[CardDocument, Heading]:
+    heading = archive_section(document)
+    if heading is not None:
+        return document, heading
+    made = parse_text(edit.inserted(document, f"## {ARCHIVE_TITLE}", len(document.text)))
+    _check(document, made, "", headings=1)
+    return made, section(made, ARCHIVE_TITLE)
 
 
 def _check(before: CardDocument, after: CardDocument, text: str, *, headings: int = 0) -> None:

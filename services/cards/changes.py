@@ -1,0 +1,215 @@
+"""Card events, and what each does to a file: one code makes a change, and makes it good after a crash.
+
+An event says what was there before. So it can be applied to any later text: what is done already is left, what still
+stands as it was is changed, and where somebody changed the same thing meanwhile, both are kept and that is said.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from bluelabel.interfaces.errors import NotFound, Refused
+from bluelabel.services.cards import edit, places
+from bluelabel.services.cards.body import checklist
+from bluelabel.services.cards.document import parse_text
+from bluelabel.services.cards.merge_card import OTHER_SIDE
+from bluelabel.services.cards.model import Card, CardDocument, Field, to_bytes, to_text
+
+SECTION_FIELD: Final = "section"
+"""The name under which a move between sections is recorded as a change."""
+
+CHANGING: Final = frozenset({"card.changed", "card.checked", "card.created", "card.archived", "card.restored"})
+"""The kinds of events that change a file."""
+
+
+@dataclass
+class Outcome:
+    """What came of applying events: the text, what clashed, what could not be done."""
+
+    document: CardDocument
+    clashes: list[str] = field(default_factory=list[str])
+    missed: list[str] = field(default_factory=list[str])
+
+
+def pack(text: str | None) -> str | dict[str, str] | None:
+    """Return a text as an event may hold it; one with bytes that are not UTF-8 is wrapped."""
+    if text is None:
+        return None
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return {"b64": base64.b64encode(to_bytes(text)).decode("ascii")}
+    return text
+
+
+def unpack(value: object) -> str | None:
+    """Return the text that `pack` took."""
+    if isinstance(value, dict):
+        wrapped = cast(dict[str, str], value)
+        return to_text(base64.b64decode(wrapped.get("b64", "")))
+    return value if isinstance(value, str) else None
+
+
+def apply(outcome: Outcome, kind: str, data: Mapping[str, Any]) -> None:
+    """Apply one event to a file.
+
+    Args:
+        outcome: the file as it is; holds what came of it afterwards.
+        kind: the event's kind.
+        data: the event's data.
+    """
+    step = _STEPS.get(kind)
+    if step is None:
+        return
+    try:
+        step(outcome, data)
+    except (NotFound, Refused) as error:
+        outcome.missed.append(f"{data.get('id')}: {error}")
+
+
+def reverted(document: CardDocument, kind: str, data: Mapping[str, Any]) -> bool:
+    """Tell whether the file stands as if the event had never been: a save from an older copy took it back."""
+    name = str(data.get("id", ""))
+    if kind == "card.created":
+        return name not in document.by_id and data.get("undone") is None
+    if name not in document.by_id:
+        return False
+    card = document.card(_name(data))
+    if kind == "card.changed" and data.get("field") == SECTION_FIELD:
+        return card.section == unpack(data.get("before")) != unpack(data.get("after"))
+    if kind == "card.changed":
+        present = _present(card, str(data["field"]))
+        return present == unpack(data.get("before")) and present != unpack(data.get("after"))
+    if kind == "card.checked":
+        items = [item for item in checklist(document, card) if item.text == unpack(data.get("text"))]
+        return len(items) == 1 and items[0].done is not data.get("done")
+    return False
+
+
+def _changed(outcome: Outcome, data: Mapping[str, Any]) -> None:
+    document, name = outcome.document, str(data["field"])
+    card = document.card(_name(data))
+    before, after = unpack(data.get("before")), unpack(data.get("after"))
+    if name == SECTION_FIELD:
+        if card.section != after and after is not None:
+            outcome.document = parse_text(to_text(places.move(document, card, after)))
+        return
+    present = _present(card, name)
+    if present == after:
+        return
+    if present == before or (not present and not before):
+        outcome.document = parse_text(to_text(edit.set_field(document, card, name, after)))
+        return
+    found = card.fields.get(name)
+    if found is not None and after:
+        outcome.document = _beside(document, found, after)
+    outcome.clashes.append(f"{card.id}: {name} was changed to {present!r} by hand and to {after!r} here; both are kept")
+
+
+def _present(card: Card, name: str) -> str | None:
+    if name == "title":
+        return card.title
+    found = card.fields.get(name)
+    return found.raw if found else None
+
+
+def _beside(document: CardDocument, found: Field, value: str) -> CardDocument:
+    """Keep a second value under a metadata line, in its own form, as a merge does."""
+    text = document.text
+    if found.below:
+        line = f"{found.key} {OTHER_SIDE}: {value}"
+    else:
+        old = text[found.start : found.end]
+        key_end = old.index(found.key) + len(found.key)
+        line = f"{old[:key_end]} {OTHER_SIDE}{old[key_end : found.value_start - found.start]}{value}".lstrip("# ")
+    if line in text:
+        return document
+    at = text.find("\n", max(found.end, found.value_end))
+    at = len(text) if at < 0 else at + 1
+    start = "" if at and text[at - 1 : at] == "\n" else document.eol
+    end = document.eol if not start else ""
+    return parse_text(text[:at] + start + line + end + text[at:])
+
+
+def _checked(outcome: Outcome, data: Mapping[str, Any]) -> None:
+    document = outcome.document
+    card = document.card(_name(data))
+    wanted, done = unpack(data.get("text")), bool(data.get("done"))
+    items = checklist(document, card)
+    same = [item for item in items if item.text == wanted]
+    number = int(data.get("number", 0))
+    near = next((item for item in same if item.number == number), same[0] if same else None)
+    if near is None:
+        outcome.missed.append(f"{card.id}: the checklist has no entry {wanted!r} any more")
+        return
+    outcome.document = parse_text(to_text(edit.check(document, card, near.number, done=done)))
+
+
+def _created(outcome: Outcome, data: Mapping[str, Any]) -> None:
+    document = outcome.document
+    if str(data["id"]) in document.by_id:
+        return
+    outcome.document = _added(document, unpack(data.get("block")) or "", str(data.get("section") or ""))
+
+
+def _added(document: CardDocument, block: str, section: str) -> CardDocument:
+    heading = next((found for found in document.headings if found.text == section), None)
+    return parse_text(to_text(places.add(document, block, heading)))
+
+
+def _archived(outcome: Outcome, data: Mapping[str, Any]) -> None:
+    document = outcome.document
+    cards = [card for card in document.by_id.get(str(data["id"]), ()) if not places.in_archive(card)]
+    if not cards:
+        return
+    nth = int(data.get("nth") or 1)
+    card = cards[min(nth, len(cards)) - 1]
+    target = data.get("to")
+    if target == "section":
+        outcome.document = parse_text(to_text(places.archive(document, card)))
+        return
+    if unpack(data.get("block")) != edit.block(document, card):
+        outcome.missed.append(f"{card.id} was changed meanwhile; it stays where it is")
+        return
+    outcome.document = parse_text(edit.without(document, card))
+    if target:
+        outcome.document = places.noted(outcome.document, f"- {card.id}: {card.title} → {target}")
+
+
+def _restored(outcome: Outcome, data: Mapping[str, Any]) -> None:
+    document, name = outcome.document, str(data["id"])
+    cards = document.by_id.get(name, ())
+    section = str(data.get("section") or "")
+    if any(not places.in_archive(card) for card in cards):
+        return
+    if cards:
+        block = edit.block(document, cards[0])
+        outcome.document = _added(parse_text(edit.without(document, cards[0])), block, section)
+        return
+    document = places.unnoted(document, name)
+    outcome.document = _after(document, unpack(data.get("block")) or "", section, str(data.get("follows") or ""))
+
+
+def _after(document: CardDocument, block: str, section: str, follows: str) -> CardDocument:
+    """Put a block back after the card it followed, when that one still stands in the same section."""
+    before = next((card for card in document.by_id.get(follows, ()) if card.section == section), None)
+    if before is None:
+        return _added(document, block, section)
+    return parse_text(to_text(places.add_after(document, block, before)))
+
+
+def _name(data: Mapping[str, Any]) -> str:
+    nth = data.get("nth")
+    return f"{data.get('id')}#{nth}" if nth else str(data.get("id", ""))
+
+
+_STEPS: Final[Mapping[str, Callable[[Outcome, Mapping[str, Any]], None]]] = {
+    "card.changed": _changed,
+    "card.checked": _checked,
+    "card.created": _created,
+    "card.archived": _archived,
+    "card.restored": _restored,
+}
