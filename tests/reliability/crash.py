@@ -6,6 +6,7 @@ points together are all the states that a kill can produce. The page cache survi
 
 from __future__ import annotations
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -24,13 +25,16 @@ class Invalid(Exception):
     """The command does not work without any fault, so a sweep over it means nothing."""
 
 
-def crash_sweep(scenario: Scenario, base: Path, *, limit: int = 0, jobs: int = 2, keep: bool = False) -> Report:
+def crash_sweep(
+    scenario: Scenario | Bench, base: Path, *, limit: int = 0, only: str = "", jobs: int = 2, keep: bool = False
+) -> Report:
     """Kill the command of a scenario at each of its points.
 
     Args:
-        scenario: what to run and how to judge it.
-        base: an empty directory for the copies.
+        scenario: what to run and how to judge it, or a bench on which it was run before.
+        base: an empty directory for the copies; that of the bench.
         limit: look at no more points than this, evenly chosen by sort; 0 for all.
+        only: look at points that match this pattern.
         jobs: how many copies run at once.
         keep: leave the directories of findings behind.
 
@@ -38,16 +42,21 @@ def crash_sweep(scenario: Scenario, base: Path, *, limit: int = 0, jobs: int = 2
         Invalid: the scenario fails without any fault.
     """
     started = time.monotonic()
-    bench = Bench(scenario, base)
-    points = listed(baseline(bench).log, str(base / "base" / "d"))
-    chosen = sampled(points, limit)
-    report = Report("crash", scenario.name, scenario.floor, len(points), len(chosen))
+    bench = scenario if isinstance(scenario, Bench) else Bench(scenario, base)
+    points = points_of(bench)
+    chosen = sampled([point for point in points if re.search(only, str(point))], limit)
+    report = Report("crash", bench.scenario.name, bench.scenario.floor, len(points), len(chosen))
     with ThreadPoolExecutor(jobs) as pool:
         for missed, findings in pool.map(lambda job: _one(bench, *job, keep=keep), enumerate(chosen)):
             report.findings += findings
             report.missed += [missed] if missed else []
     report.seconds = time.monotonic() - started
     return report
+
+
+def points_of(bench: Bench) -> list[Point]:
+    """Return the points of a run without faults."""
+    return listed(bench.seen(baseline).log, str(bench.base / "base" / "d"))
 
 
 def baseline(bench: Bench) -> Outcome:

@@ -9,6 +9,8 @@ import os
 import sys
 from pathlib import Path
 
+from reliability.launch import BUGS
+
 from bluelabel.interfaces.strict_json import dumps
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.postbox.outgoing import OutgoingMessage
@@ -41,6 +43,8 @@ def main(argv: list[str]) -> None:
     """Run one command."""
     root, command, count = Path(argv[0]), argv[1], int(argv[2])
     name = argv[3] if len(argv) > 3 else f"p{os.getpid()}"
+    if len(argv) > 4:
+        BUGS[argv[4]]()
     workspace = Workspace.open(root)
     for number in range(count):
         if command in ("send", "mixed"):

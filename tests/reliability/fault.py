@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reliability.acknowledged import doubts
-from reliability.crash import TRIES, baseline, judged
+from reliability.crash import TRIES, baseline, judged, points_of
 from reliability.forked import TIMEOUT
-from reliability.points import Point, listed, sampled
+from reliability.points import Point, sampled
 from reliability.report import Finding, Report
 from reliability.sandbox import TRACEBACK, Bench, Outcome, Scenario, traced
 
@@ -66,33 +66,29 @@ def faults(points: list[Point], errors: tuple[str, ...] = ()) -> list[Fault]:
 
 
 def fault_sweep(
-    scenario: Scenario,
+    scenario: Scenario | Bench,
     base: Path,
     *,
     errors: tuple[str, ...] = (),
     limit: int = 0,
+    only: str = "",
     jobs: int = 2,
     keep: bool = False,
-    floor: int | None = None,
 ) -> Report:
-    """Make each call of a scenario fail; the arguments are those of `crash_sweep`, and `floor` counts runs.
+    """Make each call of a scenario fail; the arguments are those of `crash_sweep`, and `errors` are the only ones.
 
     Raises:
         Invalid: the scenario fails without any fault.
     """
     started = time.monotonic()
-    bench = Bench(scenario, base)
-    points = listed(baseline(bench).log, str(base / "base" / "d"))
-    known = {str(path.relative_to(bench.template)) for path in bench.template.rglob("*")}
-    every = faults(points, errors)
-    chosen = every
-    if limit and len(every) > limit:
-        some = sampled(points, limit)
-        several = faults(some, errors)
-        chosen = [
-            fault for n, fault in enumerate(several) if n * limit // len(several) != (n - 1) * limit // len(several)
-        ]
-    report = Report("fault", scenario.name, scenario.floor if floor is None else floor, len(every), len(chosen))
+    bench = scenario if isinstance(scenario, Bench) else Bench(scenario, base)
+    every = faults(points_of(bench), errors)
+    chosen = faults([point for point in points_of(bench) if re.search(only, str(point))], errors)
+    if limit and len(chosen) > limit:
+        several = faults(sampled(list(dict.fromkeys(fault.point for fault in chosen)), limit), errors)
+        chosen = [several[n * len(several) // limit] for n in range(min(limit, len(several)))]
+    report = Report("fault", bench.scenario.name, bench.scenario.floor, len(every), len(chosen))
+    known = bench.known
     with ThreadPoolExecutor(jobs) as pool:
         for missed, findings in pool.map(lambda job: _one(bench, known, *job, keep=keep), enumerate(chosen)):
             report.findings += findings
@@ -136,15 +132,14 @@ def _one(bench: Bench, known: set[str], number: int, fault: Fault, *, keep: bool
     return None, [Finding(str(fault), rule, text, str(home) if keep else None) for rule, text in wrong]
 
 
-def order_check(scenario: Scenario, base: Path) -> Report:
+def order_check(scenario: Scenario | Bench, base: Path) -> Report:
     """Run the command once and look only at the order of its calls: nothing is told before it is on the disk."""
     started = time.monotonic()
-    bench = Bench(scenario, base)
-    outcome = baseline(bench)
-    known = {str(path.relative_to(bench.template)) for path in bench.template.rglob("*")}
-    told = re.search(scenario.ack, outcome.stdout)
-    points = listed(outcome.log, str(base / "base" / "d"))
-    report = Report("order", scenario.name, scenario.floor, len(points), 1 if told else 0)
-    report.findings = [Finding("undisturbed", rule, text) for rule, text in broken(scenario, outcome, known)]
+    bench = scenario if isinstance(scenario, Bench) else Bench(scenario, base)
+    points, outcome = points_of(bench), bench.seen(baseline)
+    told = re.search(bench.scenario.ack, outcome.stdout)
+    report = Report("order", bench.scenario.name, bench.scenario.floor, len(points), 1 if told else 0)
+    lies = broken(bench.scenario, outcome, bench.known)
+    report.findings = [Finding("undisturbed", rule, text) for rule, text in lies]
     report.seconds = time.monotonic() - started
     return report

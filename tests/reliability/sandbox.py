@@ -210,6 +210,19 @@ class Bench:
         self.template.mkdir(parents=True)
         scenario.setup(self.template)
 
+        self._seen: Outcome | None = None
+
+    def seen(self, run: Callable[[Bench], Outcome]) -> Outcome:
+        """Return the outcome of a run without faults, made by `run` the first time."""
+        if self._seen is None:
+            self._seen = run(self)
+        return self._seen
+
+    @property
+    def known(self) -> set[str]:
+        """The paths in the template, relative to it."""
+        return {str(path.relative_to(self.template)) for path in self.template.rglob("*")}
+
     def fresh(self, tag: str) -> Path:
         """Return a new home whose ``d`` is a copy of the template."""
         home = self.base / tag
