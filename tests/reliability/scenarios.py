@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -16,7 +17,11 @@ from reliability.mailcheck import judge
 from reliability.sandbox import Outcome, Scenario, environment
 
 TESTS = Path(__file__).resolve().parents[1]
-ENV = {"PYTHONPATH": str(TESTS), "BLUELABEL_AGENT": "", "BLUELABEL_HOME": ""}
+ENV = {
+    "PYTHONPATH": os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH")))),
+    "BLUELABEL_AGENT": "",
+    "BLUELABEL_HOME": "",
+}
 TOLD = r"bluelabel\.(send|claim|delivery|dead|recover|init)/1"
 TRUTH = r"/ledger(/\d{8}\.jsonl|/|$)"
 SEGMENT = 700
