@@ -17,11 +17,8 @@ from reliability.mailcheck import judge
 from reliability.sandbox import Outcome, Scenario, environment
 
 TESTS = Path(__file__).resolve().parents[1]
-ENV = {
-    "PYTHONPATH": os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH")))),
-    "BLUELABEL_AGENT": "",
-    "BLUELABEL_HOME": "",
-}
+PLACES = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))))
+ENV = {"PYTHONPATH": PLACES, "BLUELABEL_AGENT": "", "BLUELABEL_HOME": ""}
 TOLD = r"bluelabel\.(send|claim|delivery|dead|recover|init)/1"
 TRUTH = r"/ledger(/\d{8}\.jsonl|/|$)"
 SEGMENT = 700
