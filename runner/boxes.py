@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import hashlib
+import os
+from collections.abc import Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+from bluelabel.services.postbox.box_office import BoxOffice
+from bluelabel.services.postbox.intake_report import IntakeReport
 
 if TYPE_CHECKING:
     from bluelabel.runner.workspace import Workspace
@@ -20,14 +26,17 @@ class Boxes:
         self.workspace = workspace
         self.folder = workspace.root / "postbox"
 
-    def sweep(self) -> None:
-        """Read what people and agents have changed by hand."""
+    @cached_property
+    def office(self) -> BoxOffice:
+        """The counter of this worktree; what it remembers of its views is kept beside the ledger, by worktree."""
+        worktree = hashlib.sha256(os.fsencode(self.workspace.root)).hexdigest()[:12]
+        state = self.workspace.home / "postbox" / worktree
+        return BoxOffice(self.workspace.postbox, self.folder, state, self.workspace.clock, self.workspace.ids)
 
-    def refresh(self, agents: Iterable[str]) -> None:
-        """Write the boxes of `agents` anew."""
+    def sweep(self, agents: Iterable[str] | None = None) -> IntakeReport:
+        """Read what people and agents have changed by hand or dropped; cheap when they have not."""
+        return self.office.sweep(agents)
 
-    def start(self, say: Callable[[str], None]) -> None:
-        """Watch the boxes until `stop`: what changes is read at once, without waiting for the next sweep."""
-
-    def stop(self) -> None:
-        """Stop watching."""
+    def refresh(self, agents: Iterable[str]) -> IntakeReport:
+        """Write the boxes of `agents` anew where they are not current; edits that stand there are read first."""
+        return self.office.refresh(agents)

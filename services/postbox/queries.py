@@ -25,7 +25,7 @@ HANDLED = (
 
 def delivery(row: Sequence[Any]) -> Delivery:
     """Turn a row of `COLUMNS` into a Delivery."""
-    message = Message.model_validate(json.loads(row[0]) | {"attempt": row[4]})
+    message = Message.from_json(json.loads(row[0]) | {"attempt": row[4]})
     return Delivery(
         message=message, recipient=row[1], state=DeliveryState(row[2]), seq=row[3], attempt=row[4], seen_at=row[5],
         claimed_by=row[6], token=row[7], lease_until=row[8], not_before=row[9] or None,
@@ -81,7 +81,7 @@ def in_state(db: sqlite3.Connection, recipient: str, state: DeliveryState, limit
 def message(db: sqlite3.Connection, message_id: str) -> Message | None:
     """Return one message as it stands now, or None."""
     row = db.execute("SELECT body FROM mail_messages WHERE id = ?", (message_id,)).fetchone()
-    return Message.model_validate(json.loads(row[0])) if row is not None else None
+    return Message.from_json(json.loads(row[0])) if row is not None else None
 
 
 def counts(db: sqlite3.Connection) -> dict[str, dict[str, int]]:
@@ -90,6 +90,11 @@ def counts(db: sqlite3.Connection) -> dict[str, dict[str, int]]:
     for recipient, state, n in db.execute("SELECT recipient, state, n FROM mail_counts WHERE n > 0"):
         found.setdefault(recipient, {})[state] = n
     return found
+
+
+def counts_of(db: sqlite3.Connection, recipient: str) -> dict[str, int]:
+    """Return how many deliveries one mailbox has in each state."""
+    return dict(db.execute("SELECT state, n FROM mail_counts WHERE recipient = ? AND n > 0", (recipient,)).fetchall())
 
 
 def ids_like(db: sqlite3.Connection, prefix: str, limit: int = 20) -> list[str]:

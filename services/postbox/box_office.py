@@ -1,0 +1,271 @@
+"""The counter of the post office in one worktree: hand edits and dropped files come in, views go out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from bluelabel.interfaces import strict_json
+from bluelabel.interfaces.errors import LockTimeout, UnreadableInput, machine_error
+from bluelabel.interfaces.events import Draft
+from bluelabel.interfaces.ports import Clock, Ids
+from bluelabel.services.ledger.disk import make_directory
+from bluelabel.services.ledger.lock import ProcessLock
+from bluelabel.services.postbox.drop import FOLDER as DROP
+from bluelabel.services.postbox.drop import DropFolder
+from bluelabel.services.postbox.edits import Edit, read_edit
+from bluelabel.services.postbox.folders import FileText, opened, read_at, signature_at
+from bluelabel.services.postbox.intake import Intake, Source
+from bluelabel.services.postbox.intake_report import IntakeReport
+from bluelabel.services.postbox.postbox import Postbox
+from bluelabel.services.postbox.publish import Bases, Held, Originals, leftovers, publish
+from bluelabel.services.postbox.quarantine import Quarantine
+from bluelabel.services.postbox.settling import is_settled
+from bluelabel.services.postbox.view_text import BOXES, Box, Header, is_own, same_content
+from bluelabel.services.postbox.views import view
+
+_HELD_SECONDS: Final = 2.0
+_LOCK_SECONDS: Final = 5.0
+_ROUNDS: Final = 4
+_FOREIGN = "written by another post office, which still owns these messages"
+
+
+class BoxOffice:
+    """Keeps the boxes of one worktree and the post office in step.
+
+    Args:
+        postbox: the post office.
+        folder: ``postbox/`` of the worktree.
+        state: where bases and swapped-out files of this worktree are kept, outside of it.
+        clock, ids: where time and names come from.
+    """
+
+    def __init__(self, postbox: Postbox, folder: Path, state: Path, clock: Clock, ids: Ids) -> None:
+        self._postbox = postbox
+        self._folder = folder
+        self._state = state
+        self._clock = clock
+        self._ids = ids
+        self._intake = Intake(postbox)
+        self._held = Held(state)
+        self._bases = Bases(state)
+        self._originals = Originals(state)
+        self._process_lock = ProcessLock(state / "lock", _LOCK_SECONDS)
+        self._clean: dict[tuple[str, str], tuple[int, ...]] = {}
+        self._home = ""
+
+    @property
+    def mailboxes(self) -> tuple[str, ...]:
+        """Everyone whose boxes are kept."""
+        return self._postbox.directory.mailboxes
+
+    @property
+    def home(self) -> str:
+        """The id of this post office, by which its views are told from those of a clone."""
+        if not self._home:
+            first = next(iter(self._postbox.book.read()), None)
+            self._home = str(first.data.get("home", "")) if first is not None else ""
+        return self._home
+
+    def sweep(self, agents: Iterable[str] | None = None) -> IntakeReport:
+        """Read hand edits and dropped files, and bring the views they touch up to date.
+
+        Args:
+            agents: whose; everyone's unless told.
+        """
+        report = IntakeReport()
+        names = self.mailboxes if agents is None else [name for name in agents if name in self.mailboxes]
+        with self._lock(report) as locked:
+            if locked:
+                self._take_held(report)
+                for agent in names:
+                    self._look(agent, report)
+                self._publish_all(report)
+        return report
+
+    def refresh(self, agents: Iterable[str]) -> IntakeReport:
+        """Bring the boxes of `agents` up to date; edits that stand in them are read first."""
+        report = IntakeReport(touched={name for name in agents if name in self.mailboxes})
+        with self._lock(report) as locked:
+            if locked:
+                self._publish_all(report)
+        return report
+
+    @contextmanager
+    def _lock(self, report: IntakeReport) -> Generator[bool]:
+        """Keep other processes out of this worktree's boxes; False when one stays in too long, which loses nothing."""
+        try:
+            make_directory(self._state)
+            with self._process_lock.held():
+                yield True
+        except LockTimeout as error:
+            report.problems.append(str(error))
+            yield False
+
+    def _take_held(self, report: IntakeReport) -> None:
+        """Read swapped-out files that somebody wrote to after all, and let go of those that stayed quiet."""
+        for name in self._held.names():
+            held = self._held.read(name)
+            if held is None or held.agent not in self.mailboxes or held.box not in BOXES:
+                continue
+            digest = _digest(held.found.data)
+            if held.digest == digest:
+                quiet = self._clock.now().timestamp() - held.found.changed_ns / 1e9
+                if not held.found.open_for_writing and not -_HELD_SECONDS < quiet < _HELD_SECONDS:
+                    self._held.forget(name)
+            elif self._is_clean(held.found) or self._take_edit(held.agent, held.box, held.found, report):
+                self._held.was_read(name, digest)
+
+    def _look(self, agent: str, report: IntakeReport) -> None:
+        """See whether a mailbox was edited, and take in what was dropped there."""
+        try:
+            with opened(self._folder, agent) as folder:
+                for name, left in leftovers(folder):
+                    self._held.take(folder, left, agent, name.removesuffix(".json"), self._ids.token())
+                if any(self._is_edited(folder, agent, box) for box in BOXES):
+                    report.touched.add(agent)
+            dropped = DropFolder(self._folder, agent, self._intake).sweep(self._clock.now())
+        except FileNotFoundError:
+            return
+        except UnreadableInput as error:
+            report.problems.append(f"{error} ({error.hint})")
+            return
+        for outcome in dropped.outcomes:
+            report.add(outcome)
+        report.set_aside += dropped.set_aside
+        report.waiting += dropped.waiting
+        report.problems += dropped.problems
+
+    def _is_edited(self, folder: int, agent: str, box: Box) -> bool:
+        """Tell whether a box is anything else than a view as it was written."""
+        name = f"{box}.json"
+        signature = signature_at(folder, name)
+        if signature and signature == self._clean.get((agent, box)):
+            return False
+        try:
+            found = read_at(folder, name, name)
+        except UnreadableInput:
+            return True
+        if found is None or not self._is_clean(found):
+            return True
+        self._remember((agent, box), signature, found)
+        return False
+
+    def _publish_all(self, report: IntakeReport) -> None:
+        """Write the views of all touched mailboxes; edits found there may touch further ones."""
+        rounds: Counter[str] = Counter()
+        while todo := sorted(name for name in report.touched if rounds[name] < _ROUNDS):
+            for agent in todo:
+                rounds[agent] += 1
+                report.touched.discard(agent)
+                try:
+                    self._publish(agent, report)
+                except UnreadableInput as error:
+                    report.problems.append(f"{error} ({error.hint})")
+                except OSError as error:
+                    report.problems.append(str(machine_error(error, "writing a view", f"{self._folder.name}/{agent}")))
+
+    def _publish(self, agent: str, report: IntakeReport) -> None:
+        if not (self._folder / agent).is_dir():
+            with opened(self._folder.parent, self._folder.name, agent, DROP, make=True):
+                pass
+        with opened(self._folder, agent) as folder:
+            for box in BOXES:
+                for _ in range(_ROUNDS):
+                    if self._publish_box(folder, agent, box, report):
+                        break
+
+    def _publish_box(self, folder: int, agent: str, box: Box, report: IntakeReport) -> bool:
+        """Bring one view up to date; False when an edit came in at the same moment and it has to be done again."""
+        name, key = f"{box}.json", (agent, box)
+        signature = signature_at(folder, name)
+        try:
+            found = read_at(folder, name, f"{self._folder.name}/{agent}/{name}")
+        except UnreadableInput as error:
+            kept = Quarantine(self._folder, agent).move(folder, name, self._clock.now(), str(error))
+            report.set_aside.append(kept)
+            found = None
+        clean = found is None or self._is_clean(found)
+        if found is not None and not clean and not self._take_edit(agent, box, found, report):
+            return True
+        text, rev = self._render(agent, box)
+        if found is not None and clean and same_content(found.data.decode(), text):
+            self._remember(key, signature, found)
+            return True
+        self._bases.add(agent, box, rev, text)
+        old = publish(folder, name, text, self._ids.token())
+        self._clean.pop(key, None)
+        return old is None or self._take_swapped(folder, old, agent, box, found, report)
+
+    def _take_swapped(
+        self, folder: int, old: str, agent: str, box: Box, found: FileText | None, report: IntakeReport
+    ) -> bool:
+        """Keep what was swapped out; False when it says something that has not been read yet."""
+        name = self._held.take(folder, old, agent, box, self._ids.token())
+        held = self._held.read(name)
+        if held is None:
+            return True
+        known = (found is not None and held.found.data == found.data) or self._is_clean(held.found)
+        if not known and not self._take_edit(agent, box, held.found, report):
+            return True  # still being written: it stays held and is read by the next sweep
+        self._held.was_read(name, _digest(held.found.data))
+        return known
+
+    def _take_edit(self, agent: str, box: str, found: FileText, report: IntakeReport) -> bool:
+        """Follow what a text asks for; False when it is still being written."""
+        file = f"{self._folder.name}/{agent}/{box}.json"
+        header = Header(agent, box, self.home)
+        edit = read_edit(found.data, file, header, lambda rev: self._bases.get(agent, box, rev))
+        if edit.unreadable and not is_settled(found, self._clock.now()):
+            report.waiting.append(file)
+            return False
+        if edit.empty:
+            return True
+        also: list[Draft] = []
+        if edit.unreadable:
+            first = edit.problems[0] if edit.problems else None
+            reason = f"not readable as a whole: {first.message}, {first.at(file)}" if first else "not all of it is mail"
+            also.append(self._set_aside(agent, box, found.data, reason, edit, report))
+        elif not edit.origin:
+            self._originals.keep(agent, box, found.data)
+        outcome = self._intake.follow(edit, Source(agent, box, file, found.stamp), also)
+        report.add(outcome)
+        for refusal in outcome.refused:
+            data = strict_json.dumps(dict(refusal.raw)).encode()
+            self._intake.note([self._set_aside(agent, box, data, refusal.reason, None, report)])
+        if outcome.foreign:
+            self._intake.note([self._set_aside(agent, box, found.data, _FOREIGN, None, report)])
+        return True
+
+    def _set_aside(
+        self, agent: str, box: str, data: bytes, reason: str, edit: Edit | None, report: IntakeReport
+    ) -> Draft:
+        problems = edit.problems if edit is not None else ()
+        kept = Quarantine(self._folder, agent).keep(f"{box}.json", data, self._clock.now(), reason, problems)
+        report.set_aside.append(kept)
+        told = {"agent": agent, "box": box, "file": kept, "reason": reason, "sha256": _digest(data)}
+        return Draft("mail.quarantined", agent, told)
+
+    def _render(self, agent: str, box: Box) -> tuple[str, str]:
+        with self._postbox.book.reading() as db:
+            text = view(db, agent, box, self.home, self._postbox.book.head().seq)
+        header = is_own(text)
+        return text, header.rev if header is not None else ""
+
+    def _is_clean(self, found: FileText) -> bool:
+        """Tell whether a text is a view of this post office as it was written: nobody has edited it."""
+        header = is_own(found.data.decode("utf-8", "replace"))
+        return header is not None and header.home == self.home
+
+    def _remember(self, key: tuple[str, str], signature: tuple[int, ...], found: FileText) -> None:
+        """Spare the next look, unless the file is so young that it could change without its times changing."""
+        if abs(self._clock.now().timestamp() - found.modified_ns / 1e9) > _HELD_SECONDS:
+            self._clean[key] = signature
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

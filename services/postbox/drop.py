@@ -1,0 +1,167 @@
+"""The drop folders: any JSON file put there becomes a message to the folder's owner."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, cast
+
+from bluelabel.interfaces.errors import TooLarge, UnreadableInput
+from bluelabel.interfaces.events import Draft
+from bluelabel.services.postbox import box_shapes as shapes
+from bluelabel.services.postbox.box_reader import is_box
+from bluelabel.services.postbox.box_shapes import Entry
+from bluelabel.services.postbox.edits import Addition, Edit, all_additions
+from bluelabel.services.postbox.folders import FileText, kind_at, names_in, opened, read_at, same_file
+from bluelabel.services.postbox.intake import Intake, Outcome, Source
+from bluelabel.services.postbox.quarantine import Quarantine
+from bluelabel.services.postbox.salvage import Documents, read_documents
+from bluelabel.services.postbox.settling import is_settled
+
+FOLDER: Final = "drop"
+_HARMLESS: Final = frozenset(
+    {"several-documents", "trailing-comma", "stray-comma", "missing-comma", "comment", "single-quotes", "unquoted-key"}
+)
+"""Faults that leave no doubt about what is meant; any other, and a dropped file is set aside as it is."""
+
+_STILL_WRITTEN: Final = (".tmp", ".part", ".swp", ".crdownload", "~")
+_AT_ONCE: Final = 10_000
+
+
+@dataclass(slots=True)
+class DropReport:
+    """What a look into a drop folder brought.
+
+    Attributes:
+        outcomes: one for each file that was taken in.
+        set_aside: paths in quarantine, relative to the postbox.
+        waiting: names of files that somebody may still be writing.
+        problems: one line for each thing that could neither be read nor moved.
+    """
+
+    outcomes: list[Outcome] = field(default_factory=list[Outcome])
+    set_aside: list[str] = field(default_factory=list[str])
+    waiting: list[str] = field(default_factory=list[str])
+    problems: list[str] = field(default_factory=list[str])
+
+
+class DropFolder:
+    """The folder ``postbox/<agent>/drop/`` of one worktree.
+
+    Args:
+        postbox: the folder with the mailboxes.
+        agent: whose.
+        intake: takes the messages in.
+    """
+
+    def __init__(self, postbox: Path, agent: str, intake: Intake) -> None:
+        self._postbox = postbox
+        self._agent = agent
+        self._intake = intake
+        self._quarantine = Quarantine(postbox, agent)
+
+    def sweep(self, now: datetime) -> DropReport:
+        """Take in every file that is complete. A file is removed when its message is durable, never before.
+
+        Args:
+            now: the wall clock.
+        """
+        report = DropReport()
+        try:
+            with opened(self._postbox, self._agent, FOLDER) as folder:
+                for name in names_in(folder)[:_AT_ONCE]:
+                    if not name.startswith(".") and not name.endswith(_STILL_WRITTEN):
+                        self._one(folder, name, now, report)
+        except FileNotFoundError:
+            pass
+        except UnreadableInput as error:
+            report.problems.append(f"{error} ({error.hint})")
+        return report
+
+    def _one(self, folder: int, name: str, now: datetime, report: DropReport) -> None:
+        try:
+            found = read_at(folder, name, self._where(name))
+        except (UnreadableInput, OSError) as error:
+            if isinstance(error, TooLarge) or kind_at(folder, name):
+                self._move(folder, name, now, str(error), report)
+            else:
+                report.problems.append(str(error))
+            return
+        if found is None:
+            return
+        documents = read_documents(found.data, name)
+        if (found.open_for_writing or not documents.strict) and not is_settled(found, now):
+            report.waiting.append(name)
+        elif documents.values and {problem.code for problem in documents.problems} <= _HARMLESS:
+            self._take_in(folder, name, found, documents, now, report)
+        else:
+            self._set_aside(folder, name, found, documents, now, report)
+
+    def _take_in(
+        self, folder: int, name: str, found: FileText, documents: Documents, now: datetime, report: DropReport
+    ) -> None:
+        where = self._where(name)
+        stamp = f"{name}.{found.stamp}.{hashlib.sha256(found.data).hexdigest()}"
+        source = Source(self._agent, "drop", where, stamp)
+        edit = Edit(additions=_additions(documents), problems=documents.problems)
+        outcome = self._intake.follow(edit, source)
+        report.outcomes.append(outcome)
+        if outcome.refused:
+            reason = "; ".join(refusal.reason for refusal in outcome.refused)
+            self._move(folder, name, now, reason, report)
+        elif same_file(folder, name, found.inode):
+            os.unlink(name, dir_fd=folder)
+
+    def _set_aside(
+        self, folder: int, name: str, found: FileText, documents: Documents, now: datetime, report: DropReport
+    ) -> None:
+        first = documents.problems[0] if documents.problems else None
+        reason = f"not readable: {first.message}, {first.at(name)}" if first else "not readable: it says nothing"
+        try:
+            kept = self._quarantine.keep(name, found.data, now, reason, documents.problems)
+        except (OSError, UnreadableInput) as error:
+            report.problems.append(f"{name} could not be set aside: {error}")
+            return
+        report.set_aside.append(kept)
+        self._tell(kept, reason, hashlib.sha256(found.data).hexdigest())
+        if same_file(folder, name, found.inode):
+            os.unlink(name, dir_fd=folder)
+
+    def _move(self, folder: int, name: str, now: datetime, reason: str, report: DropReport) -> None:
+        try:
+            kept = self._quarantine.move(folder, name, now, reason)
+        except (OSError, UnreadableInput) as error:
+            report.problems.append(f"{name}: {reason}; it could not be set aside: {error}")
+            return
+        report.set_aside.append(kept)
+        with suppress(UnreadableInput):
+            self._tell(kept, reason, None)
+
+    def _where(self, name: str) -> str:
+        return f"{self._postbox.name}/{self._agent}/{FOLDER}/{name}"
+
+    def _tell(self, kept: str, reason: str, digest: str | None) -> None:
+        data: dict[str, Any] = {"agent": self._agent, "box": FOLDER, "file": kept, "reason": reason}
+        draft = Draft("mail.quarantined", self._agent, data | ({"sha256": digest} if digest else {}))
+        self._intake.note([draft])
+
+
+def _additions(documents: Documents) -> tuple[Addition, ...]:
+    """Return what a dropped text says: every entry of a box, else each value as one message."""
+    found = all_additions(documents)
+    if found or is_box(documents):
+        return found
+    values: Sequence[object] = [document.value for document in documents.values]
+    entries = [
+        Entry(
+            "message", cast("dict[str, Any]", value) if isinstance(value, dict) else {"content": {"value": value}}, ""
+        )
+        for value in values
+        if not shapes.is_header(value)
+    ]
+    return tuple(Addition(entry, number) for number, entry in enumerate(entries))

@@ -1,0 +1,252 @@
+"""Turns what somebody did to a box, or dropped, into one decision of the post office."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, cast
+
+from bluelabel.interfaces import strict_json
+from bluelabel.interfaces.errors import BluelabelError, UnreadableInput, UsageError
+from bluelabel.interfaces.events import Draft
+from bluelabel.interfaces.messages import Delivery, DeliveryState, Message
+from bluelabel.interfaces.names import identifier
+from bluelabel.services.postbox import queries
+from bluelabel.services.postbox.edits import Addition, Change, Edit, canonical, identity
+from bluelabel.services.postbox.importing import outgoing_of
+from bluelabel.services.postbox.outgoing import OutgoingMessage
+from bluelabel.services.postbox.postbox import Postbox
+from bluelabel.services.postbox.view_text import message_part
+
+_DONE: Final = frozenset({"acked", "ack", "done", "handled", "completed", "complete", "finished", "closed"})
+_DEAD: Final = frozenset({"dead", "failed", "rejected", "refused"})
+_BACK: Final = frozenset({"withdrawn", "cancelled", "canceled"})
+_OPEN: Final = (DeliveryState.SENT, DeliveryState.CLAIMED)
+_FIXED: Final = frozenset(
+    {"id", "sender", "recipients", "created_at", "thread", "reply_to", "key", "signature", "attempt"}
+)
+_EMPTY: Final[Mapping[str, Any]] = {"type": "message", "subject": "", "content": {}, "priority": "MEDIUM"}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an edit comes from: whose box, which (or ``drop``), the file, and what names this state of it."""
+
+    agent: str
+    box: str
+    file: str
+    stamp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A part of an edit that cannot be followed: what was written, and why not. It is set aside by the caller."""
+
+    raw: Mapping[str, Any]
+    reason: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of an edit: ids of messages by what happened to them, what was refused, and whose boxes changed."""
+
+    sent: list[str] = field(default_factory=list[str])
+    amended: list[str] = field(default_factory=list[str])
+    settled: list[str] = field(default_factory=list[str])
+    withdrawn: list[str] = field(default_factory=list[str])
+    refused: list[Refusal] = field(default_factory=list[Refusal])
+    foreign: int = 0
+    touched: set[str] = field(default_factory=set[str])
+
+
+class Intake:
+    """Follows edits.
+
+    Args:
+        postbox: the post office that decides.
+    """
+
+    def __init__(self, postbox: Postbox) -> None:
+        self._postbox = postbox
+
+    def follow(self, edit: Edit, source: Source, also: Sequence[Draft] = ()) -> Outcome:
+        """Do what an edit asks for, as one decision; durable when this returns.
+
+        Following the same edit again does nothing: messages have keys, and states are looked at anew.
+
+        Args:
+            edit: what was written.
+            source: where.
+            also: further events of the same decision.
+
+        Raises:
+            MachineError: nothing was done.
+        """
+        outcome = Outcome()
+
+        def decide(db: sqlite3.Connection) -> Sequence[Draft]:
+            drafts = _Decision(self._postbox, db, source, outcome).make(edit)
+            return [*drafts, *also]
+
+        self._postbox.book.append(decide)
+        return outcome
+
+    def note(self, drafts: Sequence[Draft]) -> None:
+        """Write events that need no decision.
+
+        Raises:
+            MachineError: they could not be written.
+        """
+        self._postbox.book.append(lambda _db: drafts)
+
+
+class _Decision:
+    """One edit against the present state: collects the events that follow from it."""
+
+    def __init__(self, postbox: Postbox, db: sqlite3.Connection, source: Source, outcome: Outcome) -> None:
+        self._postbox = postbox
+        self._db = db
+        self._source = source
+        self._outcome = outcome
+        self._drafts: list[Draft] = []
+        self._ids: set[str] = set()
+        self._via = {"agent": source.agent, "box": source.box, "file": source.file}
+
+    def make(self, edit: Edit) -> list[Draft]:
+        for addition in edit.additions:
+            self._add(edit, addition)
+        for change in edit.changes:
+            self._change(change)
+        for name in edit.removed:
+            self._withdraw(name)
+        if self._drafts:
+            done = self._outcome
+            ids = {"sent": done.sent, "amended": done.amended, "settled": done.settled, "withdrawn": done.withdrawn}
+            data: dict[str, Any] = {**self._via, "origin": edit.origin or self._source.stamp}
+            data |= {key: list(found) for key, found in ids.items() if found}
+            self._drafts.append(Draft("mail.imported", self._source.agent, data))
+            self._outcome.touched.add(self._source.agent)
+        return self._drafts
+
+    def _add(self, edit: Edit, addition: Addition) -> None:
+        source, raw = self._source, addition.entry.raw
+        text = identity(source.agent, source.box, edit.origin or source.stamp, addition)
+        key = f"import:{hashlib.sha256(text.encode()).hexdigest()}"
+        try:
+            outgoing = outgoing_of(addition.entry, source.agent, source.box, self._postbox.directory, key)
+            if self._is_known(outgoing, addition) or self._is_foreign(edit, addition):
+                return
+            if outgoing.id is not None and (outgoing.id in self._ids or queries.message(self._db, outgoing.id)):
+                outgoing = replace(outgoing, id=None, extra={**outgoing.extra, "said_id": outgoing.id})
+            drafts, answers = self._postbox.drafts(self._db, [outgoing], via=self._via)
+        except BluelabelError as error:
+            reason = f"{error}{f' ({error.hint})' if error.hint else ''}"
+            self._outcome.refused.append(Refusal(raw, reason))
+            return
+        for draft in drafts:
+            self._ids.add(draft.data["message"]["id"])
+            self._outcome.sent.append(draft.data["message"]["id"])
+            self._outcome.touched.update((outgoing.sender, *answers[0].to))
+        self._drafts += drafts
+
+    def _is_known(self, outgoing: OutgoingMessage, addition: Addition) -> bool:
+        """Tell whether an entry is a message that is here already: merged in, or listed once more by its sender."""
+        known = queries.message(self._db, outgoing.id) if outgoing.id is not None else None
+        if known is None:
+            return False
+        return addition.written or (known.sender, canonical(known.content)) == (
+            outgoing.sender,
+            canonical(outgoing.content),
+        )
+
+    def _is_foreign(self, edit: Edit, addition: Addition) -> bool:
+        """Tell whether an entry is another post office's: settled there, or still waiting there."""
+        if not addition.written:
+            return False
+        if edit.foreign is not None:
+            self._outcome.foreign += 1
+            return True
+        return addition.entry.raw["state"] not in [state.value for state in _OPEN]
+
+    def _change(self, change: Change) -> None:
+        deliveries = self._deliveries(change.id)
+        open_ones = [d for d in deliveries if d.state in _OPEN]
+        if change.fields:
+            self._amend(change, deliveries)
+        if change.state is None or not open_ones:
+            return
+        word, agent = change.state.strip().casefold(), self._source.agent
+        reason = change.edited.get("reason")
+        for delivery in open_ones:
+            key = {"id": change.id, "recipient": delivery.recipient}
+            if word in _BACK and delivery.state == DeliveryState.SENT:
+                self._drafts.append(Draft("message.withdrawn", agent, key))
+                self._outcome.withdrawn.append(change.id)
+            elif word in _DONE and self._source.box == "inbox":
+                result = cast("object", change.edited.get("result"))
+                told = {"result": cast("dict[str, Any]", result)} if isinstance(result, dict) else {}
+                self._drafts.append(Draft("message.acked", agent, key | {"by_hand": True} | told))
+                self._outcome.settled.append(change.id)
+            elif word in _DEAD and self._source.box == "inbox":
+                why = reason if isinstance(reason, str) and reason else "given up by hand"
+                self._drafts += self._postbox.death(self._db, delivery, agent, why)
+                self._outcome.settled.append(change.id)
+                self._outcome.touched.add(self._postbox.directory.human)
+            self._outcome.touched.update((delivery.recipient, delivery.message.sender))
+
+    def _amend(self, change: Change, deliveries: Sequence[Delivery]) -> None:
+        message = deliveries[0].message if deliveries else None
+        if message is None:
+            return
+        now = message_part(message.as_json())
+        wanted = {key: _EMPTY.get(key) if value is None else value for key, value in change.fields.items()}
+        wanted = {key: value for key, value in wanted.items() if now.get(key, _EMPTY.get(key)) != value}
+        if not wanted:
+            return
+        try:
+            _check(message, wanted)
+        except BluelabelError as error:
+            self._outcome.refused.append(Refusal(change.edited, str(error)))
+            return
+        if not any(d.state == DeliveryState.SENT for d in deliveries):
+            self._outcome.refused.append(Refusal(change.edited, "it does not wait any more: send a new message"))
+            return
+        self._drafts.append(Draft("message.amended", self._source.agent, {"id": change.id, "changes": wanted}))
+        self._outcome.amended.append(change.id)
+        self._outcome.touched.update((message.sender, *(d.recipient for d in deliveries)))
+
+    def _withdraw(self, name: str) -> None:
+        for delivery in self._deliveries(name):
+            if delivery.state == DeliveryState.SENT:
+                key = {"id": name, "recipient": delivery.recipient, "reason": "its line was removed by hand"}
+                self._drafts.append(Draft("message.withdrawn", self._source.agent, key))
+                self._outcome.withdrawn.append(name)
+                self._outcome.touched.update((delivery.recipient, delivery.message.sender))
+
+    def _deliveries(self, name: str) -> list[Delivery]:
+        """Return the deliveries that a line of this box speaks for."""
+        found = queries.of_message(self._db, name)
+        if self._source.box == "outbox":
+            return [d for d in found if d.message.sender == self._source.agent]
+        return [d for d in found if d.recipient == self._source.agent]
+
+
+def _check(message: Message, wanted: Mapping[str, Any]) -> None:
+    """Check that a message may be changed in this way.
+
+    Raises:
+        UnreadableInput: a field that stays as it was sent, or a value that its field cannot hold.
+        TooLarge: the message would be nested too deep.
+    """
+    fixed = sorted(_FIXED & wanted.keys())
+    if fixed:
+        raise UnreadableInput(f"{', '.join(fixed)} cannot be changed after sending", where=message.id)
+    strict_json.check(dict(wanted), message.id)
+    try:
+        if isinstance(wanted.get("task_id"), str):
+            identifier(wanted["task_id"], "a task id")
+        message.changed(wanted)
+    except UsageError as error:
+        raise UnreadableInput(f"it cannot be changed in this way: {error.what}", where=message.id) from None

@@ -1,0 +1,37 @@
+"""What a look at the boxes of a worktree brought."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bluelabel.services.postbox.intake import Outcome
+
+
+@dataclass(slots=True)
+class IntakeReport:
+    """What a look at the boxes brought.
+
+    Attributes:
+        sent, amended, settled, withdrawn: ids of messages.
+        set_aside: paths in quarantine, relative to the postbox.
+        waiting: boxes and files that somebody may still be writing.
+        problems: one line for each thing that could not be done.
+        touched: mailboxes whose views are not current any more.
+    """
+
+    sent: list[str] = field(default_factory=list[str])
+    amended: list[str] = field(default_factory=list[str])
+    settled: list[str] = field(default_factory=list[str])
+    withdrawn: list[str] = field(default_factory=list[str])
+    set_aside: list[str] = field(default_factory=list[str])
+    waiting: list[str] = field(default_factory=list[str])
+    problems: list[str] = field(default_factory=list[str])
+    touched: set[str] = field(default_factory=set[str])
+
+    def add(self, outcome: Outcome) -> None:
+        """Count in what came of one edit."""
+        self.sent += outcome.sent
+        self.amended += outcome.amended
+        self.settled += outcome.settled
+        self.withdrawn += outcome.withdrawn
+        self.touched |= outcome.touched
