@@ -17,6 +17,8 @@ CARDS_BYTES: Final = 32 * 1024 * 1024
 """The largest TASK_CARDS.md (10,000 cards are about 10 MB)."""
 
 SUBJECT_CHARS: Final = 500
+TYPE_CHARS: Final = 64
+KEY_CHARS: Final = 200
 """Characters of a subject."""
 
 RECIPIENTS: Final = 256

@@ -13,16 +13,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from bluelabel.interfaces.agent_models import AgentCapability, AgentInput, AgentOutput, ContentMetadata
 from bluelabel.interfaces.events import KINDS
-from bluelabel.interfaces.messages import Delivery, Message
+from bluelabel.interfaces.limits import KEY_CHARS, RECIPIENTS, SUBJECT_CHARS
+from bluelabel.interfaces.messages import WORD, Delivery, Message
 from bluelabel.interfaces.records import FileKind
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
-MODELS: Final[Mapping[str, type[BaseModel]]] = {
+MODELS: Final[Mapping[str, type[BaseModel | Message | Delivery]]] = {
     "agent_input": AgentInput,
     "agent_output": AgentOutput,
     "agent_capability": AgentCapability,
@@ -80,11 +81,26 @@ def _head(name: str, title: str, description: str) -> dict[str, Any]:
     }
 
 
-def _of_model(name: str, model: type[BaseModel]) -> dict[str, Any]:
-    schema = model.model_json_schema(mode="validation")
+def _of_model(name: str, model: type[BaseModel | Message | Delivery]) -> dict[str, Any]:
+    schema = TypeAdapter(model).json_schema(mode="validation")
+    for part in (schema, schema.get("$defs", {}).get("Message", {})):
+        if part.get("title") == "Message":
+            _limit(part)
     for part in (schema, *schema.get("$defs", {}).values()):
         _explain(part)
     return _head(name, str(schema.pop("title")), str(schema.pop("description"))) | schema
+
+
+def _limit(schema: dict[str, Any]) -> None:
+    """Put what the envelope checks itself into its schema, and take out what JSON does not show."""
+    fields = schema["properties"]
+    del fields["extra"]
+    schema["additionalProperties"] = True
+    fields["type"] |= {"pattern": f"^{WORD.pattern}$"}
+    fields["subject"] |= {"maxLength": SUBJECT_CHARS}
+    fields["recipients"] |= {"minItems": 1, "maxItems": RECIPIENTS}
+    fields["attempt"] |= {"minimum": 0}
+    fields["key"] |= {"maxLength": KEY_CHARS}
 
 
 def _explain(schema: dict[str, Any]) -> None:

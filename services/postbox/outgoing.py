@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
-
-from bluelabel.interfaces.errors import TooLarge, UsageError
+from bluelabel.interfaces.errors import TooLarge
 from bluelabel.interfaces.limits import MESSAGE_BYTES
-from bluelabel.interfaces.messages import Message, Priority
+from bluelabel.interfaces.messages import MESSAGE_FIELDS, Message, Priority
 from bluelabel.interfaces.names import identifier
 from bluelabel.interfaces.strict_json import check, dumps
 
@@ -50,19 +48,13 @@ class OutgoingMessage:
             if value is not None:
                 identifier(value, what)
         check(dict(self.content), "content")
-        try:
-            stamped = Message(
-                **_unknown(self.extra), id=self.id or new_id, type=self.type, sender=self.sender,
-                recipients=self.recipients, subject=self.subject, content=dict(self.content), task_id=self.task_id,
-                thread=self.thread or self.id or new_id, reply_to=self.reply_to, priority=self.priority,
-                created_at=created_at, not_before=self.not_before, expires_at=self.expires_at, key=self.key,
-            )  # fmt: skip
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"])
-            raise UsageError(
-                f"{name}: {first['msg']}", where=self.subject[:40] or None, hint="see `bluelabel schema message`"
-            ) from None
+        stamped = Message(
+            id=self.id or new_id, type=self.type, sender=self.sender, recipients=self.recipients,
+            subject=self.subject, content=dict(self.content), task_id=self.task_id,
+            thread=self.thread or self.id or new_id, reply_to=self.reply_to, priority=self.priority,
+            created_at=created_at, not_before=self.not_before, expires_at=self.expires_at, key=self.key,
+            extra={key: value for key, value in self.extra.items() if key not in MESSAGE_FIELDS},
+        )  # fmt: skip
         size = len(dumps(stamped.as_json()).encode())
         if size > MESSAGE_BYTES:
             raise TooLarge(
@@ -89,7 +81,3 @@ class Sent:
     seq: int
     to: tuple[str, ...]
     duplicate: bool = False
-
-
-def _unknown(extra: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in extra.items() if key not in Message.model_fields}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bluelabel.interfaces.errors import StaleToken
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.limits import LEASE_SECONDS
-from bluelabel.interfaces.messages import Delivery, DeliveryState, Message
+from bluelabel.interfaces.messages import Delivery, DeliveryState
 from bluelabel.services.postbox.mailroom import Also, Mailroom
 from bluelabel.services.postbox.picking import pick
 
@@ -183,13 +184,13 @@ def _as_settled(held: Delivery, drafts: Sequence[Draft]) -> Delivery:
         return held
     data = drafts[0].data
     fields = {key: data[key] for key in ("result", "reason", "lease_until", "not_before") if key in data}
-    return held.model_copy(update={"state": _AFTER[drafts[0].kind], **fields})
+    return held.after(state=_AFTER[drafts[0].kind], **fields)
 
 
 def _as_claimed(found: Delivery, grant: Mapping[str, Any]) -> Delivery:
     attempt = int(grant["attempt"])
-    message: Message = found.message.model_copy(update={"attempt": attempt})
-    more = {"message": message, "state": DeliveryState.CLAIMED, "attempt": attempt, "token": grant["token"]}
-    return found.model_copy(
-        update=more | {"claimed_by": grant["worker"], "lease_until": grant["lease_until"], "not_before": None}
-    )
+    message = replace(found.message, attempt=attempt)
+    return found.after(
+        message=message, state=DeliveryState.CLAIMED, attempt=attempt, token=grant["token"],
+        claimed_by=grant["worker"], lease_until=grant["lease_until"], not_before=None,
+    )  # fmt: skip

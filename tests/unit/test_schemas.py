@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from pydantic import BaseModel
 
 from bluelabel.apps.cli.main import cli
 from bluelabel.interfaces import schema_catalogue, schemas
@@ -107,10 +108,15 @@ def test_every_shipped_schema_is_a_valid_schema_with_a_title(name):
 @given(st.data(), st.sampled_from(sorted(STRATEGIES)))
 def test_what_a_model_writes_its_schema_accepts_and_it_reads_back_the_same(data, name):
     made = data.draw(STRATEGIES[name])
-    written = made.model_dump_json()
+    if isinstance(made, BaseModel):
+        written = json.loads(made.model_dump_json())
+        back = type(made).model_validate(written)
+    else:
+        written = json.loads(json.dumps(made.as_json()))
+        back = type(made).from_json(written)
 
-    assert list(shipped(name).iter_errors(json.loads(written))) == []
-    assert type(made).model_validate_json(written) == made
+    assert list(shipped(name).iter_errors(written)) == []
+    assert back == made
 
 
 @given(MESSAGES)
@@ -118,7 +124,7 @@ def test_the_short_form_of_a_message_is_accepted_and_read_back_the_same(message)
     short = message.as_json()
 
     assert list(shipped("message").iter_errors(short)) == []
-    assert Message.model_validate(short) == message
+    assert Message.from_json(short) == message
 
 
 @given(EVENTS)

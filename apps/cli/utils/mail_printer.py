@@ -19,7 +19,7 @@ def record(item: Delivery) -> dict[str, Any]:
         "seen_at": item.seen_at, "claimed_by": item.claimed_by, "token": item.token, "lease_until": item.lease_until,
         "result": item.result, "reason": item.reason,
     }  # fmt: skip
-    message = item.message.model_dump(mode="json", exclude_none=True)
+    message = {"content": {}, "priority": item.message.priority, **item.message.as_json()}
     return {**message, **{key: value for key, value in more.items() if value is not None}}
 
 
