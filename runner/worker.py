@@ -188,14 +188,20 @@ class Worker:
         for agent in self._agents:
             if self._stops or self._has_enough():
                 break
-            # Losing an unsynced claim with the machine's power costs one more delivery, nothing else.
-            delivery = self._postbox.claim(agent, lease=self._options.lease, worker=self._name_of(agent), durable=False)
+            delivery = self._claim(agent)
             if delivery is not None:
                 found = True
                 self.handled += 1
                 self._handle(agent, delivery)
                 self._settled({agent, delivery.recipient, delivery.message.sender})
         return found
+
+    def _claim(self, agent: str) -> Delivery | None:
+        try:
+            # Losing an unsynced claim with the machine's power costs one more delivery, nothing else.
+            return self._postbox.claim(agent, lease=self._options.lease, worker=self._name_of(agent), durable=False)
+        except LockTimeout:
+            return None  # somebody holds the ledger for long; what waits still waits
 
     def _claim(self, agent: str) -> Delivery | None:
         try:
