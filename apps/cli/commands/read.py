@@ -24,7 +24,7 @@ _NAMES = {
 
 
 @click.command("read")
-@click.argument("files", nargs=-1, required=True, type=click.Path())
+@click.argument("files", nargs=-1, required=True, type=click.Path(readable=False))
 @pass_app
 def read(app: App, files: tuple[str, ...]) -> None:
     """Read box, card, run and workflow files of any shape; none is changed.

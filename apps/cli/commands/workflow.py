@@ -38,7 +38,7 @@ def workflow() -> None:
 
 
 @workflow.command("check")
-@click.argument("files", nargs=-1, required=True, type=click.Path())
+@click.argument("files", nargs=-1, required=True, type=click.Path(readable=False))
 @pass_app
 def check(app: App, files: tuple[str, ...]) -> None:
     """Say what is wrong with workflow FILES, with the place of each mistake.
