@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from bluelabel.services.postbox.intake_report import IntakeReport
 
 if TYPE_CHECKING:
     from bluelabel.runner.workspace import Workspace
+    from bluelabel.services.postbox.watcher import BoxWatcher
 
 
 class Boxes:
@@ -25,6 +26,7 @@ class Boxes:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.folder = workspace.root / "postbox"
+        self._watcher: BoxWatcher | None = None
 
     @cached_property
     def office(self) -> BoxOffice:
@@ -40,3 +42,24 @@ class Boxes:
     def refresh(self, agents: Iterable[str]) -> IntakeReport:
         """Write the boxes of `agents` anew where they are not current; edits that stand there are read first."""
         return self.office.refresh(agents)
+
+    def start(self, say: Callable[[str], None]) -> None:
+        """Watch the boxes from a thread of their own until `stop`.
+
+        Args:
+            say: told, line by line, what could not be done; called from that thread.
+        """
+        from bluelabel.services.postbox.watcher import BoxWatcher
+
+        def tell(report: IntakeReport) -> None:
+            for problem in report.problems:
+                say(f"{self.folder}: {problem}")
+
+        self._watcher = BoxWatcher(self.office, self.folder, tell)
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """End the watch; waits for the look that is being taken."""
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher = None

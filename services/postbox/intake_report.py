@@ -35,3 +35,8 @@ class IntakeReport:
         self.settled += outcome.settled
         self.withdrawn += outcome.withdrawn
         self.touched |= outcome.touched
+
+    @property
+    def says_something(self) -> bool:
+        """Whether there is anything to tell a person."""
+        return any((self.sent, self.amended, self.settled, self.withdrawn, self.set_aside, self.problems))

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
+from bluelabel.interfaces.events import Event
 from bluelabel.interfaces.limits import VIEW_HANDLED, VIEW_WAITING
 from bluelabel.interfaces.messages import Delivery, DeliveryState
 from bluelabel.services.postbox import queries
@@ -30,6 +31,21 @@ def view(db: sqlite3.Connection, agent: str, box: Box, home: str, seq: int) -> s
     else:
         entries, more = _outbox(db, agent)
     return render(Header(agent, box, home, more=more), seq, entries)
+
+
+def touched_by(db: sqlite3.Connection, event: Event) -> set[str]:
+    """Return the mailboxes whose views an event changes.
+
+    Args:
+        db: the index, with the event applied.
+        event: any event.
+    """
+    if event.kind == "message.sent":
+        return {event.data["message"]["sender"], *event.data["to"]}
+    if event.kind == "message.seen" or not event.kind.startswith("message."):
+        return set()
+    found = queries.of_message(db, event.data["id"])
+    return {name for delivery in found for name in (delivery.message.sender, delivery.recipient)}
 
 
 def _inbox(db: sqlite3.Connection, agent: str) -> tuple[list[dict[str, Any]], dict[str, int]]:
