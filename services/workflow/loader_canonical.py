@@ -120,6 +120,8 @@ def _inputs(top: Fields, findings: Findings) -> dict[str, InputSpec]:
 def _input(name: str, node: Node, findings: Findings) -> InputSpec:
     if node.kind is NodeKind.SCALAR and node.text in INPUT_TYPES:
         return InputSpec(type=node.text)
+    if node.kind is NodeKind.SCALAR and node.value is None:
+        return InputSpec()
     fields = Fields(node, f"input {name!r}", INPUT, findings)
     kind = fields.text("type") or "any"
     if kind not in INPUT_TYPES:
@@ -131,9 +133,9 @@ def _input(name: str, node: Node, findings: Findings) -> InputSpec:
         fields.wrong("enum", "a list of values")
     value = None if default is None else default.plain()
     if default is not None and value is not None and not fits(value, kind):
-        fields.wrong("default", f"of type {kind}")
+        fields.wrong("default", f"of type {kind}", "change the default or the type")
     elif value is not None and choices and value not in choices:
-        fields.wrong("default", "one of the values of enum")
+        fields.wrong("default", "one of the values of enum", "add it to enum, or choose another")
     required = fields.flag("required", default=False)
     return InputSpec(kind, required, value, tuple(choices), fields.text("description"))
 

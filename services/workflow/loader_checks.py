@@ -46,8 +46,8 @@ def check_circles(waits: Mapping[str, Sequence[str]], places: Mapping[str, Place
 
 
 def circles(waits: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """Return one circle from each knot of steps that wait for one another, each step before what waits for it."""
-    order = list(waits)
+    """Return circles of steps that wait for one another: each step before what waits for it, the earliest first."""
+    order = {name: place for place, name in enumerate(waits)}
     done: set[str] = set()
     found: list[list[str]] = []
     for start in order:
@@ -60,7 +60,9 @@ def circles(waits: Mapping[str, Sequence[str]]) -> list[list[str]]:
                 if name in done:
                     continue
                 if name in on_path:
-                    found.append(list(reversed(path[on_path[name] :])))
+                    circle = path[on_path[name] :][::-1]
+                    first = circle.index(min(circle, key=lambda step: order.get(step, len(order))))
+                    found.append(circle[first:] + circle[:first])
                     continue
                 on_path[name] = len(path)
                 path.append(name)

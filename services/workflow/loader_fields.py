@@ -49,7 +49,8 @@ class Fields:
     def wrong(self, key: str, expected: str, hint: str | None = None) -> None:
         """Report that the value under `key` is not what was expected."""
         node = self.node.get(key) or self.node
-        self.findings.error("wrong-value", f"{key} of {self.what} is {_shown(node)}, not {expected}", node.place, hint)
+        message = f"{key} of {self.what} is {_shown(node)}, not {expected}"
+        self.findings.error("wrong-value", message, node.place, hint or f"write {expected}")
 
     def text(self, key: str, *, required: bool = False, template: bool = False) -> str | None:
         """Return a text; numbers are taken as they are written.
@@ -163,7 +164,8 @@ class Fields:
         problem = check(text)
         if problem is not None:
             place = node.inside(None if problem.column is None else problem.column + inset)
-            self.findings.error("expression", f"{key} of {self.what}: {problem.message}", place, problem.hint)
+            hint = problem.hint or "a condition looks like this: steps.check.status == 'success'"
+            self.findings.error("expression", f"{key} of {self.what}: {problem.message}", place, hint)
         return text.strip()
 
     def templates(self, node: Node) -> None:
@@ -172,7 +174,8 @@ class Fields:
             problem = check_template(scalar.text) if "{{" in scalar.text else None
             if problem is not None:
                 place = scalar.inside(problem.column)
-                self.findings.error("template", f"{self.what}: {problem.message}", place, problem.hint)
+                hint = problem.hint or "a template looks like this: {{ steps.check.result.title }}"
+                self.findings.error("template", f"{self.what}: {problem.message}", place, hint)
 
 
 def scalars(node: Node) -> list[Node]:

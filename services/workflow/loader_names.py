@@ -42,7 +42,7 @@ def check_names(definition: Definition, root: Node, nodes: Sequence[Node], findi
                 checker.check(use, spec, extra)
             retry_when = value.get("when") if key == "retry" else None
             for use in _conditions(retry_when) if retry_when else ():
-                checker.check(use, spec, (*extra, "error", "attempt"))
+                checker.check(use, spec, ("error", "attempt"), ())
     output = root.get("output")
     for use in _templates(output) if output else ():
         checker.check(use, None, ())
@@ -91,14 +91,13 @@ class _Checker:
         self.steps = {step.id for step in definition.steps}
         self.before = waits_for(definition)
 
-    def check(self, use: _Use, spec: StepSpec | None, extra: Sequence[str]) -> None:
+    def check(self, use: _Use, spec: StepSpec | None, extra: Sequence[str], roots: Sequence[str] = _ROOTS) -> None:
         first = str(use.path[0].key)
         if first in extra:
             return
-        if first not in _ROOTS:
-            known = (*_ROOTS, *extra)
-            close = nearest(first, (*known, *(f"steps.{s}" for s in self.steps), *self._inputs()), 1)
-            hint = f"did you mean {close[0]}?" if close else f"there is: {', '.join(known)}"
+        if first not in roots:
+            known = (*roots, *extra)
+            hint = self._meant(first, known)
             self._wrong(use, 0, "unknown-name", f"nothing is called {first!r} here", hint)
         elif first == "inputs":
             self._member(use, 1, list(self.definition.inputs), "input", "declare it under `inputs`")
@@ -107,8 +106,13 @@ class _Checker:
         else:
             self._step(use, spec)
 
-    def _inputs(self) -> list[str]:
-        return [f"inputs.{name}" for name in self.definition.inputs]
+    def _meant(self, name: str, known: Sequence[str]) -> str:
+        if "steps" in known and name in self.steps:
+            return f"write steps.{name}"
+        if "inputs" in known and name in self.definition.inputs:
+            return f"write inputs.{name}"
+        close = nearest(name, known, 1)
+        return f"did you mean {close[0]!r}?" if close else f"there is: {', '.join(known)}"
 
     def _step(self, use: _Use, spec: StepSpec | None) -> None:
         if len(use.path) < 2:

@@ -159,7 +159,7 @@ TOP: Final[Schema] = {
         "type": "object",
         "description": "What a run may be given.",
         "propertyNames": {"pattern": r"^[A-Za-z_][A-Za-z0-9_-]*$"},
-        "additionalProperties": {"oneOf": [{"enum": list(INPUT_TYPES)}, _object(INPUT, "One input.")]},
+        "additionalProperties": {"oneOf": [{"enum": [*INPUT_TYPES, None]}, _object(INPUT, "One input.")]},
     },
     "max_parallel": {
         "type": "integer", "minimum": 1, "maximum": MAX_PARALLEL, "description": "How many steps may run at once.",
