@@ -61,6 +61,8 @@ class DAGRunStore:
         self._owns_book = book is None
         self.book = book or _own_book(self.home, self.clock)
         self.files = RunFiles(self.storage_path, self.clock.uptime)
+        self.told: Callable[[DAGRun, Sequence[Mapping[str, Any]]], None] | None = None
+        """Called with a run and its changes once they are stored, for a door that shows them as they come."""
 
     def create(self, dag_run: DAGRun) -> DAGRun:
         """Store a run that is not there yet, with its steps and whatever was done to it already.
@@ -137,6 +139,8 @@ class DAGRunStore:
             dag_run.put_back(changes)
             raise
         dag_run.revision = events[-1].seq
+        if self.told is not None:
+            self.told(dag_run, changes)
 
     def get(self, run_id: str) -> DAGRun | None:
         """Return a run, or None; a run that only a file of the folder holds is read from there.

@@ -1,0 +1,42 @@
+"""`bluelabel approve` and `bluelabel reject`: a person's word on one step of a run."""
+
+from __future__ import annotations
+
+import click
+
+from bluelabel.apps.cli.app import App, pass_app
+
+_REASON = click.option("--reason", help="Why; it is kept with the step.")
+
+
+@click.command("approve")
+@click.argument("run")
+@click.argument("step")
+@_REASON
+@pass_app
+def approve(app: App, run: str, step: str, reason: str | None) -> None:
+    """Approve STEP of RUN, which waits for you. Only the branch of this step goes on because of it."""
+    _decide(app, run, step, reason, approved=True)
+
+
+@click.command("reject")
+@click.argument("run")
+@click.argument("step")
+@_REASON
+@pass_app
+def reject(app: App, run: str, step: str, reason: str | None) -> None:
+    """Reject STEP of RUN, which waits for you: the step fails."""
+    _decide(app, run, step, reason, approved=False)
+
+
+def _decide(app: App, run: str, step: str, reason: str | None, *, approved: bool) -> None:
+    from bluelabel.runner.flows import open_runs
+
+    workspace = app.workspace()
+    runs = open_runs(workspace)
+    runs.decide(run, step, approved=approved, reason=reason)
+    verdict = "approved" if approved else "rejected"
+    value = {"run_id": run, "step_id": step, "verdict": verdict, "by": workspace.actor, "reason": reason}
+    app.show("approval", value, f"{verdict} {step} of {run}")
+    if not runs.is_owned(run):
+        app.note(f"hint: nobody runs it just now; go on with `bluelabel run dag --retry {run}`")

@@ -1,0 +1,232 @@
+"""`bluelabel run dag`: start a workflow, look at a run, go on with it, stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bluelabel.apps.cli.app import App, pass_app
+from bluelabel.interfaces.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from bluelabel.services.workflow.dag_run_tracker import DAGRun
+    from bluelabel.services.workflow.dag_runner import StatefulDAGRunner
+    from bluelabel.services.workflow.definition import Definition
+    from bluelabel.services.workflow.runs import Runs
+
+_HELP = "start a run with FILE, or name one with --status, --retry, --cancel, --watch, or use --list"
+_INTERRUPTED = 130
+
+
+@click.command("dag")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input of the workflow; may be repeated."
+)
+@click.option("--run-id", help="Name of the new run.  [default: a new id]")
+@click.option("--max-parallel", type=click.IntRange(1, 10_000), help="How many steps may run at once.")
+@click.option("--detach", is_flag=True, help="Run in the background and return at once.")
+@click.option("--status", "status_id", metavar="ID", help="Show a run.")
+@click.option(
+    "--retry", "retry_id", metavar="ID", help="Go on with a run: where it was cut off, or what did not succeed."
+)
+@click.option("--from", "from_step", metavar="STEP", help="With --retry: run this step and all after it again.")
+@click.option("--reason", help="With --retry or --cancel: why.")
+@click.option("--cancel", "cancel_id", metavar="ID", help="Cancel a run, and end what it has under way.")
+@click.option("--watch", "watch_id", metavar="ID", help="Follow a run until it ends.")
+@click.option("--list", "list_runs", is_flag=True, help="List the runs, the newest first.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="With --list: how many.")
+@click.option("-v", "--verbose", is_flag=True, help="Show times, errors with traces, and every move.")
+@pass_app
+def run_dag(app: App, verbose: bool, **options: Any) -> None:
+    """Start the workflow in FILE, or deal with a run that is there.
+
+    A run survives whatever happens to its runner: `--retry ID` goes on with it, and never repeats a finished step.
+    """
+    app.verbose = app.verbose or verbose
+    actions = [
+        name for name in ("file", "status_id", "retry_id", "cancel_id", "watch_id", "list_runs") if options[name]
+    ]
+    if len(actions) != 1:
+        raise UsageError("one thing at a time" if actions else "nothing to do", hint=_HELP)
+    _check_options(actions[0], options)
+    from bluelabel.runner.flows import open_runs
+
+    runs = open_runs(app.workspace())
+    if actions[0] == "file":
+        _start(app, runs, options)
+    elif actions[0] == "retry_id":
+        _retry(app, runs, options)
+    elif actions[0] == "cancel_id":
+        _cancel(app, runs, options["cancel_id"], options["reason"])
+    elif actions[0] == "status_id":
+        _show(app, runs, runs.store.require(options["status_id"]))
+    elif actions[0] == "watch_id":
+        from bluelabel.apps.cli.utils.dag_run_watch import watch
+
+        _end(app, runs, watch(app, runs, options["watch_id"]))
+    else:
+        _list(app, runs, options["limit"])
+
+
+def _check_options(action: str, options: Mapping[str, Any]) -> None:
+    belongs = {
+        "inputs": ("file",),
+        "run_id": ("file",),
+        "max_parallel": ("file", "retry_id"),
+        "detach": ("file", "retry_id"),
+        "from_step": ("retry_id",),
+        "reason": ("retry_id", "cancel_id"),
+    }
+    for name, actions in belongs.items():
+        if options[name] and action not in actions:
+            option = "--from" if name == "from_step" else f"--{name.removesuffix('s').replace('_', '-')}"
+            raise UsageError(f"{option} does not go with this", hint=_HELP)
+
+
+def _start(app: App, runs: Runs, options: Mapping[str, Any]) -> None:
+    from bluelabel.services.workflow.runs import load_definition
+
+    path: Path = options["file"]
+    definition = load_definition(path)
+    runner = runs.create(
+        definition,
+        _inputs(definition, options["inputs"]),
+        options["run_id"],
+        base=path.resolve().parent,
+        max_parallel=options["max_parallel"],
+    )
+    _run(app, runs, runner, options)
+
+
+def _retry(app: App, runs: Runs, options: Mapping[str, Any]) -> None:
+    runner = runs.retry(
+        options["retry_id"], options["from_step"], options["reason"], max_parallel=options["max_parallel"]
+    )
+    _run(app, runs, runner, options)
+
+
+def _run(app: App, runs: Runs, runner: StatefulDAGRunner, options: Mapping[str, Any]) -> None:
+    if options["detach"]:
+        _detach(app, runs, runner.run_id, options["max_parallel"])
+        return
+    app.note(f"run {runner.run_id} of {runner.dag_id}")
+    if not (app.as_json or app.quiet):
+        runs.store.told = lambda run, changes: _tell(app, changes)
+    try:
+        done = runs.execute(runner)
+    finally:
+        runs.store.told = None
+    if done.by is not None:
+        app.note(f"stopped by {done.by}; go on with `bluelabel run dag --retry {done.run.run_id}`")
+        _emit(app, runs, done.run)
+        click.get_current_context().exit(_INTERRUPTED)
+    _end(app, runs, done.run)
+
+
+def _tell(app: App, changes: Sequence[Mapping[str, Any]]) -> None:
+    from bluelabel.apps.cli.utils.dag_run_printer import change_line
+
+    for change in changes:
+        if "step" in change and change["was"] is not None:
+            app.say(change_line(str(change["step"]), dict(change)))
+
+
+def _end(app: App, runs: Runs, run: DAGRun) -> None:
+    """Show a run that has ended, and leave with 1 if it did not succeed."""
+    _show(app, runs, run)
+    if run.status.value not in ("success", "partial_success"):
+        hint = f"see why with `bluelabel run dag --status {run.run_id} --verbose`"
+        raise Refused(f"the run ended as {run.status.name}", where=run.run_id, hint=hint)
+
+
+def _show(app: App, runs: Runs, run: DAGRun) -> None:
+    _emit(app, runs, run)
+    if app.as_json or app.quiet:
+        return
+    from bluelabel.apps.cli.utils.dag_run_printer import print_dag_run
+
+    print_dag_run(app.console(), run, runs.store.clock.now(), verbose=app.verbose)
+    for step_id, by in _waiting(runs, run):
+        app.note(f"{step_id} waits for {by}: `bluelabel approve {run.run_id} {step_id}`, or reject")
+    if not run.is_complete and not runs.is_owned(run.run_id):
+        app.note(f"no runner is at work on it; go on with `bluelabel run dag --retry {run.run_id}`")
+    if runs.store.files.fault is not None:
+        app.note(f"the run file could not be written ({runs.store.files.fault.strerror}); the ledger has all of it")
+
+
+def _emit(app: App, runs: Runs, run: DAGRun) -> None:
+    if app.as_json:
+        waiting = [{"step_id": step_id, "by": by} for step_id, by in _waiting(runs, run)]
+        app.emit("run", {**run.to_dict(), "owned": runs.is_owned(run.run_id), "waiting": waiting})
+
+
+def _waiting(runs: Runs, run: DAGRun) -> list[tuple[str, str]]:
+    from bluelabel.services.workflow.approvals import waiting
+
+    return [(step_id, by) for run_id, step_id, by in waiting(runs.store.book) if run_id == run.run_id]
+
+
+def _cancel(app: App, runs: Runs, run_id: str, reason: str | None) -> None:
+    run = runs.cancel(run_id, reason)
+    if not run.is_complete:
+        raise Refused("its runner has not stopped yet", where=run_id, hint=f"watch it with `run dag --watch {run_id}`")
+    _show(app, runs, run)
+
+
+def _list(app: App, runs: Runs, limit: int) -> None:
+    rows = runs.store.list_runs(limit=limit)
+    for row in rows:
+        app.emit("run_row", row._asdict())
+    if not rows:
+        app.say("no runs yet; start one with `bluelabel run dag FILE`")
+        return
+    table = [[row.run_id, row.dag_id, row.status.name, _short(row.start_time), _short(row.end_time)] for row in rows]
+    app.table(["ID", "Workflow", "Status", "Started", "Completed"], table)
+
+
+def _short(text: str | None) -> str:
+    return "-" if text is None else text[:19].replace("T", " ")
+
+
+def _inputs(definition: Definition, given: Sequence[str]) -> dict[str, Any]:
+    from bluelabel.services.workflow.binding import read_input
+
+    found: dict[str, Any] = {}
+    for item in given:
+        name, equals, text = item.partition("=")
+        if not equals or not name:
+            raise UsageError("an input is NAME=VALUE", where=item, hint="for example --input url=https://example.org")
+        found[name] = read_input(definition, name, text)
+    return found
+
+
+def _detach(app: App, runs: Runs, run_id: str, max_parallel: int | None) -> None:
+    """Start a runner of its own for a run that is stored, in a session of its own."""
+    import subprocess
+    import sys
+
+    workspace = app.workspace()
+    log = runs.store.home / "runs" / f"{run_id}.log"
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "bluelabel.apps.cli.main",
+        "--root",
+        str(workspace.root),
+        "--no-color",
+        "run",
+        "dag",
+    ]
+    command += ["--retry", run_id, *(["--max-parallel", str(max_parallel)] if max_parallel else [])]
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=workspace.root, start_new_session=True
+        )
+    value = {"run_id": run_id, "pid": process.pid, "log": str(log)}
+    app.show("run_detached", value, f"run {run_id} goes on in the background (process {process.pid})")
+    app.note(f"follow it with `bluelabel run dag --watch {run_id}`")

@@ -1,0 +1,202 @@
+"""How a run looks in a terminal: header, table of steps, what went wrong, progress, a chart of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from bluelabel.apps.cli.app import plain
+from bluelabel.services.workflow.dag_run_states import OPEN_STEP, DAGRunStatus, DAGStepStatus
+from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+COLORS: Final = {
+    "PENDING": "bright_black",
+    "CREATED": "bright_black",
+    "RUNNING": "blue",
+    "SUCCESS": "green",
+    "PARTIAL_SUCCESS": "yellow",
+    "FAILED": "red",
+    "RETRY": "yellow",
+    "SKIPPED": "bright_black",
+    "CANCELLED": "bright_black",
+}
+GLYPHS: Final = {
+    "PENDING": "·",
+    "RUNNING": "▶",
+    "SUCCESS": "✓",
+    "FAILED": "✗",
+    "RETRY": "↻",
+    "SKIPPED": "»",
+    "CANCELLED": "■",
+}
+_BAR = 30
+
+
+def format_duration(seconds: float | None) -> str:
+    """Return ``2.1s``, ``3m 05s`` or ``2h 10m``; a dash for none."""
+    if seconds is None:
+        return "-"
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}m {rest:02d}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02d}m"
+
+
+def format_moment(moment: datetime | None) -> str:
+    """Return a moment as ``2026-01-31 09:30:00`` in UTC; a dash for none."""
+    return "-" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def elapsed(item: DAGRun | DAGStepState, now: datetime) -> float | None:
+    """Return how long something took, or has been going on; None where it has not begun."""
+    if item.duration_seconds is not None or item.start_time is None:
+        return item.duration_seconds
+    return max(0.0, (now - item.start_time).total_seconds())
+
+
+def header(run: DAGRun, now: datetime, *, verbose: bool = False) -> list[str]:
+    """Return the lines above the table."""
+    lines = [f"DAG Run: {run.run_id}", f"Workflow: {run.dag_id}", f"Status: {run.status.name}"]
+    lines.append(f"Started: {format_moment(run.start_time)}")
+    if run.end_time is not None or verbose:
+        lines.append(f"Completed: {format_moment(run.end_time)}")
+    lines.append(f"Duration: {format_duration(elapsed(run, now))}")
+    if run.error:
+        lines.append(f"Error: {run.error}")
+    if verbose:
+        lines.append(f"Retries: {run.total_retries}")
+        description = run.metadata.get("description")
+        lines += [f"Description: {description}"] if description else []
+    return [plain(line) for line in lines]
+
+
+def steps_table(run: DAGRun, now: datetime, *, verbose: bool = False) -> RenderableType:
+    """Return the table of steps: id, status, retries done and allowed, duration; with `verbose` also when."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SQUARE, header_style="bold")
+    for column in ("Step ID", "Status", "Retries", "Duration", *(("Started", "Completed") if verbose else ())):
+        table.add_column(column, overflow="fold")
+    for step in run.steps.values():
+        name = step.status.name
+        cells = [
+            Text(plain(step.step_id)),
+            Text(name, style=COLORS[name]),
+            Text(f"{step.retry_count}/{step.max_retries}"),
+            Text(format_duration(elapsed(step, now))),
+        ]
+        if verbose:
+            cells += [Text(format_moment(step.start_time)), Text(format_moment(step.end_time))]
+        table.add_row(*cells)
+    return table
+
+
+def faults(run: DAGRun) -> list[str]:
+    """Return what went wrong, step by step: every attempt with its error and stack trace, and why steps were skipped."""
+    lines: list[str] = []
+    for step in run.steps.values():
+        for entry in step.metadata.get("error_history", ()):
+            what = f"{entry.get('error_type')}: {entry.get('error')}"
+            lines.append(f"{step.step_id}, attempt {entry.get('attempt')}, {entry.get('timestamp')}: {what}")
+            trace = entry.get("traceback")
+            lines += [f"    {line}" for line in str(trace).rstrip().splitlines()] if trace else []
+        if step.status is DAGStepStatus.SKIPPED and step.metadata.get("skip_reason"):
+            lines.append(f"{step.step_id} was skipped: {step.metadata['skip_reason']}")
+    return [plain(line) for line in lines]
+
+
+def moves(run: DAGRun) -> list[str]:
+    """Return every move of the run and its steps, in the order of time."""
+    found = [("run", move) for move in run.history]
+    found += [(step.step_id, move) for step in run.steps.values() for move in step.history]
+    found.sort(key=lambda pair: pair[1].at)
+    return [
+        plain(
+            f"{format_moment(move.at)}  {name}: {(move.was or '-').upper()} -> {move.status.upper()}"
+            + (f"  ({move.reason.splitlines()[0][:200]})" if move.reason else "")
+        )
+        for name, move in found
+    ]
+
+
+def progress(run: DAGRun, now: datetime) -> str:
+    """Return one line: a bar, how many steps have ended, and when the rest may be done."""
+    total = len(run.steps)
+    done = total - len(run.steps_in(*OPEN_STEP))
+    filled = _BAR * done // total if total else _BAR
+    share = 100 * done // total if total else 100
+    left = eta(run, now)
+    tail = f"  about {format_duration(left)} left" if left is not None else ""
+    return f"{'█' * filled}{'░' * (_BAR - filled)} {done}/{total} {share}%{tail}"
+
+
+def eta(run: DAGRun, now: datetime) -> float | None:
+    """Return the seconds that the open steps may still take, at the pace of those that have ended; None if unknown."""
+    open_steps = run.steps_in(*OPEN_STEP)
+    done = len(run.steps) - len(open_steps)
+    spent = elapsed(run, now)
+    if run.status is not DAGRunStatus.RUNNING or not open_steps or not done or spent is None:
+        return None
+    return spent / done * len(open_steps)
+
+
+def gantt(run: DAGRun, now: datetime, width: int = 40) -> list[str]:
+    """Return a line for each step that has begun: its name, and when in the run it was at work."""
+    begun = [step for step in run.steps.values() if step.start_time is not None]
+    if not begun:
+        return []
+    first = min(step.start_time for step in begun if step.start_time is not None)
+    last = max([*(step.end_time for step in begun if step.end_time is not None), now if run.is_running else first])
+    whole = max(0.001, (last - first).total_seconds())
+    label = min(30, max(len(step.step_id) for step in begun))
+    return [plain(_gantt_line(step, first, last, whole, label, width)) for step in begun]
+
+
+def change_line(step_id: str, change: dict[str, object]) -> str:
+    """Return the line that a run prints when a step moves."""
+    name = str(change["status"]).upper()
+    reason = str(change.get("reason") or "").splitlines()
+    tail = f"  {reason[0][:160]}" if reason else ""
+    return plain(f"{GLYPHS.get(name, ' ')} {step_id} {name}{tail}")
+
+
+def print_dag_run(console: Console, run: DAGRun, now: datetime, *, verbose: bool = False) -> None:
+    """Print a run: header, table and, with `verbose`, errors with traces, every move and the chart of time."""
+    _lines(console, header(run, now, verbose=verbose))
+    _lines(console, ["", "Steps:"])
+    console.print(steps_table(run, now, verbose=verbose))
+    if not verbose:
+        return
+    for title, lines in (("Errors:", faults(run)), ("History:", moves(run)), ("Time:", gantt(run, now))):
+        if lines:
+            _lines(console, ["", title, *lines])
+
+
+def live_view(run: DAGRun, now: datetime) -> RenderableType:
+    """Return what `--watch` shows: header, table, progress and chart."""
+    from rich.console import Group
+    from rich.text import Text
+
+    text = "\n".join(header(run, now))
+    chart = "\n".join(gantt(run, now)[-20:])
+    return Group(Text(text), steps_table(run, now), Text(progress(run, now)), Text(chart))
+
+
+def _lines(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _gantt_line(step: DAGStepState, first: datetime, last: datetime, whole: float, label: int, width: int) -> str:
+    start = step.start_time or first
+    end = step.end_time or last
+    before = min(width - 1, int((start - first).total_seconds() / whole * width))
+    length = max(1, min(width - before, round(max(0.0, (end - start).total_seconds()) / whole * width)))
+    name: Sequence[str] = step.step_id[:label].ljust(label)
+    return f"{name} {' ' * before}{'━' * length}"
