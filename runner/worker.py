@@ -203,13 +203,6 @@ class Worker:
         except LockTimeout:
             return None  # somebody holds the ledger for long; what waits still waits
 
-    def _claim(self, agent: str) -> Delivery | None:
-        try:
-            # Losing an unsynced claim with the machine's power costs one more delivery, nothing else.
-            return self._postbox.claim(agent, lease=self._options.lease, worker=self._name_of(agent), durable=False)
-        except LockTimeout:
-            return None  # somebody holds the ledger for long; what waits still waits
-
     def _handle(self, agent: str, delivery: Delivery) -> None:
         self._tell(agent, delivery, Ending.TAKEN)
         try:
