@@ -97,6 +97,22 @@ def watch(app: App, agent: str | None) -> None:
         workspace.book.wait(seq)
 
 
+@click.command("undo")
+@click.argument("seq", required=False, type=click.IntRange(1))
+@pass_app
+def undo(app: App, seq: int | None) -> None:
+    """Take back what the last import (or the import with event number SEQ) did, as far as nobody has built on it."""
+    from bluelabel.services.postbox.undo import undo_import
+
+    workspace = app.workspace()
+    done = undo_import(workspace.postbox, workspace.actor, seq)
+    parts = {"withdrawn": done.withdrawn, "returned": done.returned, "restored": done.restored, "kept": done.kept}
+    app.emit("undo", {"import": done.seq, **{name: list(ids) for name, ids in parts.items()}})
+    told = ", ".join(f"{len(ids)} {name}" for name, ids in parts.items() if ids) or "nothing was left to undo"
+    app.say(f"import {done.seq}: {told}")
+    workspace.refresh_views(workspace.settings.directory.mailboxes)
+
+
 dead = Group("dead", help="List, retry or purge dead letters.")
 
 
