@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from bluelabel.interfaces.errors import NotFound, Refused
@@ -25,13 +24,35 @@ CHANGING: Final = frozenset({"card.changed", "card.checked", "card.created", "ca
 """The kinds of events that change a file."""
 
 
-@dataclass
 class Outcome:
-    """What came of applying events: the text, what clashed, what could not be done."""
+    """What came of applying events: the text, what clashed, what could not be done.
 
-    document: CardDocument
-    clashes: list[str] = field(default_factory=list[str])
-    missed: list[str] = field(default_factory=list[str])
+    Args:
+        document: the file before.
+        agents: names that count as assignees whatever they look like.
+    """
+
+    def __init__(self, document: CardDocument, agents: tuple[str, ...] = ()) -> None:
+        self.text = document.text
+        self.agents = agents
+        self.clashes: list[str] = []
+        self.missed: list[str] = []
+        self._document: CardDocument | None = document
+
+    @property
+    def document(self) -> CardDocument:
+        """The file as it is now; read anew only when somebody asks."""
+        if self._document is None:
+            self._document = parse_text(self.text, self.agents)
+        return self._document
+
+    def replace(self, data: bytes) -> None:
+        """Take new bytes for the file."""
+        self.text, self._document = to_text(data), None
+
+    def take(self, document: CardDocument) -> None:
+        """Take a document for the file."""
+        self.text, self._document = document.text, document
 
 
 def pack(text: str | None) -> str | dict[str, str] | None:
@@ -95,17 +116,17 @@ def _changed(outcome: Outcome, data: Mapping[str, Any]) -> None:
     before, after = unpack(data.get("before")), unpack(data.get("after"))
     if name == SECTION_FIELD:
         if card.section != after and after is not None:
-            outcome.document = parse_text(to_text(places.move(document, card, after)))
+            outcome.replace(places.move(document, card, after))
         return
     present = _present(card, name)
     if present == after:
         return
     if present == before or (not present and not before):
-        outcome.document = parse_text(to_text(edit.set_field(document, card, name, after)))
+        outcome.replace(edit.set_field(document, card, name, after))
         return
     found = card.fields.get(name)
     if found is not None and after:
-        outcome.document = _beside(document, found, after)
+        outcome.take(_beside(document, found, after))
     outcome.clashes.append(f"{card.id}: {name} was changed to {present!r} by hand and to {after!r} here; both are kept")
 
 
@@ -145,14 +166,14 @@ def _checked(outcome: Outcome, data: Mapping[str, Any]) -> None:
     if near is None:
         outcome.missed.append(f"{card.id}: the checklist has no entry {wanted!r} any more")
         return
-    outcome.document = parse_text(to_text(edit.check(document, card, near.number, done=done)))
+    outcome.replace(edit.check(document, card, near.number, done=done))
 
 
 def _created(outcome: Outcome, data: Mapping[str, Any]) -> None:
     document = outcome.document
     if str(data["id"]) in document.by_id:
         return
-    outcome.document = _added(document, unpack(data.get("block")) or "", str(data.get("section") or ""))
+    outcome.take(_added(document, unpack(data.get("block")) or "", str(data.get("section") or "")))
 
 
 def _added(document: CardDocument, block: str, section: str) -> CardDocument:
@@ -169,14 +190,14 @@ def _archived(outcome: Outcome, data: Mapping[str, Any]) -> None:
     card = cards[min(nth, len(cards)) - 1]
     target = data.get("to")
     if target == "section":
-        outcome.document = parse_text(to_text(places.archive(document, card)))
+        outcome.replace(places.archive(document, card))
         return
     if unpack(data.get("block")) != edit.block(document, card):
         outcome.missed.append(f"{card.id} was changed meanwhile; it stays where it is")
         return
-    outcome.document = parse_text(edit.without(document, card))
+    outcome.take(parse_text(edit.without(document, card)))
     if target:
-        outcome.document = places.noted(outcome.document, f"- {card.id}: {card.title} → {target}")
+        outcome.take(places.noted(outcome.document, f"- {card.id}: {card.title} → {target}"))
 
 
 def _restored(outcome: Outcome, data: Mapping[str, Any]) -> None:
@@ -187,10 +208,10 @@ def _restored(outcome: Outcome, data: Mapping[str, Any]) -> None:
         return
     if cards:
         block = edit.block(document, cards[0])
-        outcome.document = _added(parse_text(edit.without(document, cards[0])), block, section)
+        outcome.take(_added(parse_text(edit.without(document, cards[0])), block, section))
         return
     document = places.unnoted(document, name)
-    outcome.document = _after(document, unpack(data.get("block")) or "", section, str(data.get("follows") or ""))
+    outcome.take(_after(document, unpack(data.get("block")) or "", section, str(data.get("follows") or "")))
 
 
 def _after(document: CardDocument, block: str, section: str, follows: str) -> CardDocument:

@@ -81,8 +81,8 @@ def add_after(document: CardDocument, text: str, card: Card) -> bytes:
 def noted(document: CardDocument, line: str) -> CardDocument:
     """Put a line into the archive section that says where a card went; the section is made when there is none."""
     document, heading = _with_archive(document)
-    starts = [other.start for other in (*document.headings, *document.cards) if other.start > heading.start]
-    stop = min(starts, default=len(document.text))
+    starts = [*(other.start for other in document.headings), *(card.start for card in document.cards)]
+    stop = min((at for at in starts if at > heading.start), default=len(document.text))
     at = edit.line_end(document.text, heading.start + len(document.text[heading.start : stop].rstrip()) - 1)
     start, end, eol = document.text[:at], document.text[at:], document.eol
     if not start.endswith("\n"):

@@ -1,0 +1,92 @@
+"""Which card waits for which: readiness, order of work, cycles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from bluelabel.services.cards import lines as grammar
+from bluelabel.services.cards.model import Card, CardDocument
+from bluelabel.services.cards.places import in_archive
+from bluelabel.services.cards.words import CardStatus
+
+_RANKS: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("critical", "urgent", "blocker"), 0),
+    **dict.fromkeys(("high",), 1),
+    **dict.fromkeys(("medium", "normal", "moderate"), 2),
+    **dict.fromkeys(("low", "minor"), 3),
+}
+
+
+def rank(raw: str | None) -> int:
+    """Return how urgent a priority is, 0 first; a card without one stands between medium and low."""
+    words = re.findall(r"[A-Za-z]+|[1-5]", raw or "", re.ASCII)
+    for word in words:
+        if word.isdigit():
+            return min(int(word) - 1, 3)
+        if word.casefold() in _RANKS:
+            return _RANKS[word.casefold()]
+    return 2
+
+
+def dependencies(card: Card) -> tuple[str, ...]:
+    """Return the ids that a card's dependencies name, each once."""
+    return tuple(dict.fromkeys(grammar.ID_ONLY.findall(card.raw("dependencies") or "")))
+
+
+def is_ready(document: CardDocument, card: Card) -> bool:
+    """Tell whether work on a card can begin: not begun yet, and all it waits for is completed."""
+    if card.status is not CardStatus.NOT_STARTED or in_archive(card):
+        return False
+    return all(_is_done(document, name) for name in dependencies(card))
+
+
+def next_cards(document: CardDocument, assignee: str | None = None) -> list[Card]:
+    """Return the cards to begin next, most urgent first, then as they stand in the file."""
+    ready = [card for card in document.cards if is_ready(document, card)]
+    if assignee:
+        mine = [card for card in ready if assignee.casefold() in (name.casefold() for name in card.assignees)]
+        ready = mine or [card for card in ready if not card.assignees]
+    return sorted(ready, key=lambda card: (rank(card.raw("priority")), card.line))
+
+
+def cycles(document: CardDocument) -> list[tuple[str, ...]]:
+    """Return each ring of cards that wait for one another, once."""
+    waits = {card.id: [name for name in dependencies(card) if name in document.by_id] for card in document.cards}
+    state: dict[str, int] = {}
+    found: dict[frozenset[str], tuple[str, ...]] = {}
+    for start in waits:
+        _walk(start, waits, state, found)
+    return list(found.values())
+
+
+def _walk(
+    start: str, waits: Mapping[str, Sequence[str]], state: dict[str, int], found: dict[frozenset[str], tuple[str, ...]]
+) -> None:
+    """Walk depth first without recursion: a chain of thousands of cards is as good as a short one."""
+    if start in state:
+        return
+    path: list[str] = [start]
+    todo: list[list[str]] = [list(waits[start])]
+    state[start] = 1
+    while path:
+        if not todo[-1]:
+            state[path.pop()] = 2
+            todo.pop()
+            continue
+        name = todo[-1].pop(0)
+        if state.get(name) == 1:
+            ring = tuple(path[path.index(name) :])
+            found.setdefault(frozenset(ring), ring)
+        elif name not in state:
+            state[name] = 1
+            path.append(name)
+            todo.append(list(waits[name]))
+
+
+def _is_done(document: CardDocument, name: str) -> bool:
+    cards: Iterable[Card] = document.by_id.get(name, ())
+    return any(card.status is CardStatus.COMPLETED for card in cards) or any(
+        reference.id == name and "→" in reference.title for reference in document.references
+    )

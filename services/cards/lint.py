@@ -1,0 +1,107 @@
+"""What is wrong with a card file beyond what its reader meets: dependencies, dates, leftovers of merges, old lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from typing import Final
+
+from bluelabel.interfaces.problems import Problem
+from bluelabel.services.cards.body import checklist
+from bluelabel.services.cards.dependencies import cycles, dependencies
+from bluelabel.services.cards.merge_card import OTHER_SIDE
+from bluelabel.services.cards.model import CardDocument
+from bluelabel.services.cards.statistics import report
+from bluelabel.services.cards.words import CardStatus
+
+FAULTS: Final = frozenset(
+    {
+        "conflict-markers",
+        "cycle",
+        "duplicate-id",
+        "nul-byte",
+        "unclosed-fence",
+        "unknown-dependency",
+        "unknown-status",
+        "unresolved-clash",
+    }
+)
+"""Problems that make a file unhealthy; the others are remarks."""
+
+_DATE: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+
+
+def lint(document: CardDocument, today: date) -> list[Problem]:
+    """Return everything that is wrong with a file, in the order of its lines.
+
+    Args:
+        document: the file.
+        today: for dates that lie ahead.
+    """
+    found = [*document.problems, *_waiting(document), *_dates(document, today), *_clashes(document)]
+    found += [*_lists(document), *_statistics(document)]
+    return sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0))
+
+
+def _waiting(document: CardDocument) -> Iterator[Problem]:
+    known = {*document.by_id, *(reference.id for reference in document.references)}
+    for card in document.cards:
+        for name in dependencies(card):
+            if name not in known:
+                line = card.fields["dependencies"].line
+                yield Problem("unknown-dependency", f"{card.id} waits for {name}, which is not in this file", line, 1)
+    for ring in cycles(document):
+        line = document.by_id[ring[0]][0].line
+        yield Problem("cycle", f"these cards wait for one another: {' -> '.join([*ring, ring[0]])}", line, 1)
+
+
+def _dates(document: CardDocument, today: date) -> Iterator[Problem]:
+    for card in document.cards:
+        days = {name: _day(card.raw(name)) for name in ("created", "updated", "completed", "date")}
+        for name, day in days.items():
+            if day and day > today:
+                yield Problem("date-ahead", f"{card.id}: {name} lies in the future", card.fields[name].line, 1)
+        created, completed = days["created"], days["completed"]
+        if created and completed and completed < created:
+            line = card.fields["completed"].line
+            yield Problem("date-order", f"{card.id} was completed before it was created", line, 1)
+        if card.status is CardStatus.COMPLETED:
+            left = [item for item in checklist(document, card) if item.mark == "[ ]"]
+            if left:
+                message = f"{card.id} is completed, and {len(left)} entries of its checklist are open"
+                yield Problem("open-checklist", message, left[0].line, 1)
+
+
+def _day(raw: str | None) -> date | None:
+    match = _DATE.search(raw or "")
+    try:
+        return date(int(match[1]), int(match[2]), int(match[3])) if match else None
+    except ValueError:
+        return None
+
+
+def _clashes(document: CardDocument) -> Iterator[Problem]:
+    at = document.text.find(OTHER_SIDE)
+    while at >= 0:
+        line = document.text.count("\n", 0, at) + 1
+        hint = "keep one of the two lines"
+        yield Problem("unresolved-clash", "both sides of a merge are still here", line, 1, hint)
+        at = document.text.find(OTHER_SIDE, at + 1)
+
+
+def _lists(document: CardDocument) -> Iterator[Problem]:
+    for reference in document.references:
+        cards = document.by_id.get(reference.id, ())
+        same = [card for card in cards if card.title.casefold() == reference.title.casefold()]
+        done = any(card.status is CardStatus.COMPLETED for card in same)
+        if done and (reference.kind in ("backlog", "table") or reference.done is False):
+            message = f"{reference.id} is completed, and this list still has it open"
+            yield Problem("stale-reference", message, reference.line, 1)
+
+
+def _statistics(document: CardDocument) -> Iterator[Problem]:
+    for entry in report(document)["differs"]:
+        message = f"{entry['key']} says {entry['stated']}, there are {entry['computed']}"
+        hint = "`bluelabel card stats --write` corrects it"
+        yield Problem("wrong-statistics", message, entry["line"], 1, hint)

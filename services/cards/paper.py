@@ -1,0 +1,191 @@
+"""One card file together with its events and its memory: what a change of it is made of."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bluelabel.interfaces.errors import LockTimeout, NotFound, machine_error
+from bluelabel.interfaces.events import Draft
+from bluelabel.interfaces.ports import Clock
+from bluelabel.interfaces.repository import Repository
+from bluelabel.services.cards import files, statistics
+from bluelabel.services.cards.changes import CHANGING, Outcome, apply
+from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.guard import Alarm
+from bluelabel.services.cards.memory import Known, Memory, State, digest
+from bluelabel.services.cards.model import CardDocument, to_bytes
+from bluelabel.services.ledger.book import Book
+from bluelabel.services.ledger.system import SystemClock
+
+_LOCK_SECONDS: Final = 15.0
+
+
+@dataclass
+class Report:
+    """What was noticed and put right on the way."""
+
+    alarms: list[Alarm] = field(default_factory=list[Alarm])
+    notes: list[str] = field(default_factory=list[str])
+    clashes: list[str] = field(default_factory=list[str])
+
+    def __bool__(self) -> bool:
+        return bool(self.alarms or self.notes or self.clashes)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A card event as the index keeps it."""
+
+    event: int
+    kind: str
+    branch: str | None
+    moment: str
+    data: Mapping[str, Any]
+
+
+class Paper:
+    """A card file, what the ledger says of it, and what is remembered of it.
+
+    Args:
+        path: the card file; it need not exist yet.
+        book: ledger and index.
+        home: the state directory.
+        actor: who acts.
+        repository: the repository it lies in, or None.
+        clock: where time comes from.
+        keep_statistics: correct the numbers of the statistics block with each change.
+        agents: names that count as assignees whatever they look like.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        book: Book,
+        home: Path,
+        actor: str,
+        repository: Repository | None = None,
+        clock: Clock | None = None,
+        *,
+        keep_statistics: bool = False,
+        agents: tuple[str, ...] = (),
+    ) -> None:
+        self.path = Path(os.path.realpath(path))
+        self.book = book
+        self.actor = actor
+        self.repository = repository
+        self.clock = clock or SystemClock()
+        self.memory = Memory(home, self.path)
+        self.keep_statistics = keep_statistics
+        self.agents = agents
+        self.report = Report()
+
+    @property
+    def file(self) -> str:
+        """The file's name in events: relative to the worktree, with ``/``, or its whole path outside one."""
+        root = self.repository.root if self.repository else None
+        if root and self.path.is_relative_to(Path(os.path.realpath(root))):
+            return self.path.relative_to(Path(os.path.realpath(root))).as_posix()
+        return str(self.path)
+
+    def tags(self) -> dict[str, Any]:
+        """Return what every event of this file carries: file, place and branch."""
+        return {"file": self.file, "place": self.memory.place, "branch": self.branch() or None}
+
+    def read(self) -> CardDocument:
+        """Return the file as it is now.
+
+        Raises:
+            NotFound: there is none.
+        """
+        data = files.read_settled(self.path)
+        if data is None:
+            raise NotFound(
+                "no card file", where=str(self.path), hint="name one with --file, or make one: `bluelabel init`"
+            )
+        return parse(data, self.agents)
+
+    @contextmanager
+    def locked(self) -> Generator[None]:
+        """Hold the file's lock.
+
+        Raises:
+            LockTimeout: another process holds it for too long.
+        """
+        from filelock import FileLock, Timeout
+
+        try:
+            self.memory.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with FileLock(self.memory.folder / "lock", timeout=_LOCK_SECONDS, mode=0o600):
+                yield
+        except Timeout:
+            hint = "another command is changing it; try again"
+            raise LockTimeout("the card file is locked", where=self.file, hint=hint) from None
+        except OSError as error:
+            raise machine_error(error, "locking the card file", str(self.memory.folder)) from error
+
+    def outcome(self, document: CardDocument, events: Sequence[tuple[str, Mapping[str, Any]]]) -> Outcome:
+        """Return what events (kind and data) make of a file."""
+        outcome = Outcome(document, self.agents)
+        for kind, data in events:
+            apply(outcome, kind, data)
+        if self.keep_statistics and events:
+            outcome.replace(statistics.with_statistics(outcome.document))
+        return outcome
+
+    def write(self, state: State, events: Sequence[Recorded], made: Mapping[str, bytes] | None = None) -> None:
+        """Bring the file in line with events, and remember it.
+
+        Args:
+            state: what is remembered; is saved.
+            events: what to write in.
+            made: for texts that may stand there, by digest, what comes of them, where that is known already.
+        """
+        outcome = Outcome(parse(b""))
+
+        def compute(data: bytes) -> bytes:
+            nonlocal outcome
+            known = made.get(digest(data)) if made else None
+            if known is not None:
+                return known
+            outcome = self.outcome(parse(data, self.agents), [(event.kind, event.data) for event in events])
+            return to_bytes(outcome.text)
+
+        written = files.publish(self.path, compute)
+        known = self.known(state)
+        known.known = self.memory.keep(written)
+        known.since = [*known.since, *(event.event for event in events)][-200:]
+        state.applied = max(state.applied, *(event.event for event in events))
+        self.memory.save(state)
+        self.report.notes += outcome.missed
+        self.report.clashes += outcome.clashes
+        if outcome.clashes:
+            self.record("card.changed", {"id": "", "clash": outcome.clashes})
+
+    def recorded(self, after: int, only: Sequence[int] | None = None) -> list[Recorded]:
+        """Return the events that change this file, oldest first."""
+        query = "SELECT seq, kind, branch, moment, data FROM card_events WHERE place = ? AND seq > ? ORDER BY seq"
+        with self.book.reading() as db:
+            rows = db.execute(query, (self.memory.place, after)).fetchall()
+        found = [Recorded(row[0], row[1], row[2], row[3], json.loads(row[4])) for row in rows]
+        wanted = [event for event in found if event.kind in CHANGING and "clash" not in event.data]
+        return wanted if only is None else [event for event in wanted if event.event in only]
+
+    def record(self, kind: str, data: Mapping[str, Any]) -> int:
+        """Append one event about this file; return its number."""
+        draft = Draft(kind, self.actor, {**data, **self.tags()})
+        events = self.book.append(lambda _db: [draft])
+        return events[0].seq
+
+    def known(self, state: State) -> Known:
+        """Return what is known of the file on this branch."""
+        return state.branches.setdefault(self.branch(), Known())
+
+    def branch(self) -> str:
+        """Return the branch that is checked out, "" without one."""
+        return (self.repository.branch() or "") if self.repository else ""
