@@ -44,8 +44,11 @@ class Changes:
     def __init__(self, repository: GitRepository) -> None:
         self.repository = repository
 
-    def require_ready(self) -> str:
+    def require_ready(self, own: tuple[str, ...] = ()) -> str:
         """Return the branch that is checked out, if the worktree is fit to be changed.
+
+        Args:
+            own: paths that may have changes, as files or as beginnings that end in ``/``.
 
         Raises:
             Refused: HEAD is detached or unborn, an operation is half done, or tracked files have changes.
@@ -58,11 +61,15 @@ class Changes:
         state = unfinished(self.repository)
         if state is not None:
             raise Refused(f"a {state} is half done", hint=f"finish it, or `git {state} --abort`")
-        dirty = [path for mark, path in self.repository.status() if mark != "??"]
+        dirty = [path for path in self.dirty() if not is_own(path, own)]
         if dirty:
             shown = ", ".join(dirty[:5]) + (f" and {len(dirty) - 5} more" if len(dirty) > 5 else "")
             raise Refused("there are changes that are not committed", where=shown, hint="commit or stash them")
         return branch
+
+    def dirty(self) -> list[str]:
+        """Return the tracked files that differ from HEAD."""
+        return [path for mark, path in self.repository.status() if mark != "??"]
 
     def merge(self, branch: str, tip: str, message: str) -> Made:
         """Merge the commit `tip` of `branch` into HEAD with a merge commit; one that is contained already stays as is.
@@ -185,6 +192,11 @@ class Changes:
         if answer.code != 0:
             raise GitFailed(doing, answer, str(self.repository.root))
         return answer
+
+
+def is_own(path: str, own: Sequence[str]) -> bool:
+    """Tell whether `path` is one of the files, or below one of the folders (ending in ``/``), of `own`."""
+    return any(path == name or (name.endswith("/") and path.startswith(name)) for name in own)
 
 
 def _literal(paths: Sequence[str]) -> list[str]:

@@ -155,6 +155,11 @@ class GitRepository:
         answer = self.git.must("read the history", "--literal-pathspecs", *args, "--", path)
         return tuple(_changes(answer.text))
 
+    def numstat(self, since: str, until: str) -> list[str]:
+        """Return ``added TAB removed TAB path`` for every file that differs between two commits; ``-`` for binary."""
+        args = ("diff", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", since, until, "--")
+        return self.git.must("compare two commits", *args).lines()
+
     def status(self) -> tuple[tuple[str, str], ...]:
         """Return ``(XY, path)`` for every file that differs from HEAD; a rename shows as ``D`` and ``A``."""
         answer = self.git.must(

@@ -17,12 +17,14 @@ FOLDERS: Final = ("docs/system", "", "docs")
 CONTINUITY: Final = "ARCH_CONTINUITY.md"
 CONTEXT: Final = "CLAUDE_CONTEXT.md"
 HISTORY: Final = "SPRINT_HISTORY.md"
+TEMPLATE: Final = "TEMPLATE_SPRINT_CLOSEOUT.md"
 AGENT_CONTEXTS: Final = ("CURSOR_CONTEXT.md", "WINDSURF_CONTEXT.md", "WA_CHECKLIST.md")
 
 TITLES: Final[Mapping[str, str]] = {
     CONTINUITY: "Architecture continuity",
     CONTEXT: "Context for coding agents",
     HISTORY: "Sprint history",
+    TEMPLATE: "Sprint closeout",
 }
 
 

@@ -1,0 +1,144 @@
+"""The closing routine in words: the run that closes a sprint and the checklist for people share this table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the routine.
+
+    Args:
+        id: its name in the run and in ``[sprint] routine``.
+        title: its heading in the checklist.
+        items: what it sees to, line by line.
+        acts: whether it changes something outside the ledger; a dry run leaves it out.
+        approval: whether a person has to agree first.
+        needed: whether a project may leave it out.
+    """
+
+    id: str
+    title: str
+    items: tuple[str, ...]
+    acts: bool = True
+    approval: bool = False
+    needed: bool = True
+
+
+CHECKLIST: Final[tuple[Step, ...]] = (
+    Step(
+        "cards",
+        "Cards completed and their claims true",
+        (
+            "Every card of the sprint is COMPLETED or CANCELLED in TASK_CARDS.md",
+            "Files, branches, merges, tags and commits that the cards name are there: `bluelabel card verify`",
+        ),
+        acts=False,
+    ),
+    Step(
+        "branches",
+        "Branches and worktree",
+        (
+            "The branch that the sprint ends on is checked out, with nothing half done and nothing uncommitted",
+            "Every branch of the sprint is there, and merges without conflict",
+            "The name of the tag is free",
+        ),
+        acts=False,
+    ),
+    Step(
+        "tests",
+        "Tests",
+        ("No test fails: the command of `[evidence] test` ends with exit code 0",),
+        acts=False,
+        needed=False,
+    ),
+    Step(
+        "reports",
+        "Reports of the agents",
+        ("The agent of every completed card has reported on it in its outbox",),
+        acts=False,
+        needed=False,
+    ),
+    Step(
+        "verdict",
+        "Verdict",
+        ("Nothing above is in the way; otherwise the sprint stays open",),
+        acts=False,
+    ),
+    Step(
+        "merge",
+        "Branch merges",
+        (
+            "Every branch is merged with `git merge --no-ff`",
+            "The tests pass after each merge; a merge that breaks them is taken back",
+            "Merged branches that nobody has checked out are deleted",
+        ),
+        approval=True,
+    ),
+    Step(
+        "recheck",
+        "Claims on the merged branch",
+        ("The claims of the cards are true on the merged branch", "The figures are taken here"),
+    ),
+    Step(
+        "documents",
+        "Documents",
+        (
+            "ARCH_CONTINUITY.md, CLAUDE_CONTEXT.md, SPRINT_HISTORY.md and the plan are up to date",
+            "So are the context files of agents, where they exist",
+            "The closing is reported to the coordinator",
+        ),
+    ),
+    Step(
+        "summary",
+        "Sprint summary",
+        ("`reports/SPRINT_<n>_SUMMARY.md` has the figures, each with its source", "The burndown is drawn beside it"),
+    ),
+    Step("commit", "Commit", ("The documents are committed",)),
+    Step(
+        "tag",
+        "Tag",
+        ("An annotated tag is made, once; it carries the end of the ledger for `bluelabel log verify`",),
+        approval=True,
+    ),
+    Step(
+        "postmortem",
+        "Postmortem",
+        (
+            "The postmortem has its figures and action items; its words are people's",
+            "ARCH_CONTINUITY.md and SPRINT_HISTORY.md link to it, and all of it is committed",
+        ),
+    ),
+    Step(
+        "sync",
+        "Remote",
+        ("Branch and tag are pushed, if there is a remote; otherwise the documents say that the repository is local",),
+        approval=True,
+        needed=False,
+    ),
+    Step(
+        "coverage",
+        "Test coverage (optional)",
+        ("The command of `[sprint] coverage` is run and its last line kept",),
+        needed=False,
+    ),
+    Step(
+        "final",
+        "Final verification",
+        (
+            "Nothing is uncommitted, the tag is visible and on the branch, every branch is contained",
+            "The documents speak of the sprint; it is closed",
+        ),
+    ),
+)
+
+STEPS: Final[tuple[str, ...]] = tuple(step.id for step in CHECKLIST)
+
+
+def checklist(chosen: tuple[str, ...] | None) -> tuple[Step, ...]:
+    """Return the steps of a project's routine, in the fixed order: those it chose, and those nobody may leave out."""
+    if chosen is None:
+        return CHECKLIST
+    return tuple(step for step in CHECKLIST if step.needed or step.id in chosen)

@@ -1,0 +1,183 @@
+"""The first part of the closing routine: looking. Each step says what it found and changes nothing but the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bluelabel.interfaces.errors import BluelabelError
+from bluelabel.interfaces.events import Draft
+from bluelabel.services.cards.claims import Claim, ClaimKind, claims
+from bluelabel.services.cards.evidence import CardEvidence, Inspector, Judged, Verdict
+from bluelabel.services.cards.model import Card, CardDocument
+from bluelabel.services.git.changes import Changes
+from bluelabel.services.git.repository import GitRepository
+from bluelabel.services.sprint.branches import Branch, branches_of
+from bluelabel.services.sprint.desk import Desk
+from bluelabel.services.sprint.model import Plan
+from bluelabel.services.sprint.record import Drift, Drifted, Finding, Record
+
+OWN = ("postbox/", "data/dag_runs/")
+"""What the platform writes into the worktree by itself; changes there keep no sprint open."""
+
+
+def check_cards(desk: Desk, record: Record) -> Record:
+    """See that every card of the sprint is completed, and that what the cards claim is there."""
+    plan, document = record.sprint.plan, desk.cards()
+    drifts: list[Drift] = []
+    found: list[CardEvidence] = []
+    for planned in plan.cards:
+        cards = document.by_id.get(planned.id, ())
+        if not cards:
+            drifts.append(Drift("card", planned.id, f"the card {planned.id} is not in {desk.cards_path}"))
+            continue
+        status = cards[0].status.value if cards[0].status else "without status"
+        if status not in ("COMPLETED", "CANCELLED"):
+            drifts.append(Drift("card", planned.id, f"the card {planned.id} is {status}"))
+        elif status == "COMPLETED":
+            evidence = _evidence(desk, document, cards[0], plan)
+            found.append(evidence)
+            drifts += _false_claims(evidence)
+    if found and not record.dry:
+        drafts = [Draft("card.verified", desk.actor, _event(desk, evidence)) for evidence in found]
+        desk.book.append(lambda _db: drafts)
+    counts = {verdict.value: sum(j.verdict is verdict for e in found for j in e.claims) for verdict in Verdict}
+    words = (
+        f"{len(found)} of {len(plan.cards)} cards completed; claims: {counts['verified']} verified, "
+        f"{counts['false']} false, {counts['unverifiable']} not checkable"
+    )
+    return record.adding(Finding("cards", words, tuple(drifts), {"claims": counts}))
+
+
+def _event(desk: Desk, evidence: CardEvidence) -> dict[str, Any]:
+    data = evidence.as_json()
+    return {"card": data.pop("id"), "file": desk.cards_path, **data}
+
+
+def _evidence(desk: Desk, document: CardDocument, card: Card, plan: Plan) -> CardEvidence:
+    """Judge a card's claims: here, and what is not here yet, on the card's own branch."""
+    here = Inspector(desk.repository)
+    branch = next((c.branch for c in plan.cards if c.id == card.id), None)
+    tip = desk.repository.resolve(f"refs/heads/{branch}") if desk.repository and branch else None
+    away = Inspector(desk.repository, tip) if tip else None
+    judged = tuple(_judge(here, away, claim) for claim in claims(document, card) if claim.kind is not ClaimKind.TESTS)
+    return CardEvidence(card.id, judged, desk.repository.resolve("HEAD") if desk.repository else None)
+
+
+def _judge(here: Inspector, away: Inspector | None, claim: Claim) -> Judged:
+    judged = here.judge(claim)
+    there_counts = claim.kind not in (ClaimKind.MERGED, ClaimKind.TAG)
+    if judged.verdict is Verdict.FALSE and away is not None and there_counts:
+        other = away.judge(claim)
+        if other.verdict is Verdict.VERIFIED:
+            return other
+    return judged
+
+
+def _false_claims(evidence: CardEvidence) -> Iterator[Drift]:
+    for judged in evidence.claims:
+        if judged.verdict is Verdict.FALSE:
+            words = f"{evidence.id} claims {judged.claim.kind.value} {judged.claim.target}: {judged.evidence}"
+            yield Drift("claim", f"{evidence.id} {judged.claim.target}", words)
+
+
+def check_repository(desk: Desk, record: Record) -> Record:
+    """See that the worktree is fit, the tag is free, and every branch of the sprint is merged or can be."""
+    if desk.repository is None:
+        return record.adding(Finding("branches", "no git repository: there is nothing to merge, tag or push"))
+    plan = record.sprint.plan
+    drifts = [*_worktree(desk, plan), *_tag(desk, record)]
+    found = branches_of(desk.repository, plan, record.sprint.launch.get("base"))
+    for branch in found:
+        if branch.state == "missing":
+            words = f"the branch {branch.name} is not there, and no merge names it"
+            drifts.append(Drift("branch", branch.name, words))
+        elif branch.clashes:
+            words = f"the branch {branch.name} is not merged and conflicts in {', '.join(branch.clashes[:3])}"
+            drifts.append(Drift("branch", branch.name, words))
+        elif branch.state == "unmerged" and not (record.agreed & {"merge"} or _agreed_before(desk, record)):
+            words = f"the branch {branch.name} is not merged into {plan.branch}"
+            drifts.append(Drift("branch", branch.name, words))
+    return record.adding(
+        Finding("branches", _in_words(found), tuple(drifts), {"branches": [b.as_json() for b in found]})
+    )
+
+
+def _agreed_before(desk: Desk, record: Record) -> bool:
+    return any(note.data.get("run") == record.run_id for note in desk.notes(record.sprint.plan, "merge-began"))
+
+
+def _in_words(found: Sequence[Branch]) -> str:
+    if not found:
+        return "the sprint has no branches of its own"
+    waiting = [branch.name for branch in found if branch.state == "unmerged"]
+    told = f"{len(found)} branches, {len(found) - len(waiting)} of them merged"
+    return told + (f"; to merge: {', '.join(waiting)}" if waiting else "")
+
+
+def _worktree(desk: Desk, plan: Plan) -> Iterator[Drift]:
+    changes = Changes(desk.require_repository())
+    try:
+        branch = changes.require_ready((*OWN, desk.cards_path))
+    except BluelabelError as error:
+        yield Drift("repository", str(desk.root), str(error))
+        return
+    if branch != plan.branch:
+        words = f"{branch!r} is checked out, and the sprint ends on {plan.branch!r}"
+        yield Drift("repository", plan.branch, words)
+
+
+def _tag(desk: Desk, record: Record) -> Iterator[Drift]:
+    plan, repository = record.sprint.plan, desk.require_repository()
+    there = repository.ref(f"refs/tags/{plan.tag}")
+    if repository.git.ask("check-ref-format", f"refs/tags/{plan.tag}").code != 0 or plan.tag.startswith("-"):
+        yield Drift("tag", plan.tag, f"git allows no tag called {plan.tag!a}")
+    elif there is not None and not is_our_tag(repository, plan):
+        yield Drift("tag", plan.tag, f"the tag {plan.tag} is there already, and this sprint did not make it")
+
+
+def is_our_tag(repository: GitRepository, plan: Plan) -> bool:
+    """Tell whether the sprint's tag is there and speaks of this very sprint."""
+    message = repository.tag_message(plan.tag)
+    return message is not None and message.splitlines()[:1] == [plan.name] and "\nLedger-Head: " in message
+
+
+def check_tests(desk: Desk, record: Record) -> Record:
+    """See that the project's tests pass."""
+    run = desk.run_tests()
+    if run is None:
+        return record.adding(Finding("tests", "no test command is set ([evidence] test in bluelabel.toml): not run"))
+    passed, words = run.judge("")
+    drifts = () if passed else (Drift("tests", " ".join(run.command), f"the tests fail: {words}"),)
+    return record.adding(Finding("tests", words, drifts, run.as_json()))
+
+
+def check_reports(desk: Desk, record: Record) -> Record:
+    """See that the agent of every completed card has reported on it."""
+    reported: set[tuple[str, str]] = set()
+    for event in desk.book.read(record.sprint.launched or 0):
+        if event.kind == "message.sent" and isinstance(event.data["message"].get("task_id"), str):
+            reported.add((event.by, event.data["message"]["task_id"]))
+        elif event.kind == "message.acked" and isinstance(event.data.get("task_id"), str):
+            reported.add((event.by, event.data["task_id"]))
+    now = desk.statuses()
+    done = [card for card in record.sprint.plan.cards if card.agent and now.get(card.id) == "COMPLETED"]
+    missing = [card for card in done if (card.agent, card.id) not in reported]
+    words = f"{len(done) - len(missing)} of {len(done)} completed cards were reported on by their agents"
+    told = [Drift("report", card.id, f"{card.agent} has not reported on {card.id}") for card in missing]
+    if missing:
+        words += f"; not yet: {', '.join(card.id for card in missing[:8])}"
+    drifts = tuple(told) if desk.settings.require_reports else ()
+    return record.adding(Finding("reports", words, drifts, {"missing": [card.id for card in missing]}))
+
+
+def judge(_desk: Desk, record: Record) -> Record:
+    """Say whether the sprint may be closed.
+
+    Raises:
+        Drifted: something is not as the sprint says.
+    """
+    if record.drifts and not record.dry:
+        raise Drifted(record.drifts)
+    told = f"{len(record.drifts)} in the way of closing" if record.drifts else "nothing is in the way of closing"
+    return record.adding(Finding("verdict", told))

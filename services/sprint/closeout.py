@@ -1,0 +1,180 @@
+"""Closing a sprint: the routine as a workflow run, so that one that was cut off goes on where it stood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from bluelabel.interfaces.errors import BluelabelError, IllegalTransition
+from bluelabel.services.git.leftovers import remove_stale_locks
+from bluelabel.services.sprint.checklist import CHECKLIST, Step, checklist
+from bluelabel.services.sprint.desk import Desk
+from bluelabel.services.sprint.projection import Sprint
+from bluelabel.services.sprint.record import Drift, Finding, Record
+from bluelabel.services.sprint.routine import ROUTINE
+from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
+from bluelabel.services.workflow.results import Results
+
+if TYPE_CHECKING:
+    from bluelabel.services.workflow.dag_run_tracker import DAGRun
+    from bluelabel.services.workflow.dag_runner_interface import StepContext
+
+DAG_ID: Final = "sprint-closeout"
+APPROVALS: Final = tuple(step.id for step in CHECKLIST if step.approval)
+
+Tell = Callable[[Finding], None]
+"""Told what each step found, as soon as it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a closing.
+
+    Args:
+        closed: whether the sprint is closed now.
+        run_id: the run; None for a dry run.
+        findings: what the steps found, in order.
+        stopped_at: the step that failed, None if none did.
+        reason: why, in one line.
+        hint: what to do about it.
+        left_out: the steps that a dry run did not do.
+    """
+
+    closed: bool
+    run_id: str | None
+    findings: tuple[Finding, ...]
+    stopped_at: str | None = None
+    reason: str | None = None
+    hint: str | None = None
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def drifts(self) -> tuple[Drift, ...]:
+        """Return everything that keeps the sprint open."""
+        return tuple(drift for finding in self.findings for drift in finding.drifts)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that `sprint closeout --json` prints."""
+        return {
+            "closed": self.closed,
+            "run": self.run_id,
+            "stopped_at": self.stopped_at,
+            "reason": self.reason,
+            "hint": self.hint,
+            "drifts": [{"kind": d.kind, "target": d.target, "words": d.words} for d in self.drifts],
+            "findings": [finding.as_json() for finding in self.findings],
+            "left_out": list(self.left_out),
+        }
+
+
+def look(desk: Desk, sprint: Sprint, tell: Tell | None = None) -> Outcome:
+    """Go through the looking part of the routine and write nothing: a dry run."""
+    record = Record(sprint, run_name(sprint), dry=True)
+    steps = checklist(desk.settings.routine)
+    for step in steps:
+        if not step.acts:
+            record = ROUTINE[step.id](desk, record)
+            _tell(tell, record.findings[-1:])
+    left_out = tuple(step.id for step in steps if step.acts)
+    return Outcome(closed=False, run_id=None, findings=record.findings, left_out=left_out)
+
+
+def close(desk: Desk, sprint: Sprint, agreed: Iterable[str] = (), tell: Tell | None = None) -> Outcome:
+    """Close a sprint, or go on closing it.
+
+    A closing that failed looks at everything again; one that was cut off goes on with the step it was at.
+
+    Args:
+        desk: the clerk's tools.
+        sprint: a launched one.
+        agreed: the steps (of `APPROVALS`) whose requests a person agrees to with this call.
+        tell: told what each step found.
+
+    Raises:
+        IllegalTransition: the sprint was never launched.
+        LockTimeout: another process is closing it.
+        Conflict: another git process is at work in the repository.
+    """
+    if sprint.state == "planned":
+        raise IllegalTransition(f"{sprint.plan.name} is not launched", hint="`bluelabel sprint launch`")
+    run_id = run_name(sprint)
+    if sprint.state == "closed":
+        known = desk.runs.get(run_id)
+        return Outcome(closed=True, run_id=run_id, findings=_findings(known, _results(desk)) if known else ())
+    if desk.repository is not None:
+        remove_stale_locks(desk.repository)
+    return _run(desk, Record(sprint, run_id, frozenset(agreed)), tell)
+
+
+def run_name(sprint: Sprint) -> str:
+    """Return the id of the run that closes a sprint."""
+    return f"closeout-{sprint.plan.phase}-{sprint.plan.number}"
+
+
+def _run(desk: Desk, record: Record, tell: Tell | None) -> Outcome:
+    import asyncio
+
+    from bluelabel.services.workflow.dag_runner import StatefulDAGRunner
+
+    plan = record.sprint.plan
+    facts = {"sprint": record.sprint.key, "title": plan.name}
+    runner = StatefulDAGRunner(DAG_ID, desk.runs, record.run_id, max_parallel=1, metadata=facts)
+    steps = checklist(desk.settings.routine)
+    if runner.dag_run.status in (DAGRunStatus.FAILED, DAGRunStatus.PARTIAL_SUCCESS, DAGRunStatus.CANCELLED):
+        runner.retry(steps[0].id, "the closing was started again")
+    before: tuple[str, ...] = ()
+    hints: dict[str, str | None] = {}
+    for step in steps:
+        runner.register_step(
+            step.id,
+            _work(desk, record, step, tell, hints),
+            max_retries=0,
+            depends_on=before,
+            facts={"title": step.title},
+        )
+        before = (step.id,)
+    run = asyncio.run(runner.execute())
+    failed = next((s for s in run.steps.values() if s.status is DAGStepStatus.FAILED), None)
+    closed = run.status is DAGRunStatus.SUCCESS
+    found = _findings(run, _results(desk))
+    if failed is None:
+        return Outcome(closed, record.run_id, found, reason=None if closed else f"the run is {run.status.value}")
+    return Outcome(closed, record.run_id, found, failed.step_id, failed.error, hints.get(failed.step_id))
+
+
+def _work(
+    desk: Desk, record: Record, step: Step, tell: Tell | None, hints: dict[str, str | None]
+) -> Callable[[StepContext], dict[str, Any]]:
+    def work(context: StepContext) -> dict[str, Any]:
+        try:
+            done = ROUTINE[step.id](desk, _record(record, context.results))
+        except BluelabelError as error:
+            hints[step.id] = error.hint
+            raise
+        _tell(tell, done.findings[-1:])
+        return done.findings[-1].as_json()
+
+    return work
+
+
+def _results(desk: Desk) -> Results:
+    return Results(desk.runs.home / "results")
+
+
+def _record(record: Record, results: Mapping[str, Any]) -> Record:
+    for step_id in ROUTINE:
+        if step_id in results:
+            record = record.adding(Finding.from_json(results[step_id]))
+    return record
+
+
+def _findings(run: DAGRun, results: Results) -> tuple[Finding, ...]:
+    found: list[Any] = [results.load(run.steps[name].result) for name in ROUTINE if name in run.steps]
+    return tuple(Finding.from_json(result) for result in found if result)
+
+
+def _tell(tell: Tell | None, findings: Iterable[Finding]) -> None:
+    if tell is not None:
+        for finding in findings:
+            tell(finding)

@@ -1,0 +1,146 @@
+"""What the sprint clerk works with: the book, the cards, the post, the repository and the documents of one worktree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bluelabel.interfaces.errors import NotFound, Refused
+from bluelabel.interfaces.events import Draft
+from bluelabel.interfaces.ports import Clock
+from bluelabel.interfaces.times import to_text
+from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.model import CardDocument
+from bluelabel.services.git.repository import GitRepository
+from bluelabel.services.ledger.book import Book
+from bluelabel.services.postbox.postbox import Postbox
+from bluelabel.services.sprint.documents import Documents
+from bluelabel.services.sprint.model import Plan, PlannedCard
+from bluelabel.services.sprint.projection import Note, Sprint, key_of, notes, sprints
+from bluelabel.services.sprint.settings import SprintSettings
+from bluelabel.services.workflow.dag_run_store import DAGRunStore
+
+if TYPE_CHECKING:
+    from bluelabel.services.cards.evidence_tests import TestRun
+
+NewCard = Callable[[PlannedCard], None]
+"""Adds a card to the card file, as an event of its own."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The tools of the clerk.
+
+    Args:
+        root: top of the worktree.
+        book: ledger and index.
+        postbox: the post office.
+        runs: the store of workflow runs.
+        repository: None outside git.
+        clock: where time comes from.
+        actor: who acts.
+        coordinator: who gets reports.
+        cards_path: the card file, relative to the root.
+        new_card: adds a card.
+        settings: of ``[sprint]``.
+        test_command: of ``[evidence]``; empty for none.
+        test_seconds: its time limit.
+    """
+
+    root: Path
+    book: Book
+    postbox: Postbox
+    runs: DAGRunStore
+    repository: GitRepository | None
+    clock: Clock
+    actor: str
+    coordinator: str
+    cards_path: str
+    new_card: NewCard
+    settings: SprintSettings = field(default_factory=SprintSettings)
+    test_command: tuple[str, ...] = ()
+    test_seconds: float = 600.0
+
+    @cached_property
+    def documents(self) -> Documents:
+        """The documents of the worktree."""
+        return Documents(self.root, self.settings.documents)
+
+    def now(self) -> str:
+        """Return the moment, as the ledger writes it."""
+        return to_text(self.clock.now())
+
+    def cards(self) -> CardDocument:
+        """Return the card file as it stands; an empty one when there is none."""
+        return parse(self.documents.read(self.cards_path), self.postbox.directory.people)
+
+    def statuses(self) -> dict[str, str | None]:
+        """Return the status of every card in the file; of a doubled id, the first."""
+        return {name: cards[0].status.value if cards[0].status else None for name, cards in self.cards().by_id.items()}
+
+    def sprints(self) -> list[Sprint]:
+        """Return all sprints, in the order in which they were planned."""
+        with self.book.reading() as db:
+            return sprints(db)
+
+    def sprint(self, number: str | None = None, phase: str | None = None) -> Sprint:
+        """Return a sprint: by number (and phase), or the one that is under way, else the last one.
+
+        Raises:
+            NotFound: there is none.
+            Refused: several phases have a sprint of this number.
+        """
+        known = self.sprints()
+        found = [s for s in known if number in (None, s.plan.number) and phase in (None, s.plan.phase)]
+        if not found:
+            hint = "see `bluelabel sprint status --all`" if known else "plan one with `bluelabel sprint plan`"
+            raise NotFound("no such sprint", where=f"{phase or ''}/{number or ''}".strip("/") or None, hint=hint)
+        if number is None:
+            return next((s for s in found if s.state == "launched"), found[-1])
+        if len(found) > 1:
+            phases = ", ".join(s.plan.phase for s in found)
+            raise Refused(f"several phases have a sprint {number}", hint=f"say which with --phase: {phases}")
+        return found[0]
+
+    def fresh(self, sprint: Sprint) -> Sprint:
+        """Return the sprint as the ledger has it now."""
+        return next((s for s in self.sprints() if s.key == sprint.key), sprint)
+
+    def notes(self, plan: Plan, what: str | None = None) -> list[Note]:
+        """Return what was noted of a sprint, oldest first."""
+        with self.book.reading() as db:
+            return notes(db, key_of(plan), what)
+
+    def note(self, plan: Plan, what: str, data: Mapping[str, Any]) -> None:
+        """Note a fact of a sprint; durable when this returns."""
+        self.book.append(lambda _db: [self.noted(plan, what, data)])
+
+    def noted(self, plan: Plan, what: str, data: Mapping[str, Any]) -> Draft:
+        """Return the event that notes a fact of a sprint."""
+        return Draft("sprint.noted", self.actor, {"sprint": key_of(plan), "what": what, **data})
+
+    def require_repository(self) -> GitRepository:
+        """Return the repository.
+
+        Raises:
+            Refused: there is none.
+        """
+        if self.repository is None:
+            raise Refused("this workspace is not in a git repository", where=str(self.root), hint="`git init` first")
+        return self.repository
+
+    def run_tests(self) -> TestRun | None:
+        """Run the project's test command; None when none is set."""
+        if not self.test_command:
+            return None
+        from bluelabel.services.cards.evidence_tests import run_tests
+
+        return run_tests(self.test_command, self.root, self.test_seconds)
+
+    def last_closed(self) -> Sprint | None:
+        """Return the sprint that was closed last, or None."""
+        closed: Sequence[Sprint] = [s for s in self.sprints() if s.closed is not None]
+        return max(closed, key=lambda s: s.closed or 0) if closed else None

@@ -1,0 +1,173 @@
+"""Collects what the figures of a sprint are made of: its events, its cards, and git's counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bluelabel.interfaces.events import Event
+from bluelabel.services.git.repository import GitRepository
+from bluelabel.services.sprint.desk import Desk
+from bluelabel.services.sprint.numbers import (
+    AgentRow,
+    CardRow,
+    ClaimFact,
+    Day,
+    GitFacts,
+    MailFacts,
+    Number,
+    Started,
+    StatusFact,
+    agent_rows,
+    burndown,
+    card_rows,
+    numbers,
+)
+from bluelabel.services.sprint.projection import Sprint
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """The place at which a sprint is measured: commit and event, and each card's status there."""
+
+    seq: int
+    at: str
+    commit: str | None
+    statuses: dict[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All figures of a sprint at one place."""
+
+    measure: Measure
+    base: str | None
+    numbers: tuple[Number, ...]
+    cards: tuple[CardRow, ...]
+    agents: tuple[AgentRow, ...]
+    days: tuple[Day, ...]
+
+    @property
+    def completed(self) -> int:
+        """Return how many cards are completed."""
+        return sum(card.status == "COMPLETED" for card in self.cards)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that `sprint summary --json` prints for it."""
+        return {
+            "measured": {
+                "seq": self.measure.seq,
+                "at": self.measure.at,
+                "commit": self.measure.commit,
+                "base": self.base,
+            },
+            "numbers": [{"key": n.key, "label": n.label, "value": n.value, "source": n.source} for n in self.numbers],
+            "cards": [{name: getattr(card, name) for name in CardRow.__dataclass_fields__} for card in self.cards],
+            "agents": [{name: getattr(row, name) for name in AgentRow.__dataclass_fields__} for row in self.agents],
+            "burndown": [{"day": day.day, "remaining": day.remaining} for day in self.days],
+        }
+
+
+def here(desk: Desk) -> Measure:
+    """Return the present place: the end of the ledger, HEAD, and the card file as it stands."""
+    commit = desk.repository.resolve("HEAD") if desk.repository else None
+    return Measure(desk.book.head().seq, desk.now(), commit, desk.statuses())
+
+
+def measured(desk: Desk, sprint: Sprint) -> Measure:
+    """Return the place at which a closing sprint was measured, else the present one."""
+    found = desk.notes(sprint.plan, "measured")
+    if not found:
+        return here(desk)
+    data = found[-1].data
+    return Measure(int(data["upto"]), str(data["moment"]), data.get("commit"), dict(data["cards"]))
+
+
+def figures(desk: Desk, sprint: Sprint, measure: Measure | None = None) -> Figures:
+    """Return the figures of a sprint at a place; where it was measured for its closing, or now, when None."""
+    measure = measure or measured(desk, sprint)
+    launched = sprint.launched if sprint.launched is not None else sprint.planned
+    begun = Started(
+        sprint.launched_at or sprint.planned_at,
+        tuple(
+            sprint.launch.get("cards") or ({"id": c.id, "title": c.title, "agent": c.agent} for c in sprint.plan.cards)
+        ),
+    )
+    events = [event for event in desk.book.read(launched) if event.seq <= measure.seq]
+    statuses, claims, mail = status_facts(events), claim_facts(events), mail_facts(events)
+    ours = {card["id"] for card in begun.cards}
+    claims = [claim for claim in claims if claim.card in ours]
+    runs = sum(event.kind == "run.created" for event in events)
+    rows = card_rows(begun, measure.statuses, statuses, claims)
+    base = sprint.launch.get("base")
+    facts = git_facts(desk.repository, base, measure.commit) if desk.repository and base and measure.commit else None
+    window = f"events {launched + 1} to {measure.seq}"
+    made = numbers(rows, claims, mail, runs, facts, window)
+    return Figures(measure, base, made, rows, agent_rows(rows, mail), _days(begun, statuses, measure, rows))
+
+
+def _days(begun: Started, statuses: list[StatusFact], measure: Measure, rows: Iterable[CardRow]) -> tuple[Day, ...]:
+    """Return the burndown; its last day shows the cards as they are, hand edits that nobody saw included."""
+    known = {card["id"]: card.get("status") for card in begun.cards}
+    known |= {fact.card: fact.status for fact in statuses if fact.card in known}
+    seen = [StatusFact(measure.at, row.id, measure.statuses.get(row.id)) for row in rows]
+    late = [fact for fact in seen if fact.status != known.get(fact.card)]
+    return burndown(begun, [*statuses, *late], measure.at)
+
+
+def status_facts(events: Iterable[Event]) -> list[StatusFact]:
+    """Return the changes of cards' statuses among events."""
+    found: list[StatusFact] = []
+    for event in events:
+        data = event.data
+        card = data.get("card")
+        if not isinstance(card, str):
+            continue
+        if event.kind == "card.changed" and data.get("field") == "status":
+            found.append(StatusFact(event.at, card, _word(data.get("value")), bool(data.get("forced"))))
+        elif event.kind == "card.created":
+            found.append(StatusFact(event.at, card, _word(data.get("status"))))
+    return found
+
+
+def claim_facts(events: Iterable[Event]) -> list[ClaimFact]:
+    """Return what the checks of claims among events found."""
+    found: list[ClaimFact] = []
+    for event in events:
+        card = event.data.get("card")
+        if event.kind == "card.verified" and isinstance(card, str):
+            verdicts = Counter(claim.get("ok") for claim in event.data.get("claims", ()))
+            found.append(ClaimFact(card, verdicts[True], verdicts[False], verdicts[None]))
+    return found
+
+
+def mail_facts(events: Iterable[Event]) -> MailFacts:
+    """Return what went through the post office among events."""
+    kinds: Counter[str] = Counter()
+    senders: Counter[str] = Counter()
+    for event in events:
+        kinds[event.kind] += 1
+        if event.kind == "message.sent":
+            senders[event.by] += 1
+    return MailFacts(kinds["message.sent"], kinds["message.acked"], kinds["message.dead"], dict(senders))
+
+
+def git_facts(repository: GitRepository, base: str, commit: str) -> GitFacts | None:
+    """Return git's counts between two commits, or None when one of them is not there."""
+    if repository.resolve(base) is None or repository.resolve(commit) is None:
+        return None
+    found = repository.commits(base, commit)
+    added = removed = files = 0
+    for line in repository.numstat(base, commit):
+        plus, minus, _ = line.split("\t", 2)
+        files += 1
+        added += int(plus) if plus != "-" else 0
+        removed += int(minus) if minus != "-" else 0
+    merges = sum(len(one.parents) > 1 for one in found)
+    return GitFacts(base, commit, len(found), merges, len({one.author for one in found}), files, added, removed)
+
+
+def _word(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,179 @@
+"""Planning and launching: a sprint is written down, then its cards are registered and its work is handed out."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bluelabel.interfaces.errors import IllegalTransition, UsageError
+from bluelabel.interfaces.events import Draft
+from bluelabel.interfaces.messages import MessageType, Priority
+from bluelabel.services.postbox.outgoing import OutgoingMessage
+from bluelabel.services.sprint.action_items import items
+from bluelabel.services.sprint.desk import Desk
+from bluelabel.services.sprint.model import Plan, PlannedCard
+from bluelabel.services.sprint.papers import write_plan, write_state
+from bluelabel.services.sprint.projection import Sprint, key_of, sprints
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """What a launch did: the sprint, the cards that were added, who got how many assignments, documents changed."""
+
+    sprint: Sprint
+    registered: tuple[str, ...]
+    assigned: dict[str, int]
+    documents: tuple[str, ...]
+    again: bool
+
+
+def plan(desk: Desk, wanted: Plan) -> tuple[Sprint, list[str]]:
+    """Write a sprint down, or plan it anew while it is not launched; return it and the documents that changed.
+
+    Titles, agents, branches and priorities that are not given are taken from the card file.
+
+    Raises:
+        UsageError: the plan does not hold together.
+        UnknownAgent: a card is for nobody with a mailbox.
+        IllegalTransition: the sprint is launched already.
+    """
+    open_items = tuple(item.id for item in items(desk) if not item.done and item.sprint != key_of(wanted))
+    whole = replace(wanted, cards=_completed(desk, wanted), carried=open_items).checked()
+    for agent in whole.agents:
+        desk.postbox.directory.check(agent)
+
+    def decide(db: sqlite3.Connection) -> Sequence[Draft]:
+        known = {sprint.key: sprint for sprint in sprints(db)}.get(key_of(whole))
+        if known is not None and known.state != "planned":
+            hint = "plan the next one; this one keeps its cards"
+            raise IllegalTransition(f"sprint {whole.number} of phase {whole.phase} is {known.state}", hint=hint)
+        if known is not None and known.plan == whole:
+            return []
+        return [Draft("sprint.planned", desk.actor, {"sprint": key_of(whole), "plan": whole.as_json()})]
+
+    desk.book.append(decide)
+    sprint = desk.sprint(whole.number, whole.phase)
+    return sprint, write_plan(desk, sprint)
+
+
+def launch(desk: Desk, sprint: Sprint) -> Launched:
+    """Start a sprint. Doing it again finishes what an interrupted launch has left, and sends nothing twice.
+
+    Raises:
+        UsageError: it has no cards.
+        IllegalTransition: it is closed, or another one is under way.
+        UnknownAgent: a card is for nobody with a mailbox.
+    """
+    whole = sprint.plan
+    if not whole.cards:
+        raise UsageError("the sprint has no cards", hint="plan it again with --card ID")
+    for agent in whole.agents:
+        desk.postbox.directory.check(agent)
+    _allow(desk.sprints(), sprint)
+    registered = _register(desk, whole)
+    again = sprint.state == "launched"
+    if not again:
+        _start(desk, sprint)
+    current = desk.fresh(sprint)
+    assigned: dict[str, int] = {}
+    for card in whole.cards:
+        if card.agent:
+            assigned[card.agent] = assigned.get(card.agent, 0) + 1
+    return Launched(current, tuple(registered), assigned, tuple(write_state(desk, current)), again)
+
+
+def _allow(known: Sequence[Sprint], sprint: Sprint) -> None:
+    state = next((one.state for one in known if one.key == sprint.key), sprint.state)
+    if state == "closed":
+        raise IllegalTransition(f"sprint {sprint.plan.number} is closed", hint="plan the next one")
+    other = next((one for one in known if one.state == "launched" and one.key != sprint.key), None)
+    if other is not None:
+        raise IllegalTransition(f"{other.plan.name} is under way", hint="close it with `bluelabel sprint closeout`")
+
+
+def _start(desk: Desk, sprint: Sprint) -> None:
+    """Record the launch and send everything that goes with it, as one unit."""
+    whole = sprint.plan
+    now = desk.cards().by_id
+    statuses = [_entry(card, now[card.id][0].status if card.id in now else None) for card in whole.cards]
+    base = None
+    if desk.repository is not None:
+        base = desk.repository.resolve(f"refs/heads/{whole.branch}") or desk.repository.resolve("HEAD")
+
+    def decide(db: sqlite3.Connection) -> Sequence[Draft]:
+        known = sprints(db)
+        _allow(known, sprint)
+        if any(one.key == sprint.key and one.state == "launched" for one in known):
+            return []
+        mail, _ = desk.postbox.drafts(db, _messages(desk, whole))
+        data = {"sprint": sprint.key, "base": base, "branch": whole.branch, "cards": statuses}
+        return [Draft("sprint.launched", desk.actor, data), *mail]
+
+    desk.book.append(decide)
+
+
+def _entry(card: PlannedCard, status: object) -> dict[str, Any]:
+    return {"id": card.id, "title": card.title, "agent": card.agent, "status": str(status) if status else None}
+
+
+def _messages(desk: Desk, whole: Plan) -> list[OutgoingMessage]:
+    key = key_of(whole)
+    found = [
+        OutgoingMessage(
+            desk.actor,
+            (card.agent,),
+            type=MessageType.TASK_ASSIGNMENT.value,
+            subject=f"{card.id}: {card.title}"[:500],
+            content={
+                "task_id": card.id, "title": card.title, "sprint": whole.name, "plan": whole.plan_path,
+                "due": whole.end, **({"branch": card.branch} if card.branch else {}),
+            },
+            task_id=card.id,
+            priority=_priority(card.priority),
+            key=f"sprint:{key}:{card.id}",
+        )
+        for card in whole.cards
+        if card.agent
+    ]  # fmt: skip
+    told = {"sprint": whole.name, "plan": whole.plan_path, "cards": [card.id for card in whole.cards]}
+    log = OutgoingMessage(
+        desk.actor, (desk.coordinator,), type=MessageType.TASK_STATUS.value,
+        subject=f"Launched {whole.name}"[:500], content=told | {"status": "launched"}, key=f"sprint:{key}:launched",
+    )  # fmt: skip
+    return [*found, log]
+
+
+def _priority(word: str | None) -> Priority:
+    return Priority(word) if word in list(Priority) else Priority.MEDIUM
+
+
+def _register(desk: Desk, whole: Plan) -> list[str]:
+    known = desk.cards().by_id
+    missing = [card for card in whole.cards if card.id not in known]
+    for card in missing:
+        desk.new_card(card)
+    return [card.id for card in missing]
+
+
+def _completed(desk: Desk, wanted: Plan) -> tuple[PlannedCard, ...]:
+    known = desk.cards().by_id
+    people = desk.postbox.directory.people
+    done: list[PlannedCard] = []
+    for card in wanted.cards:
+        found = known[card.id][0] if card.id in known else None
+        if found is None:
+            done.append(card if card.title else replace(card, title=card.id))
+            continue
+        agent = card.agent or next((name for name in found.assignees if name in people), None)
+        branch = card.branch or _branch(found.raw("branch"))
+        priority = card.priority or (found.raw("priority") or "").upper() or None
+        done.append(replace(card, title=card.title or found.title, agent=agent, branch=branch, priority=priority))
+    return tuple(done)
+
+
+def _branch(raw: str | None) -> str | None:
+    """Return the branch that a card's field names: the first word, without the marks round it."""
+    words = (raw or "").replace("`", " ").split()
+    return words[0] if words else None
