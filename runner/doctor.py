@@ -94,7 +94,7 @@ def _boxes(workspace: Workspace) -> Iterator[Finding]:
         elif not folder.is_dir():
             yield Finding("boxes", "bad", f"postbox/{name} is missing", "run `bluelabel init`")
         else:
-            aside += sum(1 for item in _listed(folder / "quarantine") if not item.name.endswith(".why.json"))
+            aside += sum(1 for item in _listed(folder / "quarantine") if not item.name.endswith(".why"))
     if aside:
         yield Finding("boxes", "note", f"{aside} unreadable texts are set aside", "look into postbox/*/quarantine/")
     else:
