@@ -14,12 +14,14 @@ from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.dag_runner_interface import StepContext, StepExecutor
 from bluelabel.services.workflow.definition import RetrySpec
 from bluelabel.services.workflow.results import Results
+from bluelabel.services.workflow.retry import StepFailure
 from bluelabel.services.workflow.threads import THREADS
 
 _TRACE_CHARS = 8000
+_OURS = frozenset(f"bluelabel.services.workflow.{room}" for room in ("run_loop", "attempt", "threads", "steps_call"))
 
 
-class StepTimeout(Exception):
+class StepTimeout(StepFailure):
     """An attempt took longer than it may, or gave no sign of life."""
 
 
@@ -128,9 +130,14 @@ async def perform(call: Callable[[StepContext], Any], step: Registered, context:
         raise
 
 
-def trace_of(error: BaseException) -> str:
-    """Return the stack trace of `error`, its end if it is long."""
-    text = "".join(traceback.format_exception(error))
+def trace_of(error: BaseException) -> str | None:
+    """Return the stack trace of `error`, from the step's own code on, its end if it is long; None for a StepFailure."""
+    if isinstance(error, StepFailure):
+        return None
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__name__") in _OURS:
+        trace = trace.tb_next
+    text = "".join(traceback.format_exception(type(error), error, trace))
     return text if len(text) <= _TRACE_CHARS else "…" + text[-_TRACE_CHARS:]
 
 

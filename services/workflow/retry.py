@@ -8,13 +8,25 @@ from typing import Final
 from bluelabel.services.workflow.definition import RetryBackoffStrategy, RetrySpec
 from bluelabel.services.workflow.expressions import evaluate
 
-__all__ = ["PermanentFailure", "RetryBackoffStrategy", "RetrySpec", "delay_before", "strategy_of", "worth_retrying"]
+__all__ = [
+    "PermanentFailure",
+    "RetryBackoffStrategy",
+    "RetrySpec",
+    "StepFailure",
+    "delay_before",
+    "strategy_of",
+    "worth_retrying",
+]
 
 LONGEST: Final = 10 * 365 * 86400.0
 """No delay is longer than this many seconds, whatever the arithmetic says."""
 
 
-class PermanentFailure(Exception):
+class StepFailure(Exception):
+    """A failure that says all there is to say: its stack trace would only show this program's own code."""
+
+
+class PermanentFailure(StepFailure):
     """Raised by a step whose failure another attempt cannot mend."""
 
 

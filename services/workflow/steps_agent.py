@@ -8,10 +8,11 @@ from typing import Any
 from bluelabel.services.workflow.dag_runner_interface import StepContext
 from bluelabel.services.workflow.definition import StepSpec
 from bluelabel.services.workflow.expressions import render
+from bluelabel.services.workflow.retry import StepFailure
 from bluelabel.services.workflow.tools import Tools
 
 
-class AgentFailed(Exception):
+class AgentFailed(StepFailure):
     """An agent reported an error."""
 
 

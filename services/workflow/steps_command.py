@@ -14,7 +14,7 @@ from bluelabel.services.workflow.dag_runner_interface import StepContext
 from bluelabel.services.workflow.definition import StepSpec
 from bluelabel.services.workflow.expressions import render
 from bluelabel.services.workflow.processes import Footprint, end_group
-from bluelabel.services.workflow.retry import PermanentFailure
+from bluelabel.services.workflow.retry import PermanentFailure, StepFailure
 from bluelabel.services.workflow.tools import Tools
 
 KEPT: Final = 64 * 1024
@@ -23,7 +23,7 @@ KEPT: Final = 64 * 1024
 _CHUNK = 16 * 1024
 
 
-class CommandFailed(Exception):
+class CommandFailed(StepFailure):
     """A program ended with another exit code than 0, or by a signal."""
 
 

@@ -11,10 +11,11 @@ from bluelabel.services.workflow.dag_runner_interface import Answer, Courier, Ha
 from bluelabel.services.workflow.definition import StepSpec
 from bluelabel.services.workflow.expressions import render
 from bluelabel.services.workflow.feed import Feed
+from bluelabel.services.workflow.retry import StepFailure
 from bluelabel.services.workflow.tools import Tools, wait_for
 
 
-class HandoffFailed(Exception):
+class HandoffFailed(StepFailure):
     """The answer was an error, or none came in time and nobody else was named."""
 
 

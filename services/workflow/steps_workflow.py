@@ -18,13 +18,13 @@ from bluelabel.services.workflow.dag_runner_interface import StepContext
 from bluelabel.services.workflow.definition import Definition, StepSpec
 from bluelabel.services.workflow.expressions import render
 from bluelabel.services.workflow.results import Results
-from bluelabel.services.workflow.retry import PermanentFailure
+from bluelabel.services.workflow.retry import PermanentFailure, StepFailure
 from bluelabel.services.workflow.tools import Tools
 
 Child = tuple[Definition, StatefulDAGRunner]
 
 
-class WorkflowFailed(Exception):
+class WorkflowFailed(StepFailure):
     """A sub-workflow did not succeed."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from bluelabel.services.workflow.runs import Runs
 
 _HELP = "start a run with FILE, or name one with --status, --retry, --cancel, --watch, or use --list"
+_ACTIONS = ("file", "status_id", "retry_id", "cancel_id", "watch_id", "list_runs")
 _INTERRUPTED = 130
 
 
@@ -41,15 +43,13 @@ _INTERRUPTED = 130
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="With --list: how many.")
 @click.option("-v", "--verbose", is_flag=True, help="Show times, errors with traces, and every move.")
 @pass_app
-def run_dag(app: App, verbose: bool, **options: Any) -> None:
+def run_dag(app: App, /, verbose: bool, **options: Any) -> None:
     """Start the workflow in FILE, or deal with a run that is there.
 
     A run survives whatever happens to its runner: `--retry ID` goes on with it, and never repeats a finished step.
     """
     app.verbose = app.verbose or verbose
-    actions = [
-        name for name in ("file", "status_id", "retry_id", "cancel_id", "watch_id", "list_runs") if options[name]
-    ]
+    actions = [name for name in _ACTIONS if options[name]]
     if len(actions) != 1:
         raise UsageError("one thing at a time" if actions else "nothing to do", hint=_HELP)
     _check_options(actions[0], options)
@@ -115,7 +115,7 @@ def _run(app: App, runs: Runs, runner: StatefulDAGRunner, options: Mapping[str, 
         return
     app.note(f"run {runner.run_id} of {runner.dag_id}")
     if not (app.as_json or app.quiet):
-        runs.store.told = lambda run, changes: _tell(app, changes)
+        runs.store.told = functools.partial(_tell, app)
     try:
         done = runs.execute(runner)
     finally:
@@ -127,7 +127,7 @@ def _run(app: App, runs: Runs, runner: StatefulDAGRunner, options: Mapping[str, 
     _end(app, runs, done.run)
 
 
-def _tell(app: App, changes: Sequence[Mapping[str, Any]]) -> None:
+def _tell(app: App, _run: DAGRun, changes: Sequence[Mapping[str, Any]]) -> None:
     from bluelabel.apps.cli.utils.dag_run_printer import change_line
 
     for change in changes:
@@ -212,17 +212,9 @@ def _detach(app: App, runs: Runs, run_id: str, max_parallel: int | None) -> None
     workspace = app.workspace()
     log = runs.store.home / "runs" / f"{run_id}.log"
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "bluelabel.apps.cli.main",
-        "--root",
-        str(workspace.root),
-        "--no-color",
-        "run",
-        "dag",
-    ]
-    command += ["--retry", run_id, *(["--max-parallel", str(max_parallel)] if max_parallel else [])]
+    program = [sys.executable, "-m", "bluelabel.apps.cli.main", "--root", str(workspace.root), "--no-color"]
+    command = [*program, "run", "dag", "--retry", run_id]
+    command += ["--max-parallel", str(max_parallel)] if max_parallel else []
     with log.open("ab") as out:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=workspace.root, start_new_session=True

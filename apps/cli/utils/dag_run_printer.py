@@ -98,7 +98,7 @@ def steps_table(run: DAGRun, now: datetime, *, verbose: bool = False) -> Rendera
 
 
 def faults(run: DAGRun) -> list[str]:
-    """Return what went wrong, step by step: every attempt with its error and stack trace, and why steps were skipped."""
+    """Return what went wrong, step by step: each attempt with error and stack trace, and why steps were skipped."""
     lines: list[str] = []
     for step in run.steps.values():
         for entry in step.metadata.get("error_history", ()):
