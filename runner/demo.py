@@ -153,7 +153,7 @@ def set_aside_what_is_broken(stage: Stage) -> None:
 def kill_a_worker(stage: Stage) -> None:
     """CC's worker dies in mid-task; another one finishes it."""
     task = stage.messages["TASK-3"]
-    stage.until("CC's work on TASK-3", (stage.tree("CC") / "started-1").is_file)
+    stage.until("CC's work on TASK-3", (stage.tree("CC") / ".started-1").is_file)
     stage.processes["CC"].send_signal(signal.SIGKILL)
     stage.processes["CC"].wait()
     stage.say("CC's worker is killed with SIGKILL in the middle of TASK-3. A second one starts and finishes the task.")

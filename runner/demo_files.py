@@ -11,11 +11,11 @@ coordinator = "ARCH"
 
 [agents.CA]
 kind = "ingestion"
-storage_path = {store}
+storage = {store}
 
 [agents.WA]
 kind = "digest"
-storage_path = {store}
+storage = {store}
 
 [agents.CC]
 command = [{python}, "count_words.py"]
@@ -33,7 +33,7 @@ from pathlib import Path
 
 asked = json.load(sys.stdin)
 attempt = os.environ.get("BLUELABEL_ATTEMPT", "1")
-Path(f"started-{attempt}").touch()
+Path(f".started-{attempt}").touch()
 if attempt == "1":
     time.sleep(30)
 words = len(Path(asked["content"]["file"]).read_text(encoding="utf-8").split())

@@ -82,10 +82,18 @@ class App:
         """Print a table for people. Cells are plain text: markup and control characters in them do nothing."""
         if self.as_json or self.quiet:
             return
+        from rich.box import SIMPLE_HEAD
         from rich.markup import escape
         from rich.table import Table
 
-        table = Table(title=escape(title) if title else None, title_justify="left", header_style="bold")
+        table = Table(
+            title=escape(title) if title else None,
+            title_justify="left",
+            header_style="bold",
+            box=SIMPLE_HEAD,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+        )
         for column in columns:
             table.add_column(column, overflow="fold", no_wrap=column == "ID")
         for row in rows:
