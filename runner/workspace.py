@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.interfaces.ports import Clock, Ids
@@ -16,6 +16,7 @@ from bluelabel.services.ledger.book import Book
 from bluelabel.services.ledger.system import SystemClock, SystemIds
 from bluelabel.services.postbox.postbox import Postbox
 from bluelabel.services.postbox.projection import PostboxProjection
+from bluelabel.services.sprint.projection import SprintProjection
 from bluelabel.services.workflow.projection import RunsProjection
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Workspace:
     @cached_property
     def book(self) -> Book:
         """Ledger and index."""
-        return Book.open(self.home, (PostboxProjection(), RunsProjection()), clock=self.clock)
+        return Book.open(self.home, (PostboxProjection(), RunsProjection(), SprintProjection()), clock=self.clock)
 
     @cached_property
     def postbox(self) -> Postbox:
@@ -113,7 +114,8 @@ class Workspace:
         """The agents that can work here."""
         from bluelabel.agents.registry import AgentRegistry
 
-        return AgentRegistry(self.settings.agents, root=self.root)
+        mailboxes: dict[str, Any] = {name: {} for name in self.settings.directory.agents}
+        return AgentRegistry({**mailboxes, **self.settings.agents}, root=self.root)
 
     @cached_property
     def runs(self) -> DAGRunStore:
