@@ -65,8 +65,8 @@ class AgentRegistry:
     """Makes agents by name, each once.
 
     Args:
-        settings: the tables ``[agents.NAME]`` of bluelabel.toml. A table with ``kind``, ``template`` or ``command`` can
-            be run; one without any of them is only a mailbox.
+        settings: the tables ``[agents.NAME]`` of bluelabel.toml, and an empty one for each other mailbox. A table with
+            ``kind``, ``template`` or ``command`` can be run; one without any of them is only a mailbox.
         root: the worktree: where commands run, and the directory that messages may name files in.
         entry_points: gives the plugins; those installed beside this package when None. Called when first needed.
     """
@@ -99,9 +99,7 @@ class AgentRegistry:
 
     def can_run(self, name: str) -> bool:
         """Tell whether there is an agent of this name, without making it."""
-        if self._kind(name) is not None or name in BUILT_IN:
-            return True
-        return name not in self._settings and name in self._plugins
+        return self._kind(name) is not None or name in BUILT_IN or name in self._plugins
 
     def get(self, name: str) -> BaseAgent:
         """Return the agent `name`; upper and lower case are the same where that is clear.

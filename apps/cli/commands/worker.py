@@ -43,8 +43,11 @@ def worker(app: App, agents: tuple[str, ...], once: bool, most: int | None, leas
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         running.stop()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
-    handled = running.run()
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        handled = running.run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if not handled and once:
         app.say("nothing waits")

@@ -1,0 +1,356 @@
+"""`agent`, `run agent` and `worker` as people call them, by real processes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bluelabel.apps.cli.main import main
+
+COMMAND = [sys.executable, "-m", "bluelabel.apps.cli.main"]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("BLUELABEL_")}
+    return {**kept, "GIT_CEILING_DIRECTORIES": str(folder.parent), "NO_COLOR": "1", "COLUMNS": "200"}
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def bluelabel(folder: Path, *words: str, stdin: str = "") -> Done:
+    """Call the program in this process: starting Python takes longer than most commands."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["bluelabel", *words])
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        for name in [name for name in os.environ if name.startswith("BLUELABEL_")]:
+            patch.delenv(name)
+        for name, value in environment(folder).items():
+            patch.setenv(name, value)
+        try:
+            main()
+        except SystemExit as left:
+            code = left.code if isinstance(left.code, int) else 0
+        else:
+            code = 0
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def lines(done: Done) -> list[dict[str, Any]]:
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def command(folder: Path, name: str, code: str, **more: Any) -> None:
+    """Give the workspace an agent that runs `code`."""
+    table = {"command": [sys.executable, "-I", "-S", "-c", code], **more}
+    text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+    with (folder / "bluelabel.toml").open("a") as file:
+        file.write(f"\n[agents.{name}]\n{text}")
+
+
+@pytest.fixture(scope="session")
+def pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pattern") / "w"
+    folder.mkdir()
+    subprocess.run(["git", "init", "-q", str(folder)], check=True)
+    assert bluelabel(folder, "init").returncode == 0
+    return folder
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, pattern: Path) -> Path:
+    return shutil.copytree(pattern, tmp_path / "w")
+
+
+def send(folder: Path, to: str, content: dict[str, Any] | None = None) -> str:
+    words = ("send", "--from", "ARCH", "--to", to, "--task", "TASK-1", "--content", json.dumps(content or {}), "--json")
+    return lines(bluelabel(folder, *words))[0]["id"]
+
+
+def waiting(folder: Path, agent: str) -> list[dict[str, Any]]:
+    return lines(bluelabel(folder, "inbox", agent, "--json", "--peek"))
+
+
+def start_worker(folder: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*COMMAND, "-v", "worker", *words, "--json"],
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def next_line(worker: subprocess.Popen[str]) -> dict[str, Any]:
+    assert worker.stdout is not None
+    return json.loads(worker.stdout.readline())
+
+
+def finish(worker: subprocess.Popen[str], number: int | None = None) -> tuple[int, str, str]:
+    if number is not None:
+        worker.send_signal(number)
+    try:
+        out, err = worker.communicate(timeout=60)
+    finally:
+        worker.kill()
+    return worker.returncode, out, err
+
+
+def test_all_agents_are_listed(workspace: Path):
+    command(workspace, "CC", "pass")
+    found = {each["name"]: each for each in lines(bluelabel(workspace, "agent", "list", "--json"))}
+
+    assert found["CC"]["kind"] == "command"
+    assert (found["CA"]["kind"], found["CA"]["mailbox"]) == (None, True)
+    assert (found["digest"]["origin"], found["digest"]["mailbox"]) == ("built-in", False)
+    assert "ingestion" in bluelabel(workspace, "agent", "list").stdout
+
+
+def test_a_broken_agent_is_told_beside_the_list(workspace: Path):
+    with (workspace / "bluelabel.toml").open("a") as file:
+        file.write('\n[agents.CC]\nkind = "digst"\n')
+    done = bluelabel(workspace, "agent", "list")
+
+    assert done.returncode == 0
+    assert "broken: CC: no such kind of agent" in done.stderr
+
+
+def test_an_agent_shows_what_it_can_do(workspace: Path):
+    shown = lines(bluelabel(workspace, "agent", "show", "digest", "--json"))[0]
+
+    assert shown["schema"] == "bluelabel.agent/1"
+    assert [capability["name"] for capability in shown["capabilities"]] == ["generate_digest", "query_summaries"]
+    assert "generate_digest" in bluelabel(workspace, "agent", "show", "digest").stdout
+    assert "nothing that can be run" in bluelabel(workspace, "agent", "show", "CA").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("agent", "show", "digst"), "did you mean digest"),
+        (("agent", "run", "ingestoin", "--input", "{}"), "did you mean ingestion"),
+        (("worker", "--agent", "CD"), "did you mean CC"),
+        (("worker", "--agent", "CA"), "template"),
+        (("worker",), "agent add"),
+    ],
+)
+def test_an_unknown_agent_is_exit_3_with_the_nearest_names(workspace: Path, words: tuple[str, ...], hint: str):
+    done = bluelabel(workspace, *words)
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("error: ")
+    assert hint in done.stderr.splitlines()[1]
+
+
+def test_an_agent_is_added_with_a_mailbox_and_everything_else_stays(workspace: Path):
+    before = (workspace / "bluelabel.toml").read_text()
+    done = lines(bluelabel(workspace, "agent", "add", "LINT", "--command", "echo 'two words'", "--timeout", "5m", "--json"))
+    after = (workspace / "bluelabel.toml").read_text()
+    log = bluelabel(workspace, "log", "--json").stdout
+
+    assert (done[0]["name"], (workspace / "postbox" / "LINT" / "drop").is_dir()) == ("LINT", True)
+    assert after.startswith(before)
+    assert '[agents.LINT]\ncommand = ["echo", "two words"]\ntimeout = "5m"\n' in after
+    assert '"agent.added"' in log
+    send(workspace, "LINT")
+    assert "two words" in bluelabel(workspace, "worker", "--once", "--agent", "LINT").stdout
+
+
+def test_a_mailbox_is_given_a_template(workspace: Path):
+    done = bluelabel(workspace, "agent", "add", "CC", "--template", "claude-code")
+
+    assert done.returncode == 0, done.stderr
+    assert "It edits files without asking" in done.stderr
+    assert lines(bluelabel(workspace, "agent", "show", "CC", "--json"))[0]["kind"] == "command"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (("CC",), 4, "there is an agent of this name"),
+        (("cc",), 2, "one name to some file systems"),
+        (("../x",), 2, "not a name for an agent"),
+        (("NEW", "--template", "clade"), 3, "did you mean claude-code?"),
+        (("NEW", "--kind", "digst"), 2, "did you mean digest?"),
+        (("NEW", "--kind", "digest", "--timeout", "1m"), 2, "no such setting: timeout"),
+        (("NEW", "--command", "echo 'x"), 2, "close every quotation mark"),
+    ],
+)
+def test_a_wrong_add_changes_nothing(workspace: Path, words: tuple[str, ...], code: int, text: str):
+    before = (workspace / "bluelabel.toml").read_bytes()
+    done = bluelabel(workspace, "agent", "add", *words)
+
+    assert (done.returncode, text in done.stderr) == (code, True)
+    assert (workspace / "bluelabel.toml").read_bytes() == before
+
+
+@pytest.mark.parametrize("form", ["content", "input", "file", "document", "stdin"])
+def test_an_agent_runs_on_one_input(workspace: Path, form: str):
+    (workspace / "a.md").write_text("# A title\n\nSome words.")
+    (workspace / "in.json").write_text('{"task_id": "T-1", "content": {"file_path": "a.md"}}')
+    given = {
+        "content": '{"file_path": "a.md"}',
+        "input": '{"content": {"file_path": "a.md"}}',
+        "file": "in.json",
+        "document": "a.md",
+        "stdin": "-",
+    }[form]
+    done = bluelabel(
+        workspace, "agent", "run", "ingestion", "--input", given, "--json", stdin='{"file_path": "a.md"}'
+    )
+    output = lines(done)[0]
+
+    assert output["schema"] == "bluelabel.agent_output/1"
+    assert (output["status"], output["result"]["title"]) == ("success", "A title")
+    assert "A title" in bluelabel(workspace, "agent", "run", "digest", "--input", "{}").stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "text"),
+    [
+        ("nothing.json", 3, "no such file"),
+        ("{", 5, "not JSON"),
+        ('{"content": 7}', 5, "content"),
+        ("list.json", 5, "not a JSON object"),
+        ("../outside.md", 2, "outside the workspace"),
+        ('{"url": "http://127.0.0.1/"}', 1, "will not visit 127.0.0.1"),
+    ],
+)
+def test_a_wrong_input_is_told(workspace: Path, given: str, code: int, text: str):
+    (workspace / "list.json").write_text("[]")
+    (workspace.parent / "outside.md").write_text("x")
+    done = bluelabel(workspace, "agent", "run", "ingestion", "--input", given)
+
+    assert (done.returncode, text in done.stderr) == (code, True)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_worker_does_what_waits_and_tells_each_in_a_line(workspace: Path):
+    command(workspace, "CC", "print('did it')")
+    message = send(workspace, "CC")
+    told = lines(bluelabel(workspace, "worker", "--max", "1", "--json"))
+
+    assert [(line["schema"], line["state"], line["id"]) for line in told] == [("bluelabel.worker/1", "done", message)]
+    assert [m["type"] for m in waiting(workspace, "ARCH")] == ["task_result"]
+    assert "nothing waits" in bluelabel(workspace, "worker", "--once").stdout
+
+
+def test_text_of_a_message_does_not_steer_the_terminal(workspace: Path):
+    command(workspace, "CC", "print('\\x1b]0;owned\\x07done')")
+    send(workspace, "CC", {"body": "\x1b[2J$(touch canary)"})
+    done = bluelabel(workspace, "worker", "--once")
+
+    assert "\x1b" not in done.stdout
+    assert not (workspace / "canary").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_gives_the_message_back_and_ends_the_command(workspace: Path, number: int, tmp_path: Path):
+    pid_file = tmp_path / "pid"
+    os.mkfifo(pid_file)
+    command(workspace, "CC", f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)")
+    message = send(workspace, "CC")
+    worker = start_worker(workspace, "--grace", "0s")
+    pid = int(pid_file.read_text())
+    code, out, err = finish(worker, number)
+    states = [json.loads(line)["state"] for line in out.splitlines()]
+
+    assert (code, states, err) == (0, ["taken", "returned"], "")
+    assert [m["id"] for m in waiting(workspace, "CC")] == [message]
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_stop_lets_short_work_finish(workspace: Path, tmp_path: Path):
+    up = tmp_path / "up"
+    os.mkfifo(up)
+    command(workspace, "CC", f"open({str(up)!r}, 'w').close(); import time; time.sleep(0.5); print('done')")
+    send(workspace, "CC")
+    worker = start_worker(workspace)
+    up.read_text()
+    code, out, _ = finish(worker, signal.SIGTERM)
+
+    assert (code, [json.loads(line)["state"] for line in out.splitlines()]) == (0, ["taken", "done"])
+
+
+def test_an_idle_worker_ends_on_ctrl_c(workspace: Path):
+    command(workspace, "CC", "print('done')")
+    send(workspace, "CC")
+    worker = start_worker(workspace)
+    states = [next_line(worker)["state"], next_line(worker)["state"]]
+    code, out, err = finish(worker, signal.SIGINT)
+
+    assert (states, code, out, err) == (["taken", "done"], 0, "", "")
+
+
+def test_a_task_of_a_killed_worker_is_finished_by_another(workspace: Path, tmp_path: Path):
+    """The first worker is killed with SIGKILL in mid-task; its command ends too, and the message comes again."""
+    pid_file = tmp_path / "pid"
+    os.mkfifo(pid_file)
+    code = (
+        "import os, sys, time\n"
+        f"if os.environ['BLUELABEL_ATTEMPT'] == '1': open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)\n"
+        "print('attempt', os.environ['BLUELABEL_ATTEMPT'])"
+    )
+    command(workspace, "CC", code)
+    message = send(workspace, "CC")
+    first = start_worker(workspace, "--lease", "2s")
+    pid = int(pid_file.read_text())
+    finish(first, signal.SIGKILL)
+    second = start_worker(workspace, "--max", "1", "--lease", "2s")
+    code_, out, err = finish(second)
+    told = [json.loads(line) for line in out.splitlines()]
+    end = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+
+    assert (code_, err) == (0, "")
+    assert [(t["state"], t["id"], t["attempt"]) for t in told] == [("taken", message, 2), ("done", message, 2)]
+    assert [m["content"]["result"]["text"] for m in waiting(workspace, "ARCH")] == ["attempt 2"]
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_an_agent_in_one_worktree_takes_what_was_sent_in_another(workspace: Path, tmp_path: Path):
+    command(workspace, "CC", "import os; print(os.getcwd())")
+    git = ["git", "-C", str(workspace), "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-qm", "start"], check=True)
+    subprocess.run([*git, "worktree", "add", "-q", str(tmp_path / "cc")], check=True)
+    send(workspace, "CC")
+    told = lines(bluelabel(tmp_path / "cc", "worker", "--max", "1", "--json"))
+
+    assert told[0]["note"] == str(tmp_path / "cc")
+    assert [m["sender"] for m in waiting(workspace, "ARCH")] == ["CC"]
+
+
+def test_starting_the_program_does_not_load_the_agents(tmp_path: Path):
+    code = "import sys; sys.argv = ['bluelabel', '--help']\nfrom bluelabel.apps.cli.main import main\ntry: main()\nexcept SystemExit: pass\n"
+    heavy = "('httpx2', 'jinja2', 'tomlkit', 'pydantic', 'pypdf', 'trafilatura', 'importlib.metadata')"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}print('LOADED', [m for m in {heavy} if m in sys.modules])"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+    )
+
+    assert done.stdout.rstrip().endswith("LOADED []")
