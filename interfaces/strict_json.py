@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 from bluelabel.interfaces.errors import TooLarge, UnreadableInput
 from bluelabel.interfaces.limits import JSON_DEPTH, MESSAGE_BYTES
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
 
 def loads(text: str | bytes, where: str, *, max_bytes: int = MESSAGE_BYTES, max_depth: int = JSON_DEPTH) -> Any:
     """Return the value of one JSON text.
@@ -45,33 +47,42 @@ def loads(text: str | bytes, where: str, *, max_bytes: int = MESSAGE_BYTES, max_
         raise UnreadableInput(str(error), where=where, hint="correct the value") from None
 
 
-def check(value: object, where: str, *, max_depth: int = JSON_DEPTH) -> None:
+def check(value: object, where: str, *, max_depth: int = JSON_DEPTH) -> int:
     """Check a value that is already parsed: depth, and text that can be written as UTF-8.
+
+    Returns:
+        More bytes than its JSON can have; for a quick look at its size.
 
     Raises:
         TooLarge: nested deeper than `max_depth`.
         UnreadableInput: a lone surrogate in a text.
     """
     layer: list[object] = [value]
+    most = 0
     for _ in range(max_depth + 1):
         below: list[object] = []
+        most += 32 * len(layer)
         for item in layer:
             if isinstance(item, dict):
                 below.extend(item.keys())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
                 below.extend(item.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
             elif isinstance(item, list):
                 below.extend(item)  # pyright: ignore[reportUnknownArgumentType]
-            elif isinstance(item, str) and not _encodable(item):
-                raise UnreadableInput("a text holds half of a surrogate pair", where=where, hint="remove it")
+            elif isinstance(item, str):
+                most += 6 * len(item)  # a control character is written as six
+                if not _encodable(item):
+                    raise UnreadableInput("a text holds half of a surrogate pair", where=where, hint="remove it")
+            elif isinstance(item, int):
+                most += item.bit_length()
         if not below:
-            return
+            return most
         layer = below
     raise TooLarge(f"nested deeper than {max_depth}", where=where, hint="flatten it")
 
 
 def dumps(value: object) -> str:
     """Return `value` as one line of JSON, as the ledger and `--json` write it: no blanks, UTF-8 kept readable."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _encode(value)
 
 
 def _encodable(text: str) -> bool:

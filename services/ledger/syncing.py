@@ -80,9 +80,10 @@ class Syncer:
         shared = record[:].decode("ascii", "replace").strip() if record is not None else ""
         if shared == f"{name} {_DAMAGED}":
             self._mend(record, segment)
+            name = self._name
         elif shared.startswith(name + " ") and (known := shared.removeprefix(name).strip()).isdigit():
             self._name, self._known = name, int(known)
-        if self._name == self._name_of(segment) and self._known >= offset:
+        if self._name == name and self._known >= offset:
             return
         fd = self._open(segment, name)
         size = os.fstat(fd).st_size

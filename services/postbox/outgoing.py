@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bluelabel.interfaces.errors import TooLarge
-from bluelabel.interfaces.limits import MESSAGE_BYTES
+from bluelabel.interfaces.limits import JSON_DEPTH, MESSAGE_BYTES
 from bluelabel.interfaces.messages import MESSAGE_FIELDS, Message, Priority
 from bluelabel.interfaces.names import identifier
 from bluelabel.interfaces.strict_json import check, dumps
@@ -47,7 +47,7 @@ class OutgoingMessage:
         for value, what in ((self.task_id, "a task id"), (self.id, "a message id"), (self.thread, "a thread id")):
             if value is not None:
                 identifier(value, what)
-        check(dict(self.content), "content")
+        most = check([dict(self.content), dict(self.extra)], "content", max_depth=JSON_DEPTH + 1)
         stamped = Message(
             id=self.id or new_id, type=self.type, sender=self.sender, recipients=self.recipients,
             subject=self.subject, content=dict(self.content), task_id=self.task_id,
@@ -55,12 +55,9 @@ class OutgoingMessage:
             created_at=created_at, not_before=self.not_before, expires_at=self.expires_at, key=self.key,
             extra={key: value for key, value in self.extra.items() if key not in MESSAGE_FIELDS},
         )  # fmt: skip
-        size = len(dumps(stamped.as_json()).encode())
-        if size > MESSAGE_BYTES:
-            raise TooLarge(
-                f"the message has {size:,} bytes, over the limit of {MESSAGE_BYTES:,}",
-                hint="send a file's path instead",
-            )
+        if most > MESSAGE_BYTES // 2 and (size := len(dumps(stamped.as_json()).encode())) > MESSAGE_BYTES:
+            hint = "send a file's path instead"
+            raise TooLarge(f"the message has {size:,} bytes, over the limit of {MESSAGE_BYTES:,}", hint=hint)
         return stamped
 
 
