@@ -111,7 +111,7 @@ class _Decision:
         self._source = source
         self._outcome = outcome
         self._drafts: list[Draft] = []
-        self._ids: set[str] = set()
+        self._new: dict[str, tuple[str, str]] = {}
         self._via = {"agent": source.agent, "box": source.box, "file": source.file}
 
     def make(self, edit: Edit) -> list[Draft]:
@@ -138,7 +138,7 @@ class _Decision:
             outgoing = outgoing_of(addition.entry, source.agent, source.box, self._postbox.directory, key)
             if self._is_known(outgoing, addition) or self._is_foreign(edit, addition):
                 return
-            if outgoing.id is not None and (outgoing.id in self._ids or queries.message(self._db, outgoing.id)):
+            if outgoing.id is not None and (outgoing.id in self._new or queries.message(self._db, outgoing.id)):
                 outgoing = replace(outgoing, id=None, extra={**outgoing.extra, "said_id": outgoing.id})
             drafts, answers = self._postbox.drafts(self._db, [outgoing], via=self._via)
         except BluelabelError as error:
@@ -146,20 +146,20 @@ class _Decision:
             self._outcome.refused.append(Refusal(raw, reason))
             return
         for draft in drafts:
-            self._ids.add(draft.data["message"]["id"])
+            self._new[draft.data["message"]["id"]] = (outgoing.sender, canonical(outgoing.content))
             self._outcome.sent.append(draft.data["message"]["id"])
             self._outcome.touched.update((outgoing.sender, *answers[0].to))
         self._drafts += drafts
 
     def _is_known(self, outgoing: OutgoingMessage, addition: Addition) -> bool:
         """Tell whether an entry is a message that is here already: merged in, or listed once more by its sender."""
-        known = queries.message(self._db, outgoing.id) if outgoing.id is not None else None
-        if known is None:
+        if outgoing.id is None:
             return False
-        return addition.written or (known.sender, canonical(known.content)) == (
-            outgoing.sender,
-            canonical(outgoing.content),
-        )
+        said = (outgoing.sender, canonical(outgoing.content))
+        known = queries.message(self._db, outgoing.id)
+        if known is None:
+            return self._new.get(outgoing.id) == said
+        return addition.written or (known.sender, canonical(known.content)) == said
 
     def _is_foreign(self, edit: Edit, addition: Addition) -> bool:
         """Tell whether an entry is another post office's: settled there, or still waiting there."""
