@@ -28,6 +28,7 @@ KINDS: Final[Mapping[str, str]] = {
     "message.purged": "a dead letter was given up on purpose",
     "message.expired": "its time ran out before anyone handled it",
     "message.withdrawn": "its sender took it back",
+    "message.archived": "messages settled long ago were moved to the archive files",
     "message.amended": "its text was edited by hand while it waited",
     "message.escalated": "a deadline passed or it died, and a person was told",
     "mail.imported": "messages were read from a hand-edited box or a dropped file",

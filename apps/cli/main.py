@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "withdraw": ("mail_more:withdraw", "Take back a message that still waits."),
     "watch": ("mail_more:watch", "Print messages as they arrive."),
     "undo": ("mail_more:undo", "Take back an import of a hand-edited box or a drop."),
+    "archive": ("mail_more:archive", "Move messages settled long ago into files."),
     "dead": ("mail_more:dead", "List, retry or purge dead letters."),
     "agent": ("agent:agent", "List, show, add and run agents."),
     "worker": ("worker:worker", "Work through mailboxes until stopped."),

@@ -232,7 +232,9 @@ def _earlier(db: sqlite3.Connection, outgoing: OutgoingMessage) -> Sent | None:
             states = db.execute(
                 "SELECT recipient, state FROM mail_deliveries WHERE message_id = ?", (row[0],)
             ).fetchall()
-            return Sent(row[0], states[0][1] if states else "sent", row[1], tuple(r for r, _ in states), duplicate=True)
+            return Sent(
+                row[0], states[0][1] if states else "archived", row[1], tuple(r for r, _ in states), duplicate=True
+            )
     if outgoing.id is not None and db.execute("SELECT 1 FROM mail_messages WHERE id = ?", (outgoing.id,)).fetchone():
         raise AlreadyExists("another message has this id", where=outgoing.id, hint="leave the id out to get a new one")
     return None

@@ -13,6 +13,7 @@ from bluelabel.interfaces.strict_json import dumps
 
 RANKS: Final[Mapping[str, int]] = {priority.value: priority.rank for priority in Priority}
 _RANK_SPAN = 1 << 48
+_STATES = "SELECT recipient, state FROM mail_deliveries WHERE message_id = ?"
 
 _DDL = """
 CREATE TABLE mail_messages (
@@ -41,7 +42,7 @@ class PostboxProjection:
     """
 
     name = "postbox"
-    version = 1
+    version = 2
     ddl = _DDL
 
     def __init__(self) -> None:
@@ -59,6 +60,7 @@ class PostboxProjection:
             "message.retried": _waiting_again,
             "message.amended": _amended,
             "message.escalated": _escalated,
+            "message.archived": _archived,
         }
 
     def apply(self, db: sqlite3.Connection, event: Event) -> None:
@@ -181,6 +183,15 @@ def _amended(db: sqlite3.Connection, event: Event) -> None:
 def _escalated(db: sqlite3.Connection, event: Event) -> None:
     update = "UPDATE mail_deliveries SET escalated = 1 WHERE message_id = ? AND recipient = ?"
     db.execute(update, (event.data["id"], event.data["recipient"]))
+
+
+def _archived(db: sqlite3.Connection, event: Event) -> None:
+    """Forget all but id, sender and key: a key stays used for ever."""
+    for message_id in event.data["ids"]:
+        for recipient, state in db.execute(_STATES, (message_id,)).fetchall():
+            _count(db, recipient, state, -1)
+        db.execute("DELETE FROM mail_deliveries WHERE message_id = ?", (message_id,))
+        db.execute("UPDATE mail_messages SET body = '', via = NULL WHERE id = ?", (message_id,))
 
 
 def _leave(db: sqlite3.Connection, data: Mapping[str, Any]) -> None:

@@ -81,7 +81,7 @@ def in_state(db: sqlite3.Connection, recipient: str, state: DeliveryState, limit
 def message(db: sqlite3.Connection, message_id: str) -> Message | None:
     """Return one message as it stands now, or None."""
     row = db.execute("SELECT body FROM mail_messages WHERE id = ?", (message_id,)).fetchone()
-    return Message.from_json(json.loads(row[0])) if row is not None else None
+    return Message.from_json(json.loads(row[0])) if row is not None and row[0] else None
 
 
 def counts(db: sqlite3.Connection) -> dict[str, dict[str, int]]:
@@ -99,5 +99,5 @@ def counts_of(db: sqlite3.Connection, recipient: str) -> dict[str, int]:
 
 def ids_like(db: sqlite3.Connection, prefix: str, limit: int = 20) -> list[str]:
     """Return message ids that begin with `prefix`, newest first; for completion and abbreviations."""
-    query = "SELECT id FROM mail_messages WHERE id >= ? AND id < ? ORDER BY seq DESC LIMIT ?"
+    query = "SELECT id FROM mail_messages WHERE id >= ? AND id < ? AND body <> '' ORDER BY seq DESC LIMIT ?"
     return [row[0] for row in db.execute(query, (prefix, prefix + "\U0010ffff", limit))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bluelabel.apps.cli.app import App, Group, pass_app
-from bluelabel.apps.cli.options import complete_agent, complete_message, read_text
+from bluelabel.apps.cli.options import SPAN, complete_agent, complete_message, read_text
 from bluelabel.apps.cli.utils.mail_printer import COLUMNS, describe, mailbox_rows, record
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.interfaces.messages import Delivery
@@ -111,6 +111,21 @@ def undo(app: App, seq: int | None) -> None:
     told = ", ".join(f"{len(ids)} {name}" for name, ids in parts.items() if ids) or "nothing was left to undo"
     app.say(f"import {done.seq}: {told}")
     workspace.refresh_views(workspace.settings.directory.mailboxes)
+
+
+@click.command("archive")
+@click.option("--older", type=SPAN, default="90d", show_default=True, help="Only what was sent longer ago than this.")
+@click.option("--dry-run", is_flag=True, help="Only say what would move.")
+@pass_app
+def archive(app: App, older: float, dry_run: bool) -> None:
+    """Move messages that are settled everywhere into postbox/<SENDER>/archive/; the ledger keeps them too."""
+    from bluelabel.services.postbox.archive import archive as archiving
+
+    workspace = app.workspace()
+    ids = archiving(workspace.postbox, workspace.root / "postbox", older, workspace.actor, dry_run=dry_run)
+    app.show("archive", {"ids": ids, "dry_run": dry_run}, f"{len(ids)} {'would move' if dry_run else 'moved'}")
+    if ids and not dry_run:
+        workspace.refresh_views(workspace.settings.directory.mailboxes)
 
 
 dead = Group("dead", help="List, retry or purge dead letters.")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from unittest.mock import patch
+
 import pytest
 
 from bluelabel.interfaces.errors import (
@@ -19,9 +23,11 @@ from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.limits import MESSAGE_BYTES
 from bluelabel.interfaces.messages import DeliveryState, Priority
 from bluelabel.services.postbox import queries
+from bluelabel.services.postbox.archive import archive
 from bluelabel.services.postbox.dead_letters import dead_letters, purge, retry
 from bluelabel.services.postbox.deadlines import escalate_overdue
 from bluelabel.services.postbox.outgoing import OutgoingMessage
+from bluelabel.services.postbox.undo import undo_import
 from tests.unit.postbox.office import Office
 
 
@@ -383,3 +389,88 @@ def test_what_nobody_settles_in_time_is_escalated_once() -> None:
     assert ([d.message.id for d in first], again) == ([message_id], [])
     assert states(office, message_id) == {"CC": "sent"}
     assert office.box.claim("HUMAN") is not None
+
+
+def test_what_is_settled_long_ago_moves_into_files_once_and_its_key_stays_used(tmp_path: Path) -> None:
+    office = Office()
+    done = office.send(key="k", content={"body": "old"})
+    waiting = office.send()
+    held = office.box.claim("CC")
+    office.box.ack(done, held.token or "", result={"ok": True})  # type: ignore[union-attr]
+    office.clock.pass_(1000)
+    fresh = office.send()
+
+    planned = archive(office.box, tmp_path, 500, "HUMAN", dry_run=True)
+    assert list(tmp_path.iterdir()) == []
+    moved = archive(office.box, tmp_path, 500, "HUMAN")
+    again = archive(office.box, tmp_path, 500, "HUMAN")
+
+    (file,) = tmp_path.rglob("*.jsonl")
+    (line,) = (json.loads(text) for text in file.read_text().splitlines())
+    assert (planned, moved, again) == ([done], [done], [])
+    assert (line["id"], line["ends"]) == (done, [{"recipient": "CC", "state": "acked", "result": {"ok": True}}])
+    assert [d.message.id for d in queries.waiting(office.book.index.db, "CC", 9)] == [waiting, fresh]
+    repeated = office.box.send(OutgoingMessage("ARCH", ("CC",), key="k"))
+    assert (repeated.id, repeated.state, repeated.duplicate) == (done, "archived", True)
+    with pytest.raises(NotFound):
+        office.box.deliveries(done)
+
+
+def test_an_archive_that_was_interrupted_adds_nothing_twice(tmp_path: Path) -> None:
+    office = Office()
+    done = office.send()
+    held = office.box.claim("CC")
+    office.box.ack(done, held.token or "")  # type: ignore[union-attr]
+    office.clock.pass_(1000)
+
+    class Unplugged(Exception):
+        pass
+
+    def unplug(*_: object) -> None:
+        raise Unplugged
+
+    with patch.object(office.book.index, "apply", unplug), pytest.raises(Unplugged):
+        archive(office.box, tmp_path, 500, "HUMAN")
+    office.book.ledger._events.pop()  # type: ignore[attr-defined]  # the event did not survive, the file did
+    archive(office.box, tmp_path, 500, "HUMAN")
+
+    (file,) = tmp_path.rglob("*.jsonl")
+    assert len(file.read_text().splitlines()) == 1
+
+
+def test_an_import_can_be_taken_back(tmp_path: Path) -> None:
+    office = Office()
+    earlier = office.send("CC", sender="CA", subject="before")
+    office.box.send_all(
+        [OutgoingMessage("CA", ("CC",)), OutgoingMessage("CA", ("WA",))],
+        also=[
+            Draft("message.amended", "CA", {"id": earlier, "changes": {"subject": "after"}}),
+            Draft("mail.imported", "CA", {"agent": "CA", "sent": ["m0002", "m0003"], "amended": [earlier]}),
+        ],
+    )
+    assert office.box.claim("WA") is not None
+
+    undone = undo_import(office.box, "HUMAN")
+
+    assert (undone.withdrawn, undone.kept, undone.restored) == (("m0002",), ("m0003",), (earlier,))
+    assert office.box.deliveries(earlier)[0].message.subject == "before"
+    with pytest.raises(IllegalTransition):
+        undo_import(office.box, "HUMAN", undone.seq)
+    with pytest.raises(NotFound):
+        undo_import(office.box, "HUMAN")
+
+
+def test_taking_an_import_back_returns_what_it_had_settled() -> None:
+    office = Office()
+    message_id = office.send()
+    office.book.append(
+        lambda _db: [
+            Draft("message.acked", "CC", {"id": message_id, "recipient": "CC"}),
+            Draft("mail.imported", "CC", {"agent": "CC", "settled": [message_id]}),
+        ]
+    )
+
+    undone = undo_import(office.box, "HUMAN")
+
+    assert undone.returned == (message_id,)
+    assert states(office, message_id) == {"CC": "sent"}
