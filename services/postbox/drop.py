@@ -17,7 +17,7 @@ from bluelabel.services.postbox import box_shapes as shapes
 from bluelabel.services.postbox.box_reader import is_box
 from bluelabel.services.postbox.box_shapes import Entry
 from bluelabel.services.postbox.edits import Addition, Edit, all_additions
-from bluelabel.services.postbox.folders import FileText, kind_at, names_in, opened, read_at, same_file
+from bluelabel.services.postbox.folders import FileText, kind_at, names_in, opened, read_at, same_file, shown
 from bluelabel.services.postbox.intake import Intake, Outcome, Source
 from bluelabel.services.postbox.quarantine import Quarantine
 from bluelabel.services.postbox.salvage import Documents, read_documents
@@ -94,9 +94,9 @@ class DropFolder:
             return
         if found is None:
             return
-        documents = read_documents(found.data, name)
+        documents = read_documents(found.data, shown(name))
         if (found.open_for_writing or not documents.strict) and not is_settled(found, now):
-            report.waiting.append(name)
+            report.waiting.append(shown(name))
         elif documents.values and {problem.code for problem in documents.problems} <= _HARMLESS:
             self._take_in(folder, name, found, documents, now, report)
         else:
@@ -106,7 +106,7 @@ class DropFolder:
         self, folder: int, name: str, found: FileText, documents: Documents, now: datetime, report: DropReport
     ) -> None:
         where = self._where(name)
-        stamp = f"{name}.{found.stamp}.{hashlib.sha256(found.data).hexdigest()}"
+        stamp = f"{shown(name)}.{found.stamp}.{hashlib.sha256(found.data).hexdigest()}"
         source = Source(self._agent, "drop", where, stamp)
         edit = Edit(additions=_additions(documents), problems=documents.problems)
         outcome = self._intake.follow(edit, source)
@@ -121,11 +121,11 @@ class DropFolder:
         self, folder: int, name: str, found: FileText, documents: Documents, now: datetime, report: DropReport
     ) -> None:
         first = documents.problems[0] if documents.problems else None
-        reason = f"not readable: {first.message}, {first.at(name)}" if first else "not readable: it says nothing"
+        reason = f"not readable: {first.message}, {first.at(shown(name))}" if first else "not readable: it says nothing"
         try:
             kept = self._quarantine.keep(name, found.data, now, reason, documents.problems)
         except (OSError, UnreadableInput) as error:
-            report.problems.append(f"{name} could not be set aside: {error}")
+            report.problems.append(f"{shown(name)} could not be set aside: {error}")
             return
         report.set_aside.append(kept)
         self._tell(kept, reason, hashlib.sha256(found.data).hexdigest())
@@ -136,14 +136,14 @@ class DropFolder:
         try:
             kept = self._quarantine.move(folder, name, now, reason)
         except (OSError, UnreadableInput) as error:
-            report.problems.append(f"{name}: {reason}; it could not be set aside: {error}")
+            report.problems.append(f"{shown(name)}: {reason}; it could not be set aside: {error}")
             return
         report.set_aside.append(kept)
         with suppress(UnreadableInput):
             self._tell(kept, reason, None)
 
     def _where(self, name: str) -> str:
-        return f"{self._postbox.name}/{self._agent}/{FOLDER}/{name}"
+        return f"{self._postbox.name}/{self._agent}/{FOLDER}/{shown(name)}"
 
     def _tell(self, kept: str, reason: str, digest: str | None) -> None:
         data: dict[str, Any] = {"agent": self._agent, "box": FOLDER, "file": kept, "reason": reason}

@@ -121,6 +121,11 @@ def kind_at(folder: int, name: str) -> str | None:
     return None if stat.S_ISREG(status.st_mode) else _kind(status.st_mode)
 
 
+def shown(name: str) -> str:
+    """Return a file's name as a text that can be written as UTF-8, whatever bytes it has."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
 def names_in(folder: int) -> list[str]:
     """Return the names in an open folder, sorted."""
     with os.scandir(folder) as entries:
