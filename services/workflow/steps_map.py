@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, cast
 
-from bluelabel.interfaces.errors import UsageError
 from bluelabel.services.workflow.attempt import Registered
 from bluelabel.services.workflow.dag_run_states import OPEN_STEP, DAGStepStatus
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
@@ -32,8 +31,7 @@ async def run_map(loop: Spawner, step: Registered, context: StepContext) -> list
     """Run a step once for each item that its `map` yields; return the results in the order of the items.
 
     Raises:
-        PermanentFailure: items failed for good; the others are done all the same.
-        UsageError: `map` does not yield a list.
+        PermanentFailure: `map` yields no list, or items failed for good; the others are done all the same.
     """
     items = _items(step, context)
     for child in children_of(loop.run, step.step_id)[len(items) :]:
@@ -67,7 +65,7 @@ def _items(step: Registered, context: StepContext) -> Sequence[Any]:
     if isinstance(items, list | tuple):
         return cast("Sequence[Any]", items)
     kind = type(items).__name__
-    raise UsageError(f"`map` of step {step.step_id} yields no list but {kind}", where=step.map, hint="give it a list")
+    raise PermanentFailure(f"`map` of step {step.step_id} yields no list but {kind}: {step.map}")
 
 
 def _child(step: Registered, index: int, item: Any) -> Registered:
