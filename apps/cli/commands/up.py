@@ -39,14 +39,18 @@ def up(app: App, agents: tuple[str, ...], no_workers: bool) -> None:
         if number == signal.SIGINT:
             interrupted.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
-
     def say(text: str) -> None:
         app.show("up", {"at": workspace.postbox.now().text, "what": text}, plain(text))
 
-    say(f"serving {workspace.root}" + (f" with workers for {', '.join(workers)}" if workers else " without workers"))
-    PostOffice(workspace, workers, say).run(stop)
-    say("stopped")
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        say(
+            f"serving {workspace.root}" + (f" with workers for {', '.join(workers)}" if workers else " without workers")
+        )
+        PostOffice(workspace, workers, say).run(stop)
+        say("stopped")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if interrupted.is_set():
         raise KeyboardInterrupt
