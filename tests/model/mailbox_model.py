@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-MAX_ATTEMPTS = 3
+MAX_ATTEMPTS = 2
 RANKS = {"CRITICAL": 0, "HIGH": 1, "MEDIUM": 2, "LOW": 3}
 AGENTS = ("CC", "CA", "WA")
 MAILBOXES = (*AGENTS, "HUMAN", "jobs")

@@ -29,7 +29,7 @@ from bluelabel.services.postbox.projection import PostboxProjection
 
 FAST = Path("/dev/shm")
 PEOPLE = Directory(AGENTS, {"team": ("CA", "WA")}, {"jobs": ("CA", "WA")}, "CC", "HUMAN")
-SECONDS = st.sampled_from([1, 5, 60])
+SECONDS = st.just(5) | st.sampled_from([1, 60])
 
 
 class Mailbox(RuleBasedStateMachine):
@@ -66,8 +66,9 @@ class Mailbox(RuleBasedStateMachine):
 
     @rule(
         target=messages,
-        sender=st.sampled_from(AGENTS),
-        to=st.sampled_from([("CA",), ("WA",), ("CA", "WA"), ("jobs",), ("team",), ("ALL",), ("HUMAN", "jobs")]),
+        sender=st.just("CC") | st.sampled_from(AGENTS),
+        to=st.sampled_from([("CA",), ("jobs",)])
+        | st.sampled_from([("CA",), ("WA",), ("CA", "WA"), ("jobs",), ("team",), ("ALL",), ("HUMAN", "jobs")]),
         priority=st.sampled_from(list(Priority)),
         delay=st.none() | SECONDS,
         expires=st.none() | SECONDS,
@@ -110,6 +111,24 @@ class Mailbox(RuleBasedStateMachine):
         assert (held.attempt, held.message.attempt) == (item.attempt, item.attempt)
         self.given.add((item.id, item.recipient))
         return item.id, held.token
+
+    @rule(
+        agent=st.just("CA") | st.sampled_from([*AGENTS, "HUMAN"]),
+        then=st.sampled_from(["ack", "nack", "nack later", "nothing", "nothing"]),
+        times=st.integers(1, 4),
+    )
+    def work(self, agent: str, then: str, times: int) -> None:
+        for _ in range(times):
+            claim = self.claim(agent, 5)
+            if not isinstance(claim, tuple):
+                return
+            if then == "ack":
+                self.ack(claim)
+            elif then != "nothing":
+                self.nack(claim, 5 if then == "nack later" else 0)
+            if then != "nack":
+                self.clock.advance(5)
+            self.what_is_listed_is_what_is_counted_is_what_is_there()
 
     @rule(claim=claims)
     def ack(self, claim: tuple[str, str]) -> None:
@@ -159,6 +178,11 @@ class Mailbox(RuleBasedStateMachine):
         with pytest.raises(IllegalTransition):
             retry(self.postbox, message, "HUMAN")
 
+    @precondition(lambda self: any(item.state == "dead" for item in self.model.items.values()))
+    @rule()
+    def retry_what_died_last(self) -> None:
+        self.retry([item.id for item in self.model.items.values() if item.state == "dead"][-1])
+
     @rule()
     def purge(self) -> None:
         dead = [item for item in self.model.items.values() if item.state == "dead"]
@@ -166,7 +190,7 @@ class Mailbox(RuleBasedStateMachine):
         for item in dead:
             item.state = "purged"
 
-    @rule(seconds=st.sampled_from([1, 4, 6, 61]))
+    @rule(seconds=st.just(5) | st.sampled_from([1, 4, 6, 61]))
     def time_passes(self, seconds: int) -> None:
         self.clock.advance(seconds)
 
@@ -224,7 +248,7 @@ class Mailbox(RuleBasedStateMachine):
 COMMON = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=False, database=None)
 
 TestMailbox = Mailbox.TestCase
-TestMailbox.settings = settings(COMMON, max_examples=40, stateful_step_count=40)
+TestMailbox.settings = settings(COMMON, max_examples=80, stateful_step_count=40)
 
 
 class MailboxAtNight(Mailbox):
