@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -81,6 +82,15 @@ class Desk(Paper):
                 self.memory.save(state)
         return events
 
+    def rewrite(self, make: Callable[[CardDocument], bytes]) -> None:
+        """Write what `make` makes of the file; for what is computed from the cards and no change of one."""
+        self.report = Report()
+        with self.locked():
+            state = self._settle()
+            written = files.publish(self.path, lambda data: make(parse(data, self.agents)))
+            self.known(state).known = self.memory.keep(written)
+            self.memory.save(state)
+
     def _settle(self) -> State:
         """Notice a save by somebody else, then write in what is recorded and not in the file yet."""
         data = self._present()
@@ -106,7 +116,7 @@ class Desk(Paper):
         known = self.known(state)
         old = self.memory.text(known.known)
         before, now = parse(old or b"", self.agents), parse(data, self.agents)
-        again = [event for event in self.recorded(0, known.since) if self._taken_back(event, now)]
+        again = [event for chain in _chains(self.recorded(0, known.since)) if (event := self._taken_back(chain, now))]
         coming = frozenset(str(event.data.get("id")) for event in again if event.kind == "card.created")
         noted = frozenset(reference.id for reference in now.references if "→" in reference.title)
         alarm = compare(before, now, coming | noted) if old is not None else Alarm()
@@ -114,9 +124,9 @@ class Desk(Paper):
             lost = {"lost": list(alarm.lost), "doubled": list(alarm.doubled), "markers": list(alarm.markers)}
             text = self.memory.keep(old or b"")
             counts = {"id": "", "text": text, "before": alarm.before, "after": alarm.after}
-            event = self.record("card.lost", {**counts, **lost})
+            number = self.record("card.lost", {**counts, **lost})
             if alarm.lost:
-                state.losses.append(Loss(text, list(alarm.lost), event))
+                state.losses.append(Loss(text, list(alarm.lost), number))
             self.report.alarms.append(alarm)
         known.known, known.since = self.memory.keep(data), []
         self.memory.save(state)
@@ -132,22 +142,33 @@ class Desk(Paper):
         self.report.notes.append(f"{self.file}: a save from an older copy took changes of {names} back; made again")
         self.memory.save(state)
 
-    def _taken_back(self, event: Recorded, now: CardDocument) -> bool:
-        age = self.clock.now() - from_text(event.moment)
-        if age > STALE or "again" in event.data:
+    def _taken_back(self, chain: Sequence[Recorded], now: CardDocument) -> Recorded | None:
+        """Return what has to be made again of one thing's changes: the last, where a save has it as it was before."""
+        last = chain[-1]
+        age = self.clock.now() - from_text(last.moment)
+        if age > STALE or "again" in last.data:
+            return None
+        for event in chain:
+            data = {**last.data, "before": event.data.get("before")} if last.kind == "card.changed" else last.data
+            if reverted(now, last.kind, data):
+                return replace(last, data=data)
+        return last if self._at_once(last, now) else None
+
+    def _at_once(self, event: Recorded, now: CardDocument) -> bool:
+        """Tell whether a save set the same field otherwise in the moment in which it was changed here."""
+        cards = now.by_id.get(str(event.data.get("id")), ())
+        if event.kind != "card.changed" or not cards:
             return False
-        if reverted(now, event.kind, event.data):
-            return True
-        name = str(event.data.get("id"))
-        if event.kind != "card.changed" or name not in now.by_id or age > STALE:
-            return False
-        found = now.by_id[name][0].raw(str(event.data.get("field")))
         try:
             saved = datetime.fromtimestamp(self.path.stat().st_mtime, tz=UTC)
         except FileNotFoundError:
             return False
-        at_once = abs(saved - from_text(event.moment)) <= CLASH
-        return at_once and found is not None and found != unpack(event.data.get("after"))
+        found = cards[0].raw(str(event.data.get("field")))
+        return (
+            abs(saved - from_text(event.moment)) <= CLASH
+            and found is not None
+            and found != unpack(event.data.get("after"))
+        )
 
     def _leftovers(self, state: State, data: bytes | None) -> bytes | None:
         """Look at what a killed change left beside the file: a save that it swapped out is merged back in."""
@@ -181,3 +202,18 @@ class Desk(Paper):
 
 def _always(data: bytes) -> files.Compute:
     return lambda _present: data
+
+
+def _chains(events: Sequence[Recorded]) -> list[list[Recorded]]:
+    """Group events by the one thing they change, so that a change and its undoing count as what came of both."""
+    chains: dict[tuple[str, ...], list[Recorded]] = {}
+    for event in events:
+        name = str(event.data.get("id"))
+        if event.kind == "card.changed":
+            what = str(event.data.get("field"))
+        elif event.kind == "card.checked":
+            what = f"entry {event.data.get('text')}"
+        else:
+            what = "card"
+        chains.setdefault((name, str(event.data.get("nth", "")), what), []).append(event)
+    return list(chains.values())

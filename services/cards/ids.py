@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from bluelabel.interfaces.errors import UsageError
+from bluelabel.interfaces.errors import AlreadyExists, UsageError
 from bluelabel.interfaces.repository import Repository
 from bluelabel.services.cards import lines as grammar
 from bluelabel.services.cards.memory import Memory
@@ -45,6 +45,20 @@ def next_id(document: CardDocument, taken: Iterable[str], series: str | None = N
     while f"{prefix}{count:0{width}d}" in used:
         count += 1
     return f"{prefix}{count:0{width}d}"
+
+
+def checked(name: str, document: CardDocument, taken: Iterable[str]) -> str:
+    """Return `name` if a new card may have it.
+
+    Raises:
+        UsageError: it is no id of a card.
+        AlreadyExists: a card has it, here or elsewhere.
+    """
+    if not grammar.CARD.match(f"### {name}: x") or grammar.is_placeholder(name):
+        raise UsageError("not an id of a card", where=repr(name[:60]), hint="write TASK-7, TASK-161FB, QUICK-3")
+    if name in document.by_id or name in set(taken):
+        raise AlreadyExists("a card has this id", where=name, hint="leave --id away, and the next free id is taken")
+    return name
 
 
 def ids_elsewhere(repository: Repository | None, file: str, home: Path) -> set[str]:

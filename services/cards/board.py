@@ -1,0 +1,296 @@
+"""The board: everything that can be asked of a card file and done to it, each change recorded with who and when."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bluelabel.interfaces.errors import UsageError
+from bluelabel.interfaces.events import Draft, Event
+from bluelabel.interfaces.ports import Clock
+from bluelabel.interfaces.problems import Problem
+from bluelabel.interfaces.repository import Repository
+from bluelabel.services.cards import edit, ids, places, statistics, template
+from bluelabel.services.cards.body import checklist
+from bluelabel.services.cards.changes import SECTION_FIELD, pack
+from bluelabel.services.cards.desk import Desk
+from bluelabel.services.cards.evidence import CardEvidence, Verdict
+from bluelabel.services.cards.lint import lint
+from bluelabel.services.cards.model import Card, CardDocument
+from bluelabel.services.cards.paper import Report
+from bluelabel.services.cards.restoring import archive_drafts, restore_drafts, undo_plan
+from bluelabel.services.cards.spelling import named, raw_value, written_value
+from bluelabel.services.cards.verifying import Verifier, refusal
+from bluelabel.services.cards.words import CardStatus
+from bluelabel.services.ledger.book import Book
+
+
+class Board:
+    """One card file, its events, its evidence.
+
+    Args:
+        path: the card file.
+        book: ledger and index.
+        home: the state directory.
+        actor: who acts.
+        repository: the repository it lies in, or None.
+        clock: where time comes from.
+        tables: the settings; ``[cards] statistics, archive`` and ``[evidence] test, timeout`` are read.
+        agents: names that count as assignees whatever they look like.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        book: Book,
+        home: Path,
+        actor: str,
+        repository: Repository | None = None,
+        *,
+        clock: Clock | None = None,
+        tables: Mapping[str, Any] | None = None,
+        agents: Sequence[str] = (),
+    ) -> None:
+        self.tables = tables or {}
+        keep = bool(self.tables.get("cards", {}).get("statistics", False))
+        self.desk = Desk(path, book, home, actor, repository, clock, keep_statistics=keep, agents=tuple(agents))
+        self.verifier = Verifier(self.desk, self.tables.get("evidence", {}))
+        self.home = home
+        self.book = book
+        self.repository = repository
+        self.actor = actor
+
+    @property
+    def report(self) -> Report:
+        """What the last call noticed and put right on the way: alarms, notes, clashes."""
+        return self.desk.report
+
+    def document(self) -> CardDocument:
+        """Return the file as it is now, other people's saves noticed and what a crash left undone finished.
+
+        Raises:
+            NotFound: there is no such file.
+        """
+        self.desk.inspect()
+        return self.desk.read()
+
+    def inspect(self) -> Report:
+        """Notice a save by somebody else: for the watcher, after each change of the file."""
+        return self.desk.inspect()
+
+    def recover(self) -> Report:
+        """Finish what a killed command left undone; saying it twice does nothing more."""
+        return self.desk.inspect()
+
+    def lint(self) -> list[Problem]:
+        """Return everything that is wrong with the file."""
+        return lint(self.document(), self.desk.clock.now().date())
+
+    def new(
+        self,
+        title: str,
+        values: Mapping[str, str] | None = None,
+        parts: Mapping[str, Sequence[str]] | None = None,
+        *,
+        name: str | None = None,
+        series: str | None = None,
+        section: str | None = None,
+    ) -> str:
+        """Add a card after the file's own template; return its id.
+
+        Args:
+            title: its title, one line.
+            values: field -> value; ``created`` is today unless given.
+            parts: ``description``, ``deliverables``, ``files`` or a section's name -> lines.
+            name: its id; without one the next free id is taken, which no branch and no worktree has used.
+            series: what a new id shall begin with.
+            section: the section it goes to; without one where work in hand stands.
+
+        Raises:
+            UsageError: a value is not allowed.
+            AlreadyExists: the id is taken.
+        """
+        title = edit.check_value("title", title)
+        fields = {"created": self.desk.clock.now().date().isoformat()}
+        for key, value in (values or {}).items():
+            known = edit.field_name(key)
+            fields[known] = edit.check_value(known, value)
+        elsewhere = ids.ids_elsewhere(self.repository, self.desk.file, self.home)
+        made = ""
+
+        def plan(document: CardDocument, db: sqlite3.Connection) -> Sequence[Draft]:
+            nonlocal made
+            taken = elsewhere | {str(row[0]) for row in db.execute("SELECT id FROM card_ids")}
+            made = ids.checked(name, document, taken) if name else ids.next_id(document, taken, series)
+            heading = places.section(document, section) if section else places.active_section(document)
+            block = template.filled(document, made, title, fields, parts or {})
+            data = {"id": made, "title": title, "section": heading.text if heading else "", "block": pack(block)}
+            return [self._draft("card.created", data)]
+
+        self.desk.change(plan)
+        return made
+
+    def set(self, name: str, field: str, value: str, *, force: bool = False, reason: str | None = None) -> Card:
+        """Set one field of a card. COMPLETED needs evidence: a false claim refuses it.
+
+        Args:
+            name: the card's id, or ``ID#2`` for the second of that id.
+            field: ``status``, ``assignee``, ``title`` … as people write it.
+            value: the text; a bare status is written as this file writes it; "" takes the value away.
+            force: set COMPLETED in spite of false claims; needs `reason`, which is recorded.
+            reason: why.
+
+        Raises:
+            NotFound: no such card.
+            UsageError: the field or value is not allowed.
+            Refused: a claim is false.
+        """
+        known = edit.field_name(field)
+        if force and not (reason or "").strip():
+            raise UsageError("--force needs a reason", hint="say why with --reason TEXT; it is recorded")
+        value = edit.check_value(known, value)
+        evidence = self.verifier.before_setting(name, known, value)
+        if evidence and evidence.verdict is Verdict.FALSE and not force:
+            self.desk.change(lambda _document, _db: [self.verifier.draft(evidence)])
+            raise refusal(evidence)
+
+        def plan(document: CardDocument, db: sqlite3.Connection) -> Sequence[Draft]:
+            card = document.card(name)
+            before = raw_value(card, known)
+            after = written_value(self.desk.memory.place, document, card, known, value, db)
+            if before == after or (before is None and after == ""):
+                return []
+            data = {"field": known, "before": pack(before), "after": pack(after)}
+            if reason:
+                data |= {"forced" if force else "reason": reason}
+            kept = [self.verifier.draft(evidence)] if evidence else []
+            return [*kept, self._draft("card.changed", named(document, card) | data)]
+
+        self.desk.change(plan)
+        return self.desk.read().card(name)
+
+    def check(self, name: str, number: int, *, done: bool = True) -> Card:
+        """Tick or clear one entry of a card's checklist, by its number from 1.
+
+        Raises:
+            NotFound: no such card or entry.
+        """
+
+        def plan(document: CardDocument, _db: sqlite3.Connection) -> Sequence[Draft]:
+            card = document.card(name)
+            edit.check(document, card, number, done=done)
+            item = checklist(document, card)[number - 1]
+            if item.done is done:
+                return []
+            data = {"number": number, "text": pack(item.text), "done": done}
+            return [self._draft("card.checked", named(document, card) | data)]
+
+        self.desk.change(plan)
+        return self.desk.read().card(name)
+
+    def move(self, name: str, section: str) -> Card:
+        """Move a card, byte for byte, to the end of a section.
+
+        Raises:
+            NotFound: no such card or section.
+        """
+
+        def plan(document: CardDocument, _db: sqlite3.Connection) -> Sequence[Draft]:
+            card = document.card(name)
+            target = places.section(document, section).text
+            if target == card.section:
+                return []
+            data = {"field": SECTION_FIELD, "before": pack(card.section), "after": pack(target)}
+            return [self._draft("card.changed", named(document, card) | data)]
+
+        self.desk.change(plan)
+        return self.desk.read().card(name)
+
+    def archive(self, names: Sequence[str], to: str | None = None) -> list[str]:
+        """Move cards, byte for byte, to the archive section, or to a file of its own.
+
+        Args:
+            names: their ids; none means every completed card.
+            to: path of an archive file, relative to the folder of the card file; the setting ``[cards] archive``
+                unless given, else the archive section.
+
+        Returns:
+            the ids that were moved.
+        """
+        target = to or str(self.tables.get("cards", {}).get("archive") or "section")
+        return self._ids(self.desk.change(archive_drafts(self.desk, names, target)))
+
+    def restore(self, names: Sequence[str] = ()) -> list[str]:
+        """Bring cards back beside the text as it is now: lost by a save, archived, or taken back.
+
+        Args:
+            names: their ids; none means every card that saves have lost.
+
+        Raises:
+            NotFound: nothing is known of a card.
+        """
+        return self._ids(self.desk.change(restore_drafts(self.desk, names)))
+
+    def undo(self) -> list[Event]:
+        """Take the last change of this file back; where nobody touched the file since, byte for byte.
+
+        Raises:
+            NotFound: nothing was changed yet.
+            Conflict: the same thing was changed again meanwhile.
+        """
+        plan, exactly = undo_plan(self.desk)
+        return self.desk.change(plan, exactly=exactly)
+
+    def statistics(self, *, write: bool = False) -> dict[str, Any]:
+        """Return the computed numbers and what the statistics block states; with `write`, correct the block."""
+        document = self.document()
+        if write and statistics.with_statistics(document) != document.to_bytes():
+            self.desk.rewrite(statistics.with_statistics)
+            document = self.desk.read()
+        return statistics.report(document)
+
+    def verify(self, names: Sequence[str] = (), revision: str | None = None) -> list[CardEvidence]:
+        """Check the claims of cards and keep what was found.
+
+        Args:
+            names: their ids; none means every card that calls itself completed.
+            revision: what to look at; the working tree unless given.
+
+        Raises:
+            NotFound: no such card or revision.
+        """
+        document = self.document()
+        cards = [document.card(name) for name in names]
+        cards = cards or [card for card in document.cards if card.status is CardStatus.COMPLETED]
+        inspector = self.verifier.inspector(revision)
+        found = [inspector.card(document, card) for card in cards]
+        self.book.append(lambda _db: [self.verifier.draft(evidence) for evidence in found])
+        return found
+
+    def evidence(self, name: str) -> dict[str, Any] | None:
+        """Return what the last check of a card found, as it was recorded, or None."""
+        query = "SELECT data FROM card_evidence WHERE file = ? AND id = ?"
+        with self.book.reading() as db:
+            row = db.execute(query, (self.desk.file, name)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def history(self, name: str) -> list[dict[str, Any]]:
+        """Return the recorded events of a card, oldest first."""
+        query = "SELECT seq, kind, who, moment, data FROM card_events WHERE id = ? AND file = ? ORDER BY seq"
+        with self.book.reading() as db:
+            rows = db.execute(query, (name, self.desk.file)).fetchall()
+        return [{"seq": row[0], "kind": row[1], "by": row[2], "at": row[3], **json.loads(row[4])} for row in rows]
+
+    def plan_move(self, task_id: str, status: str, *, by: str | None = None, message: str | None = None) -> list[Draft]:
+        """Return what an agent's report does to its card; see `Verifier.plan_move`. Call `recover` after the append."""
+        return self.verifier.plan_move(task_id, status, by=by, message=message)
+
+    def _draft(self, kind: str, data: Mapping[str, Any]) -> Draft:
+        return Draft(kind, self.actor, {**data, **self.desk.tags()})
+
+    @staticmethod
+    def _ids(events: Sequence[Event]) -> list[str]:
+        return [str(event.data["id"]) for event in events]

@@ -1,0 +1,112 @@
+"""Evidence at work: what runs the tests, what the ledger keeps, what refuses COMPLETED, what reports may move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+
+from bluelabel.interfaces.errors import NotFound, Refused, UsageError
+from bluelabel.interfaces.events import Draft
+from bluelabel.interfaces.names import identifier
+from bluelabel.services.cards import edit
+from bluelabel.services.cards.changes import pack
+from bluelabel.services.cards.desk import Desk
+from bluelabel.services.cards.evidence import CardEvidence, Inspector, Verdict
+from bluelabel.services.cards.evidence_tests import TestRun, run_tests
+from bluelabel.services.cards.spelling import named, raw_value
+from bluelabel.services.cards.words import CardStatus, status_of
+
+_TEST_SECONDS: Final = 600.0
+_REPORTED: Final[Mapping[str, CardStatus]] = {
+    "success": CardStatus.COMPLETED,
+    "ready_for_review": CardStatus.IN_PROGRESS,
+    "assigned": CardStatus.NOT_STARTED,
+    "failed": CardStatus.BLOCKED,
+    "error": CardStatus.BLOCKED,
+    "needs_input": CardStatus.BLOCKED,
+}
+
+
+class Verifier:
+    """Checks the claims of the cards of one file.
+
+    Args:
+        desk: the file.
+        settings: the table ``[evidence]``: ``test``, the test command as a list; ``timeout`` in seconds.
+    """
+
+    def __init__(self, desk: Desk, settings: Mapping[str, Any]) -> None:
+        self.desk = desk
+        self.settings = settings
+
+    def inspector(self, revision: str | None = None) -> Inspector:
+        """Return what judges claims by a revision, or by the working tree."""
+        return Inspector(self.desk.repository, revision, self._tests())
+
+    def _tests(self) -> Callable[[], TestRun] | None:
+        command: Any = self.settings.get("test")
+        if not command:
+            return None
+        argv = (
+            [str(part) for part in cast(list[object], command)] if isinstance(command, list) else str(command).split()
+        )
+        repository = self.desk.repository
+        root = repository.root if repository else self.desk.path.parent
+        seconds = float(self.settings.get("timeout", _TEST_SECONDS))
+        return lambda: run_tests(argv, root, seconds)
+
+    def before_setting(self, name: str, field: str, value: str) -> CardEvidence | None:
+        """Check the claims of a card that is about to call itself completed; None for any other change."""
+        if field != "status" or status_of(value) is not CardStatus.COMPLETED:
+            return None
+        self.desk.inspect()
+        document = self.desk.read()
+        card = document.card(name)
+        return None if card.status is CardStatus.COMPLETED else self.inspector().card(document, card)
+
+    def draft(self, evidence: CardEvidence, by: str | None = None) -> Draft:
+        """Return the event that keeps what was found."""
+        return Draft("card.verified", by or self.desk.actor, {**evidence.as_json(), **self.desk.tags()})
+
+    def plan_move(self, task_id: str, status: str, *, by: str | None = None, message: str | None = None) -> list[Draft]:
+        """Return what an agent's report does to its card, to be appended together with the report.
+
+        Call `recover` after the append: it brings the file in line. COMPLETED with a false claim gives only the
+        evidence; a card that is not in the file, or a word that is no status, gives nothing.
+
+        Args:
+            task_id: the card.
+            status: the word of the report (``completed``, ``in_progress``, ``failed`` …).
+            by: the agent that reports; the actor unless given.
+            message: the id of the report.
+        """
+        wanted = _REPORTED.get(status.strip().casefold()) or status_of(status)
+        self.desk.inspect()
+        try:
+            document = self.desk.read()
+            card = document.card(identifier(task_id))
+        except (NotFound, UsageError):
+            return []
+        if wanted is None or card.status is wanted:
+            return []
+        who = by or self.desk.actor
+        drafts: list[Draft] = []
+        if wanted is CardStatus.COMPLETED:
+            evidence = self.inspector().card(document, card)
+            drafts.append(self.draft(evidence, who))
+            if evidence.verdict is Verdict.FALSE:
+                return drafts
+        data = {"field": "status", "before": pack(raw_value(card, "status")), "after": edit.spelled(document, wanted)}
+        data |= {"message": message} if message else {}
+        return [*drafts, Draft("card.changed", who, {**named(document, card), **data, **self.desk.tags()})]
+
+
+def refusal(evidence: CardEvidence) -> Refused:
+    """Return the error that says which claims are false."""
+    false = [judged for judged in evidence.claims if judged.verdict is Verdict.FALSE]
+    shown = "; ".join(f"{judged.claim.target or judged.claim.text}: {judged.evidence}" for judged in false[:3])
+    more = f"; and {len(false) - 3} more" if len(false) > 3 else ""
+    hint = f"see `bluelabel card verify {evidence.id}`; to set it all the same: --force --reason TEXT"
+    return Refused(
+        f"{len(false)} of {len(evidence.claims)} claims are false ({shown}{more})", where=evidence.id, hint=hint
+    )
