@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.interfaces.ports import Clock, Ids
 from bluelabel.runner.settings import FILE, Settings, load
+from bluelabel.services.cards.projection import CardsProjection
 from bluelabel.services.git.locate import Location, locate
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.ledger.system import SystemClock, SystemIds
@@ -20,9 +21,8 @@ from bluelabel.services.sprint.projection import SprintProjection
 from bluelabel.services.workflow.projection import RunsProjection
 
 if TYPE_CHECKING:
-    from bluelabel.services.cards.board import Board
-
     from bluelabel.agents.registry import AgentRegistry
+    from bluelabel.services.cards.board import Board
     from bluelabel.services.git.repository import GitRepository
     from bluelabel.services.workflow.dag_run_store import DAGRunStore
 
@@ -94,7 +94,9 @@ class Workspace:
     @cached_property
     def book(self) -> Book:
         """Ledger and index."""
-        return Book.open(self.home, (PostboxProjection(), RunsProjection(), SprintProjection()), clock=self.clock)
+        return Book.open(
+            self.home, (PostboxProjection(), RunsProjection(), SprintProjection(), CardsProjection()), clock=self.clock
+        )
 
     @cached_property
     def postbox(self) -> Postbox:
@@ -129,7 +131,16 @@ class Workspace:
         """Return the board over the card file, or over another file of the same form."""
         from bluelabel.services.cards.board import Board
 
-        return Board(self.root / (file or self.settings.cards), self.book, self.home, self.actor, self.repository)
+        return Board(
+            self.root / (file or self.settings.cards),
+            self.book,
+            self.home,
+            self.actor,
+            self.repository,
+            clock=self.clock,
+            tables=self.settings.tables,
+            agents=self.settings.directory.people,
+        )
 
     def worker_name(self, agent: str) -> str:
         """Return who holds a claim made here for `agent`: the agent's name, and the process as far as it matters."""
