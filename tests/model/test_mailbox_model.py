@@ -248,7 +248,7 @@ class Mailbox(RuleBasedStateMachine):
 COMMON = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=False, database=None)
 
 TestMailbox = Mailbox.TestCase
-TestMailbox.settings = settings(COMMON, max_examples=80, stateful_step_count=40)
+TestMailbox.settings = settings(COMMON, max_examples=50, stateful_step_count=40)
 
 
 class MailboxAtNight(Mailbox):

@@ -56,7 +56,7 @@ def judge(outcome: Outcome, before: frozenset[str] = frozenset()) -> list[str]:
         wrong += [f"{disk.torn} torn bytes are not sealed"] if disk.torn else []
         wrong += [f"left behind: {name}" for name in left_behind(outcome.dir, home)]
         wrong += boxes(outcome.dir, story)
-    else:
+    elif not outcome.unplugged:
         wrong += [text for path in _box_files(outcome.dir) for text in whole(path)]
     return wrong
 

@@ -100,7 +100,7 @@ class Socket:
         if outcome.status == TIMEOUT:
             return True, [("hang", "the command did not end")]
         with _mounted(self.left, self.after):
-            wrong = judged(_restarted(self.scenario, self.base), replace(outcome, dir=self.after / "d"))
+            wrong = judged(_restarted(self.scenario, self.base), replace(outcome, dir=self.after / "d", unplugged=True))
         return outcome.killed or point is None, wrong
 
 

@@ -34,6 +34,7 @@ class Outcome:
         point: where the fault was, None for a run without one.
         killed: whether the kill fired.
         recovered: whether the recovering command has run since.
+        unplugged: whether the power was cut; what can be made anew may be torn until something has recovered.
     """
 
     dir: Path
@@ -44,6 +45,7 @@ class Outcome:
     point: Point | None = None
     killed: bool = False
     recovered: bool = False
+    unplugged: bool = False
 
     @property
     def fine(self) -> bool:
