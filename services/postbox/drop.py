@@ -30,7 +30,18 @@ _HARMLESS: Final = frozenset(
 """Faults that leave no doubt about what is meant; any other, and a dropped file is set aside as it is."""
 
 _STILL_WRITTEN: Final = (".tmp", ".part", ".swp", ".crdownload", "~")
-_AT_ONCE: Final = 10_000
+_AT_ONCE: Final = 500
+"""So many files are taken in by one decision, which costs one sync."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A file that was read and can be taken in."""
+
+    name: str
+    found: FileText
+    edit: Edit
+    source: Source
 
 
 @dataclass(slots=True)
@@ -74,48 +85,49 @@ class DropFolder:
         report = DropReport()
         try:
             with opened(self._postbox, self._agent, FOLDER) as folder:
-                for name in names_in(folder)[:_AT_ONCE]:
-                    if not name.startswith(".") and not name.endswith(_STILL_WRITTEN):
-                        self._one(folder, name, now, report)
+                names = [n for n in names_in(folder) if not n.startswith(".") and not n.endswith(_STILL_WRITTEN)]
+                for start in range(0, len(names), _AT_ONCE):
+                    read = [self._one(folder, name, now, report) for name in names[start : start + _AT_ONCE]]
+                    self._take_in(folder, [file for file in read if file is not None], now, report)
         except FileNotFoundError:
             pass
         except UnreadableInput as error:
             report.problems.append(f"{error} ({error.hint})")
         return report
 
-    def _one(self, folder: int, name: str, now: datetime, report: DropReport) -> None:
+    def _one(self, folder: int, name: str, now: datetime, report: DropReport) -> _Read | None:
+        """Read a file; None when it is set aside, still written, or gone."""
+        where = f"{self._postbox.name}/{self._agent}/{FOLDER}/{shown(name)}"
         try:
-            found = read_at(folder, name, self._where(name))
+            found = read_at(folder, name, where)
         except (UnreadableInput, OSError) as error:
             if isinstance(error, TooLarge) or kind_at(folder, name):
                 self._move(folder, name, now, str(error), report)
             else:
                 report.problems.append(str(error))
-            return
+            return None
         if found is None:
-            return
+            return None
         documents = read_documents(found.data, shown(name))
         if (found.open_for_writing or not documents.strict) and not is_settled(found, now):
             report.waiting.append(shown(name))
-        elif documents.values and {problem.code for problem in documents.problems} <= _HARMLESS:
-            self._take_in(folder, name, found, documents, now, report)
-        else:
+            return None
+        if not documents.values or {problem.code for problem in documents.problems} - _HARMLESS:
             self._set_aside(folder, name, found, documents, now, report)
-
-    def _take_in(
-        self, folder: int, name: str, found: FileText, documents: Documents, now: datetime, report: DropReport
-    ) -> None:
-        where = self._where(name)
+            return None
         stamp = f"{shown(name)}.{found.stamp}.{hashlib.sha256(found.data).hexdigest()}"
-        source = Source(self._agent, "drop", where, stamp)
         edit = Edit(additions=_additions(documents), problems=documents.problems)
-        outcome = self._intake.follow(edit, source)
-        report.outcomes.append(outcome)
-        if outcome.refused:
-            reason = "; ".join(refusal.reason for refusal in outcome.refused)
-            self._move(folder, name, now, reason, report)
-        elif same_file(folder, name, found.inode):
-            os.unlink(name, dir_fd=folder)
+        return _Read(name, found, edit, Source(self._agent, FOLDER, where, stamp))
+
+    def _take_in(self, folder: int, files: Sequence[_Read], now: datetime, report: DropReport) -> None:
+        outcomes = self._intake.follow_all([(file.edit, file.source) for file in files]) if files else []
+        report.outcomes += outcomes
+        for file, outcome in zip(files, outcomes, strict=True):
+            if outcome.refused:
+                reason = "; ".join(refusal.reason for refusal in outcome.refused)
+                self._move(folder, file.name, now, reason, report)
+            elif same_file(folder, file.name, file.found.inode):
+                os.unlink(file.name, dir_fd=folder)
 
     def _set_aside(
         self, folder: int, name: str, found: FileText, documents: Documents, now: datetime, report: DropReport
@@ -141,9 +153,6 @@ class DropFolder:
         report.set_aside.append(kept)
         with suppress(UnreadableInput):
             self._tell(kept, reason, None)
-
-    def _where(self, name: str) -> str:
-        return f"{self._postbox.name}/{self._agent}/{FOLDER}/{shown(name)}"
 
     def _tell(self, kept: str, reason: str, digest: str | None) -> None:
         data: dict[str, Any] = {"agent": self._agent, "box": FOLDER, "file": kept, "reason": reason}

@@ -84,14 +84,20 @@ class Intake:
         Raises:
             MachineError: nothing was done.
         """
-        outcome = Outcome()
+        return self.follow_all([(edit, source)], also)[0]
+
+    def follow_all(self, edits: Sequence[tuple[Edit, Source]], also: Sequence[Draft] = ()) -> list[Outcome]:
+        """Do what several edits ask for, as one decision. See `follow`."""
+        outcomes = [Outcome() for _ in edits]
 
         def decide(db: sqlite3.Connection) -> Sequence[Draft]:
-            drafts = _Decision(self._postbox, db, source, outcome).make(edit)
-            return [*drafts, *also]
+            decision = _Decision(self._postbox, db)
+            for (edit, source), outcome in zip(edits, outcomes, strict=True):
+                decision.make(edit, source, outcome)
+            return [*decision.drafts, *also]
 
         self._postbox.book.append(decide)
-        return outcome
+        return outcomes
 
     def note(self, drafts: Sequence[Draft]) -> None:
         """Write events that need no decision.
@@ -103,32 +109,33 @@ class Intake:
 
 
 class _Decision:
-    """One edit against the present state: collects the events that follow from it."""
+    """Edits against the present state: collects the events that follow from them."""
 
-    def __init__(self, postbox: Postbox, db: sqlite3.Connection, source: Source, outcome: Outcome) -> None:
+    def __init__(self, postbox: Postbox, db: sqlite3.Connection) -> None:
+        self.drafts: list[Draft] = []
         self._postbox = postbox
         self._db = db
-        self._source = source
-        self._outcome = outcome
-        self._drafts: list[Draft] = []
         self._new: dict[str, tuple[str, str]] = {}
-        self._via = {"agent": source.agent, "box": source.box, "file": source.file}
+        self._keys: set[tuple[str, str | None]] = set()
 
-    def make(self, edit: Edit) -> list[Draft]:
+    def make(self, edit: Edit, source: Source, outcome: Outcome) -> None:
+        """Follow one edit."""
+        before = len(self.drafts)
+        self._source, self._outcome = source, outcome
+        self._via = {"agent": source.agent, "box": source.box, "file": source.file}
         for addition in edit.additions:
             self._add(edit, addition)
         for change in edit.changes:
             self._change(change)
         for name in edit.removed:
             self._withdraw(name)
-        if self._drafts:
+        if len(self.drafts) > before:
             done = self._outcome
             ids = {"sent": done.sent, "amended": done.amended, "settled": done.settled, "withdrawn": done.withdrawn}
             data: dict[str, Any] = {**self._via, "origin": edit.origin or self._source.stamp}
             data |= {key: list(found) for key, found in ids.items() if found}
-            self._drafts.append(Draft("mail.imported", self._source.agent, data))
+            self.drafts.append(Draft("mail.imported", self._source.agent, data))
             self._outcome.touched.add(self._source.agent)
-        return self._drafts
 
     def _add(self, edit: Edit, addition: Addition) -> None:
         source, raw = self._source, addition.entry.raw
@@ -138,6 +145,8 @@ class _Decision:
             outgoing = outgoing_of(addition.entry, source.agent, source.box, self._postbox.directory, key)
             if self._is_known(outgoing, addition) or self._is_foreign(edit, addition):
                 return
+            if (outgoing.sender, outgoing.key) in self._keys:
+                return
             if outgoing.id is not None and (outgoing.id in self._new or queries.message(self._db, outgoing.id)):
                 outgoing = replace(outgoing, id=None, extra={**outgoing.extra, "said_id": outgoing.id})
             drafts, answers = self._postbox.drafts(self._db, [outgoing], via=self._via)
@@ -146,10 +155,11 @@ class _Decision:
             self._outcome.refused.append(Refusal(raw, reason))
             return
         for draft in drafts:
+            self._keys.add((outgoing.sender, outgoing.key))
             self._new[draft.data["message"]["id"]] = (outgoing.sender, canonical(outgoing.content))
             self._outcome.sent.append(draft.data["message"]["id"])
             self._outcome.touched.update((outgoing.sender, *answers[0].to))
-        self._drafts += drafts
+        self.drafts += drafts
 
     def _is_known(self, outgoing: OutgoingMessage, addition: Addition) -> bool:
         """Tell whether an entry is a message that is here already: merged in, or listed once more by its sender."""
@@ -182,16 +192,16 @@ class _Decision:
         for delivery in open_ones:
             key = {"id": change.id, "recipient": delivery.recipient}
             if word in _BACK and delivery.state == DeliveryState.SENT:
-                self._drafts.append(Draft("message.withdrawn", agent, key))
+                self.drafts.append(Draft("message.withdrawn", agent, key))
                 self._outcome.withdrawn.append(change.id)
             elif word in _DONE and self._source.box == "inbox":
                 result = cast("object", change.edited.get("result"))
                 told = {"result": cast("dict[str, Any]", result)} if isinstance(result, dict) else {}
-                self._drafts.append(Draft("message.acked", agent, key | {"by_hand": True} | told))
+                self.drafts.append(Draft("message.acked", agent, key | {"by_hand": True} | told))
                 self._outcome.settled.append(change.id)
             elif word in _DEAD and self._source.box == "inbox":
                 why = reason if isinstance(reason, str) and reason else "given up by hand"
-                self._drafts += self._postbox.death(self._db, delivery, agent, why)
+                self.drafts += self._postbox.death(self._db, delivery, agent, why)
                 self._outcome.settled.append(change.id)
                 self._outcome.touched.add(self._postbox.directory.human)
             self._outcome.touched.update((delivery.recipient, delivery.message.sender))
@@ -213,7 +223,7 @@ class _Decision:
         if not any(d.state == DeliveryState.SENT for d in deliveries):
             self._outcome.refused.append(Refusal(change.edited, "it does not wait any more: send a new message"))
             return
-        self._drafts.append(Draft("message.amended", self._source.agent, {"id": change.id, "changes": wanted}))
+        self.drafts.append(Draft("message.amended", self._source.agent, {"id": change.id, "changes": wanted}))
         self._outcome.amended.append(change.id)
         self._outcome.touched.update((message.sender, *(d.recipient for d in deliveries)))
 
@@ -221,7 +231,7 @@ class _Decision:
         for delivery in self._deliveries(name):
             if delivery.state == DeliveryState.SENT:
                 key = {"id": name, "recipient": delivery.recipient, "reason": "its line was removed by hand"}
-                self._drafts.append(Draft("message.withdrawn", self._source.agent, key))
+                self.drafts.append(Draft("message.withdrawn", self._source.agent, key))
                 self._outcome.withdrawn.append(name)
                 self._outcome.touched.update((delivery.recipient, delivery.message.sender))
 

@@ -13,10 +13,8 @@ from bluelabel.services.postbox.directory import Directory
 from bluelabel.services.postbox.importing import outgoing_of
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 
-KEYS = (
-    "id type content payload task_id status priority recipient sender subject key thread not_before timestamp metadata "
-    "state recipients created_at attempt x"
-).split()
+ENVELOPE = ["id", "type", "content", "payload", "task_id", "status", "priority", "recipient", "sender", "subject"]
+KEYS = [*ENVELOPE, "key", "thread", "not_before", "timestamp", "metadata", "state", "recipients", "created_at", "x"]
 WHO = Directory(("CC", "CA", "WA", "ARCH"), {"builders": ("CC", "CA")})
 
 
