@@ -99,7 +99,7 @@ class Changes:
         Raises:
             GitFailed: a hook said no, or git did; the paths are unstaged again.
         """
-        wanted = [path for path in paths if self._committable(path)]
+        wanted = self._committable(list(dict.fromkeys(paths)))
         listed = os.fsencode("\0".join(wanted))
         if not wanted:
             return None
@@ -181,11 +181,16 @@ class Changes:
         """
         self._must("step back", "reset", "--keep", "-q", commit)
 
-    def _committable(self, path: str) -> bool:
-        if self.repository.git.ask("ls-files", "--error-unmatch", "--", *_literal([path])).code == 0:
-            return True
-        there = (self.repository.root / path).is_file()
-        return there and self.repository.git.ask("check-ignore", "-q", "--", path).code != 0
+    def _committable(self, paths: Sequence[str]) -> list[str]:
+        """Return the paths that git knows, or may: files that are there and not ignored."""
+        if not paths:
+            return []
+        git = self.repository.git
+        known = set(git.must("list files", "ls-files", "-z", "--full-name", "--", *_literal(paths)).lines())
+        fresh = [path for path in paths if path not in known and (self.repository.root / path).is_file()]
+        listed = os.fsencode("\0".join(fresh))
+        ignored = set(git.ask("check-ignore", "-z", "--stdin", data=listed).lines()) if fresh else set[str]()
+        return [path for path in paths if path in known or (path in fresh and path not in ignored)]
 
     def _must(self, doing: str, *args: str, data: bytes | None = None) -> Answer:
         answer = self.repository.git.change(*args, data=data)

@@ -25,6 +25,7 @@ class GitRepository:
     def __init__(self, location: Location, *, inside_hook: bool = False) -> None:
         self.location = location
         self.git = Git(location.root, inside_hook=inside_hook)
+        self._commits_seen: set[str] = set()
 
     @classmethod
     def find(cls, path: Path) -> GitRepository | None:
@@ -46,8 +47,14 @@ class GitRepository:
         """Return the full hash of the commit that `revision` names, or None."""
         if not revision or "\0" in revision:
             return None
+        if revision in self._commits_seen:  # a full hash means the same commit for ever
+            return revision
         answer = self.git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-        return answer.text.strip() if answer.code == 0 else None
+        if answer.code != 0:
+            return None
+        found = answer.text.strip()
+        self._commits_seen.add(found)
+        return found
 
     def branch(self) -> str | None:
         """Return the branch that is checked out (one without a commit yet included), or None when HEAD is detached."""
@@ -94,10 +101,10 @@ class GitRepository:
 
     def ref(self, name: str) -> str | None:
         """Return the hash that a full reference name (``refs/…``) holds, or None."""
-        if "\0" in name or self.git.ask("check-ref-format", name).code != 0:
+        if not name.startswith("refs/") or any(sign in name for sign in "\0*?["):  # what git would take for a pattern
             return None
-        answer = self.git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", name)
-        return answer.text.strip() if answer.code == 0 else None
+        lines = self.git.must("read a reference", "for-each-ref", "--format=%(objectname)%00%(refname)", name).text
+        return next((line[: line.index("\0")] for line in lines.splitlines() if line.endswith(f"\0{name}")), None)
 
     def paths(self, revision: str | None = None) -> frozenset[str]:
         """Return the files of a revision, or of the working tree (tracked, and untracked but not ignored)."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from bluelabel.interfaces.errors import Conflict, Refused
 from bluelabel.interfaces.messages import MessageType
-from bluelabel.services.git.changes import Changes, is_own
+from bluelabel.services.git.changes import Changes, Made, is_own
 from bluelabel.services.git.leftovers import settle_merge
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.sprint import documents as names
@@ -15,10 +15,11 @@ from bluelabel.services.sprint.approvals import approve
 from bluelabel.services.sprint.branches import Branch, branches_of
 from bluelabel.services.sprint.checks import OWN, check_cards, check_tests, is_our_tag
 from bluelabel.services.sprint.desk import Desk
-from bluelabel.services.sprint.gather import here
+from bluelabel.services.sprint.gather import Measure, here
 from bluelabel.services.sprint.heads import head_line, ledger_name
 from bluelabel.services.sprint.model import Plan
 from bluelabel.services.sprint.papers import write_state, write_summary, write_template
+from bluelabel.services.sprint.projection import Note
 from bluelabel.services.sprint.record import Drifted, Finding, Record
 
 CLOSED: Final = "CLOSED"
@@ -64,7 +65,8 @@ def _commit_own(desk: Desk, changes: Changes, plan: Plan) -> None:
     own = (*OWN, desk.cards_path)
     paths = [path for path in changes.dirty() if is_own(path, own)]
     if paths:
-        changes.commit(paths, f"Record cards and boxes before closing {plan.name}"[:72])
+        made = changes.commit(paths, f"Record cards and boxes before closing {plan.name}"[:72])
+        _note_commit(desk, plan, made)
 
 
 def _merge(desk: Desk, record: Record, changes: Changes, branch: Branch) -> None:
@@ -72,7 +74,7 @@ def _merge(desk: Desk, record: Record, changes: Changes, branch: Branch) -> None
     tip, before = branch.tip or "", repository.resolve("HEAD") or ""
     cards = ", ".join(card.id for card in plan.cards if card.branch == branch.name)
     desk.note(plan, "merge-began", {"run": record.run_id, "branch": branch.name, "tip": tip, "before": before})
-    made = changes.merge(branch.name, tip, f"Merge {branch.name}" + (f": {cards}" if cards else ""))
+    made = changes.merge(branch.name, tip, f"Merge branch '{branch.name}'" + (f" ({cards})" if cards else ""))
     if desk.settings.test_each_merge and desk.test_command:
         tested = check_tests(desk, record).findings[-1]
         if tested.drifts:
@@ -116,11 +118,22 @@ def check_again(desk: Desk, record: Record) -> Record:
     if looked.drifts:
         raise Drifted(looked.drifts)
     place = here(desk)
+    earlier = desk.notes(record.sprint.plan, "measured")[-1:]
+    if earlier and _still_holds(desk, record.sprint.plan, earlier[0], place):
+        words = f"{looked.words}; measured already at event {earlier[0].data['upto']}"
+        return record.adding(Finding("recheck", words, (), earlier[0].data))
     statuses = {card.id: place.statuses.get(card.id) for card in record.sprint.plan.cards if card.id in place.statuses}
     data = {"upto": place.seq, "moment": place.at, "commit": place.commit, "cards": statuses}
     desk.note(record.sprint.plan, "measured", data)
     words = f"{looked.words}; measured at event {place.seq}" + (f", commit {place.commit[:12]}" if place.commit else "")
     return record.adding(Finding("recheck", words, (), data))
+
+
+def _still_holds(desk: Desk, plan: Plan, earlier: Note, place: Measure) -> bool:
+    """Tell whether a sprint need not be measured again: nothing but commits of this closing came since."""
+    own = {note.data["commit"] for note in desk.notes(plan, "committed") if note.seq > earlier.seq}
+    same = {name: place.statuses.get(name) for name in earlier.data["cards"]} == dict(earlier.data["cards"])
+    return same and (place.commit == earlier.data.get("commit") or place.commit in own)
 
 
 def update_documents(desk: Desk, record: Record) -> Record:
@@ -166,7 +179,13 @@ def commit(desk: Desk, plan: Plan, what: str) -> str:
     paths = [desk.documents.find(name) for name in fixed]
     paths += [plan.plan_path, plan.summary_path, plan.chart_path, plan.postmortem_path, desk.cards_path]
     made = Changes(desk.repository).commit(paths, f"Close sprint {plan.number} of phase {plan.phase}: {what}"[:72])
+    _note_commit(desk, plan, made)
     return f"committed as {made.name[:12]}" if made else "nothing new to commit"
+
+
+def _note_commit(desk: Desk, plan: Plan, made: Made | None) -> None:
+    if made is not None:
+        desk.note(plan, "committed", {"commit": made.name})
 
 
 def make_tag(desk: Desk, record: Record) -> Record:

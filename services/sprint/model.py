@@ -147,8 +147,8 @@ def one_line(text: object) -> str:
 
 
 def cell(text: object) -> str:
-    """Return text fit for a cell of a table."""
-    return one_line(text).replace("|", "\\|")
+    """Return text fit for a cell of a table; nothing is shown as a dash."""
+    return "-" if text in (None, "") else one_line(text).replace("|", "\\|")
 
 
 def _day(text: str) -> date:

@@ -1,0 +1,133 @@
+"""A scratch repository with a post office, cards and a clerk's desk."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bluelabel.interfaces.events import Draft
+from bluelabel.services.git.repository import GitRepository
+from bluelabel.services.ledger.book import Book
+from bluelabel.services.ledger.system import SystemClock, SystemIds
+from bluelabel.services.postbox.directory import Directory
+from bluelabel.services.postbox.postbox import Postbox
+from bluelabel.services.postbox.projection import PostboxProjection
+from bluelabel.services.sprint.desk import Desk
+from bluelabel.services.sprint.projection import SprintProjection
+from bluelabel.services.sprint.settings import SprintSettings
+from bluelabel.services.workflow.dag_run_store import DAGRunStore
+from bluelabel.services.workflow.projection import RunsProjection
+
+CARDS = "TASK_CARDS.md"
+
+
+class Clock(SystemClock):
+    """The system's clock, moved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shift = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.shift
+
+
+class Office:
+    """A repository and the desk in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.clock = Clock()
+        self.git("init", "-q", "-b", "main")
+        self.write("README.md", "# A project\n")
+        self.write(CARDS, "# Task Cards\n\n## Active Tasks\n")
+        self.commit("Begin")
+        projections = (PostboxProjection(), RunsProjection(), SprintProjection())
+        self.book = Book.open(root / ".git" / "bluelabel", projections, clock=self.clock)
+        directory = Directory(("CC", "CA", "WA", "ARCH"))
+        self.postbox = Postbox(self.book, directory, self.clock, SystemIds())
+        self.settings = SprintSettings()
+        self.test_command: tuple[str, ...] = ()
+
+    @property
+    def desk(self) -> Desk:
+        repository = GitRepository.find(self.root)
+        runs = DAGRunStore(
+            self.root / "data" / "dag_runs", book=self.book, home=self.root / ".git" / "bluelabel", clock=self.clock
+        )
+        return Desk(
+            self.root, self.book, self.postbox, runs, repository, self.clock, "HUMAN", "ARCH", CARDS, self.new_card,
+            self.settings, self.test_command, 60.0,
+        )  # fmt: skip
+
+    def new_card(self, card) -> None:
+        file = self.root / CARDS
+        lines = [f"\n### {card.id}: {card.title}", "Status: NOT_STARTED", f"Assigned: {card.agent or ''}"]
+        file.write_text(file.read_text() + "\n".join(lines) + "\n")
+        self.book.append(lambda _db: [Draft("card.created", "HUMAN", {"card": card.id, "status": "NOT_STARTED"})])
+
+    def set_status(self, card: str, status: str, by: str = "CC", *, extra: str = "") -> None:
+        file = self.root / CARDS
+        head, mark, tail = file.read_text().partition(f"### {card}:")
+        first, _, rest = tail.partition("Status: ")
+        _, _, after = rest.partition("\n")
+        file.write_text(f"{head}{mark}{first}Status: {status}\n{extra}{after}")
+        data = {"card": card, "field": "status", "value": status}
+        self.book.append(lambda _db: [Draft("card.changed", by, data)])
+
+    def git(self, *args: str, check: bool = True) -> str:
+        done = subprocess.run(["git", *args], cwd=self.root, capture_output=True, check=False)
+        if check and done.returncode != 0:
+            raise AssertionError(f"git {args} said {done.stderr.decode()}{done.stdout.decode()}")
+        return done.stdout.decode().strip()
+
+    def write(self, path: str, text: str | bytes) -> None:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text.encode() if isinstance(text, str) else text)
+
+    def commit(self, message: str, *paths: str) -> str:
+        self.git("add", "--", *(paths or (".",)))
+        self.git("commit", "-q", "--no-verify", "--allow-empty", "-m", message)
+        return self.git("rev-parse", "HEAD")
+
+    def work_on(self, branch: str, files: dict[str, str], *, start: str = "main") -> str:
+        self.git("checkout", "-q", "-b", branch, start)
+        for path, text in files.items():
+            self.write(path, text)
+        made = self.commit(f"Work on {branch}", *files)
+        self.git("checkout", "-q", "main")
+        return made
+
+    def is_sound(self) -> bool:
+        return (
+            subprocess.run(["git", "fsck", "--strict", "--no-dangling"], cwd=self.root, capture_output=True).returncode
+            == 0
+        )
+
+
+@pytest.fixture(autouse=True)
+def _own_identity(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith(("GIT_", "BLUELABEL_AGENT", "BLUELABEL_HOME")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "Tester")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "tester@example.com")
+
+
+@pytest.fixture
+def office(tmp_path: Path):
+    root = tmp_path / "repo"
+    root.mkdir()
+    made = Office(root)
+    made.test_command = (sys.executable, "-c", "import pathlib, sys; sys.exit(pathlib.Path('broken').exists())")
+    yield made
+    made.book.close()

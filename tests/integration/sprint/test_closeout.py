@@ -1,0 +1,426 @@
+"""A sprint from plan to closing: refused while something is not so, closed once, resumed after a cut."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bluelabel.interfaces.errors import Conflict, IllegalTransition
+from bluelabel.interfaces.events import Draft
+from bluelabel.services.ledger.segments import Segments
+from bluelabel.services.ledger.verify import verify
+from bluelabel.services.postbox.outgoing import OutgoingMessage
+from bluelabel.services.sprint.closeout import APPROVALS, close, look
+from bluelabel.services.sprint.heads import heads_in_tags, ledger_name
+from bluelabel.services.sprint.model import Plan, PlannedCard
+from bluelabel.services.sprint.planning import launch, plan
+from bluelabel.services.sprint.settings import SprintSettings
+
+from .steps import branch_of, completed, planned
+
+TAG = "v0.6.13-alpha1"
+
+
+def hook(office, name, text):
+    office.write(f".git/hooks/{name}", f"#!/bin/sh\n{text}\n")
+    (office.root / ".git/hooks" / name).chmod(0o755)
+
+
+def drifts(outcome):
+    return [(drift.kind, drift.target) for drift in outcome.drifts]
+
+
+def test_a_sprint_is_closed_and_every_trace_is_there(office):
+    sprint = planned(office)
+    completed(office)
+    told = []
+    outcome = close(office.desk, sprint, APPROVALS, told.append)
+
+    assert outcome.reason is None
+    assert outcome.closed
+    assert [finding.step for finding in told] == [finding.step for finding in outcome.findings]
+    assert office.git("cat-file", "-t", TAG) == "tag"
+    assert office.git("branch", "--list", "dev/*") == ""
+    assert (office.root / "src/piece0.py").exists()
+    assert office.git("status", "--porcelain", "-uno") == ""
+    assert office.is_sound()
+    closed = office.desk.sprint("1")
+    assert closed.state == "closed"
+    assert closed.closing["commit"] == office.git("rev-parse", f"{TAG}^{{commit}}")
+    history = (office.root / "docs/system/SPRINT_HISTORY.md").read_text()
+    assert "/docs/devphases/PHASE_6.13/sprints/SPRINT_1_POSTMORTEM.md" in history
+    assert f"**Tag:** {TAG}" in history
+    continuity = (office.root / "docs/system/ARCH_CONTINUITY.md").read_text()
+    assert "**Sprint Status:** CLOSED" in continuity
+    assert "local only" in continuity
+    with pytest.raises(IllegalTransition):
+        launch(office.desk, closed)
+
+
+def test_closing_twice_is_closing_once(office):
+    sprint = planned(office)
+    completed(office)
+    close(office.desk, sprint, APPROVALS)
+    before = office.git("rev-parse", "HEAD", TAG)
+    again = close(office.desk, office.desk.sprint("1"), APPROVALS)
+
+    assert again.closed
+    assert again.findings[-1].step == "final"
+    assert office.git("rev-parse", "HEAD", TAG) == before
+    assert sum(event.kind == "sprint.closed" for event in office.book.read()) == 1
+
+
+def test_a_dry_run_writes_nothing(office):
+    sprint = planned(office)
+    completed(office)
+    before = office.book.head(), office.git("status", "--porcelain"), office.git("show-ref")
+    outcome = look(office.desk, sprint)
+
+    assert not outcome.closed
+    assert drifts(outcome) == [("branch", branch_of(0))]
+    assert "merge" in outcome.left_out
+    assert (office.book.head(), office.git("status", "--porcelain"), office.git("show-ref")) == before
+    assert json.dumps(outcome.as_json())
+
+
+def test_nothing_is_merged_tagged_or_pushed_without_approval(office, tmp_path):
+    office.git("init", "-q", "--bare", str(tmp_path / "far.git"))
+    office.git("remote", "add", "origin", str(tmp_path / "far.git"))
+    sprint = planned(office)
+    completed(office)
+    head = office.git("rev-parse", "HEAD")
+    outcome = close(office.desk, sprint)
+
+    assert outcome.stopped_at == "verdict"
+    assert drifts(outcome) == [("branch", branch_of(0))]
+    assert office.git("rev-parse", "HEAD") == head
+    outcome = close(office.desk, sprint, ["merge"])
+    assert outcome.stopped_at == "tag"
+    assert "a person has to agree" in outcome.reason
+    assert "--approve tag" in outcome.hint
+    assert office.git("tag") == ""
+    outcome = close(office.desk, sprint, ["tag"])
+    assert outcome.stopped_at == "sync"
+    assert office.git("ls-remote", "origin") == ""
+    outcome = close(office.desk, sprint, ["sync"])
+    assert outcome.closed
+    assert TAG in office.git("ls-remote", "origin")
+    given = [event.data["step"] for event in office.book.read() if event.kind == "approval.given"]
+    assert given == ["merge", "tag", "sync"]
+
+
+def test_an_approval_counts_for_what_was_asked_and_not_for_what_came_since(office):
+    sprint = planned(office)
+    completed(office)
+    hook(office, "pre-merge-commit", "exit 1")
+    assert close(office.desk, sprint, ["merge"]).stopped_at == "merge"
+    (office.root / ".git/hooks/pre-merge-commit").unlink()
+    office.git("checkout", "-q", branch_of(0))
+    office.write("evil.txt", "x")
+    office.commit("slipped in", "evil.txt")
+    office.git("checkout", "-q", "main")
+    outcome = close(office.desk, sprint)
+
+    assert not outcome.closed
+    assert not (office.root / "evil.txt").exists()
+
+
+@pytest.mark.parametrize("said", [None, "rejected"])
+def test_a_no_is_a_no(office, said):
+    sprint = planned(office, branches=0)
+    completed(office, branches=0)
+    assert close(office.desk, sprint).stopped_at == "tag"
+    if said:
+        data = {"run": "closeout-6.13-1", "step": "tag", "verdict": said}
+        office.book.append(lambda _db: [Draft("approval.given", "HUMAN", data)])
+    outcome = close(office.desk, sprint)
+
+    assert ("said no" in outcome.reason) == (said == "rejected")
+    assert close(office.desk, sprint, ["tag"]).closed
+
+
+def test_unfinished_cards_and_missing_ones_are_named(office):
+    sprint = planned(office, cards=3, branches=0)
+    office.set_status("TASK-0", "IN_PROGRESS")
+    office.set_status("TASK-1", "CANCELLED")
+    text = (office.root / "TASK_CARDS.md").read_text()
+    office.write("TASK_CARDS.md", text[: text.index("### TASK-2")])
+    outcome = close(office.desk, sprint, APPROVALS)
+
+    assert drifts(outcome) == [("card", "TASK-0"), ("card", "TASK-2")]
+    assert "TASK-0 is IN_PROGRESS" in outcome.reason
+
+
+def test_a_branch_that_conflicts_is_named_with_its_files_and_nothing_is_touched(office):
+    sprint = planned(office, cards=1)
+    completed(office, cards=1)
+    office.write("src/piece0.py", "other\n")
+    office.commit("in the way", "src")
+    head = office.git("rev-parse", "HEAD")
+    outcome = close(office.desk, sprint, APPROVALS)
+
+    assert drifts(outcome) == [("branch", branch_of(0))]
+    assert "conflicts in src/piece0.py" in outcome.reason
+    assert office.git("rev-parse", "HEAD") == head
+    assert office.is_sound()
+
+
+def test_a_branch_that_is_nowhere_is_named_and_one_that_was_merged_and_deleted_is_not(office):
+    sprint = planned(office, cards=2, branches=2)
+    completed(office, cards=2, branches=2)
+    office.git("merge", "-q", "--no-ff", "-m", f"Merge branch '{branch_of(0)}'", branch_of(0))
+    office.git("branch", "-q", "-D", branch_of(0), branch_of(1))
+    outcome = close(office.desk, sprint, APPROVALS)
+
+    assert ("branch", branch_of(1)) in drifts(outcome)
+    assert ("branch", branch_of(0)) not in drifts(outcome)
+
+
+def test_a_branch_with_a_cards_id_belongs_to_the_sprint_though_no_card_names_it(office):
+    sprint = planned(office, cards=1, branches=0)
+    office.work_on("feature/task-0-forgotten", {"f.txt": "x"})
+    completed(office, cards=1, branches=0)
+
+    assert drifts(close(office.desk, sprint)) == [("branch", "feature/task-0-forgotten")]
+    assert close(office.desk, sprint, APPROVALS).closed
+    assert (office.root / "f.txt").exists()
+
+
+def test_a_dirty_tree_is_named_and_cards_and_boxes_are_committed_by_the_clerk(office):
+    sprint = planned(office, branches=0)
+    completed(office, branches=0)
+    office.write("README.md", "changed\n")
+    outcome = close(office.desk, sprint, APPROVALS)
+
+    assert [kind for kind, _ in drifts(outcome)] == ["repository"]
+    assert "README.md" in outcome.reason
+    office.git("checkout", "README.md")
+    cards = office.root / "TASK_CARDS.md"
+    cards.write_text(cards.read_text() + "\nA remark.\n")
+    assert close(office.desk, sprint, APPROVALS).closed
+    assert "A remark." in office.git("show", "HEAD:TASK_CARDS.md")
+
+
+def test_a_detached_head_and_a_wrong_branch_are_named(office):
+    sprint = planned(office, branches=0)
+    completed(office, branches=0)
+    office.git("checkout", "-q", "--detach")
+    assert "detached" in close(office.desk, sprint, APPROVALS).reason
+    office.git("checkout", "-q", "-b", "elsewhere")
+    assert "'elsewhere' is checked out" in close(office.desk, sprint, APPROVALS).reason
+    office.git("checkout", "-q", "main")
+    assert close(office.desk, sprint, APPROVALS).closed
+
+
+def test_a_tag_of_somebody_else_is_named_and_left_alone(office):
+    sprint = planned(office, branches=0)
+    completed(office, branches=0)
+    office.git("tag", "-a", TAG, "-m", "mine")
+    before = office.git("rev-parse", TAG)
+    outcome = close(office.desk, sprint, APPROVALS)
+
+    assert drifts(outcome) == [("tag", TAG)]
+    assert office.git("rev-parse", TAG) == before
+
+
+@pytest.mark.parametrize("tag", ["-x", "a b", "--upload-pack=touch x", "a\nb", "x.lock"])
+def test_a_hostile_tag_name_is_named(office, tag):
+    sprint = planned(office, branches=0, tag=tag)
+    completed(office, branches=0)
+
+    assert drifts(close(office.desk, sprint, APPROVALS)) == [("tag", tag)]
+    assert office.git("tag") == ""
+
+
+@pytest.mark.parametrize("name", ["-x", "--upload-pack=touch-x", "$(touch x)", "a'b", "ignore;rules"])
+def test_a_hostile_branch_name_is_merged_like_any_other(office, name, tmp_path):
+    made = office.work_on("plain", {"hostile.txt": "x"})
+    office.git("update-ref", f"refs/heads/{name}", made)
+    office.git("branch", "-q", "-D", "plain")
+    cards = (PlannedCard("TASK-0", "P", "CA", name),)
+    sprint, _ = plan(office.desk, Plan("1", "6.13", "T", "2026-11-20", "2026-11-27", TAG, cards=cards))
+    sprint = launch(office.desk, sprint).sprint
+    office.commit("Launch", "docs", "TASK_CARDS.md")
+    office.set_status("TASK-0", "COMPLETED")
+    office.commit("Complete", "TASK_CARDS.md")
+    before = sorted(path.name for path in office.root.iterdir())
+    outcome = close(office.desk, sprint, APPROVALS)
+
+    assert outcome.closed
+    assert sorted({path.name for path in office.root.iterdir()} - set(before)) == ["data", "hostile.txt", "reports"]
+
+
+@pytest.mark.parametrize("name", ["a\nb", "--", "a..b"])
+def test_a_branch_name_that_git_does_not_know_is_missing(office, name):
+    cards = (PlannedCard("TASK-0", "P", "CA", name),)
+    sprint, _ = plan(office.desk, Plan("1", "6.13", "T", "2026-11-20", "2026-11-27", TAG, cards=cards))
+    sprint = launch(office.desk, sprint).sprint
+    office.commit("Launch", "docs", "TASK_CARDS.md")
+    office.set_status("TASK-0", "COMPLETED")
+
+    assert ("branch", name) in drifts(close(office.desk, sprint, APPROVALS))
+
+
+@pytest.mark.parametrize("name", ["pre-merge-commit", "pre-commit", "pre-push"])
+def test_a_hook_that_says_no_stops_the_closing_and_is_quoted(office, name, tmp_path):
+    office.git("init", "-q", "--bare", str(tmp_path / "far.git"))
+    office.git("remote", "add", "origin", str(tmp_path / "far.git"))
+    sprint = planned(office)
+    completed(office)
+    hook(office, name, "echo 'not on my watch' >&2; exit 1")
+    outcome = close(office.desk, sprint, APPROVALS)
+
+    assert outcome.stopped_at == {"pre-merge-commit": "merge", "pre-commit": "commit", "pre-push": "sync"}[name]
+    assert "not on my watch" in outcome.hint
+    (office.root / ".git/hooks" / name).unlink()
+    assert close(office.desk, sprint, APPROVALS).closed
+    assert office.is_sound()
+
+
+def test_a_remote_that_is_gone_is_told_and_the_push_made_up_later(office, tmp_path):
+    office.git("remote", "add", "origin", str(tmp_path / "far.git"))
+    sprint = planned(office, branches=0)
+    completed(office, branches=0)
+    outcome = close(office.desk, sprint, APPROVALS)
+
+    assert outcome.stopped_at == "sync"
+    tagged = office.git("rev-parse", TAG)
+    office.git("init", "-q", "--bare", str(tmp_path / "far.git"))
+    assert close(office.desk, sprint, APPROVALS).closed
+    assert office.git("rev-parse", TAG) == tagged
+    assert tagged in office.git("ls-remote", "origin")
+
+
+def test_a_merge_that_breaks_the_tests_is_taken_back(office):
+    sprint = planned(office, cards=1)
+    office.work_on(branch_of(0), {"broken": "x", "src/piece0.py": "x = 0\n"})
+    office.set_status("TASK-0", "COMPLETED")
+    office.commit("Complete", "TASK_CARDS.md")
+    head = office.git("rev-parse", "HEAD")
+    outcome = close(office.desk, sprint, APPROVALS)
+
+    assert outcome.stopped_at == "merge"
+    assert f"after merging {branch_of(0)}, which was taken back" in outcome.reason
+    assert office.git("rev-parse", "HEAD") == head
+    office.git("checkout", "-q", branch_of(0))
+    office.git("rm", "-q", "broken")
+    office.commit("mend", "src")
+    office.git("checkout", "-q", "main")
+    assert close(office.desk, sprint, APPROVALS).closed
+
+
+def test_a_claim_that_the_merge_made_false_keeps_the_sprint_open(office):
+    sprint = planned(office, cards=2, branches=2)
+    completed(office, cards=2, branches=2)
+    office.git("checkout", "-q", branch_of(1))
+    office.git("rm", "-q", "README.md")
+    office.commit("remove", "src")
+    office.git("checkout", "-q", "main")
+    text = (office.root / "TASK_CARDS.md").read_text()
+    office.write("TASK_CARDS.md", text.replace("- src/piece0.py (new)", "- src/piece0.py (new)\n- README.md (updated)"))
+    office.write("README.md", "changed\n")
+    office.commit("claims", "TASK_CARDS.md", "README.md")
+    office.git("reset", "-q", "--hard", "HEAD~1")
+    office.write("TASK_CARDS.md", text.replace("- src/piece0.py (new)", "- src/piece0.py (new)\n- README.md"))
+    office.commit("claims", "TASK_CARDS.md")
+    outcome = close(office.desk, sprint, APPROVALS)
+
+    assert outcome.stopped_at == "recheck"
+    assert "README.md" in outcome.reason
+
+
+def test_a_branch_that_somebody_works_on_is_kept_and_said_so(office, tmp_path):
+    sprint = planned(office)
+    completed(office)
+    office.git("worktree", "add", "-q", str(tmp_path / "second"), branch_of(0))
+    outcome = close(office.desk, sprint, APPROVALS)
+
+    assert outcome.closed
+    [merge] = [finding for finding in outcome.findings if finding.step == "merge"]
+    assert "is checked out" in merge.words
+
+
+def test_reports_can_be_required(office):
+    office.settings = SprintSettings(require_reports=True)
+    sprint = planned(office, cards=1, branches=0)
+    completed(office, cards=1, branches=0)
+    assert drifts(close(office.desk, sprint, APPROVALS)) == [("report", "TASK-0")]
+    office.postbox.send(OutgoingMessage("CA", ("ARCH",), "task_result", "done", {}, "TASK-0"))
+
+    assert close(office.desk, sprint, APPROVALS).closed
+
+
+def test_a_routine_may_leave_out_what_is_optional(office):
+    office.settings = SprintSettings(routine=("reports",))
+    office.test_command = ("false",)
+    sprint = planned(office, cards=1, branches=0)
+    completed(office, cards=1, branches=0)
+    outcome = close(office.desk, sprint, APPROVALS)
+
+    assert outcome.closed
+    steps = [finding.step for finding in outcome.findings]
+    assert "reports" in steps
+    assert not {"tests", "coverage", "sync"} & set(steps)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"), [(("echo", "TOTAL 97%"), "TOTAL 97%"), (("no-such-program",), "did not give")]
+)
+def test_coverage_is_kept_and_never_in_the_way(office, command, words):
+    office.settings = SprintSettings(coverage=command)
+    sprint = planned(office, cards=1, branches=0)
+    completed(office, cards=1, branches=0)
+    outcome = close(office.desk, sprint, APPROVALS)
+
+    assert outcome.closed
+    assert words in next(finding.words for finding in outcome.findings if finding.step == "coverage")
+
+
+def test_outside_git_a_sprint_is_closed_on_its_cards_alone(office, tmp_path):
+    sprint = planned(office, branches=0)
+    completed(office, branches=0)
+    (office.root / ".git").rename(tmp_path / "git")
+    try:
+        outcome = close(office.desk, sprint, APPROVALS)
+    finally:
+        (tmp_path / "git").rename(office.root / ".git")
+
+    assert outcome.closed
+    assert office.desk.sprint("1").closing.get("tag") is None
+
+
+def test_a_planned_sprint_cannot_be_closed(office):
+    sprint, _ = plan(office.desk, Plan("1", "6.13", "T", "2026-11-20", "2026-11-27", TAG))
+    with pytest.raises(IllegalTransition, match="not launched"):
+        close(office.desk, sprint)
+
+
+def test_the_tag_finds_out_a_ledger_that_was_cut(office):
+    sprint = planned(office, branches=0)
+    completed(office, branches=0)
+    close(office.desk, sprint, APPROVALS)
+    desk = office.desk
+    name = ledger_name(next(iter(office.book.read())))
+    [head] = heads_in_tags(desk.repository, name)
+    ledger = office.root / ".git/bluelabel/ledger"
+
+    assert verify(Segments(ledger), (head,)).problems == ()
+    [segment] = ledger.glob("*.jsonl")
+    lines = segment.read_bytes().splitlines(keepends=True)
+    segment.write_bytes(b"".join(lines[: head.seq - 3]))
+    assert verify(Segments(ledger), ()).problems == ()
+    assert verify(Segments(ledger), (head,)).problems
+    assert heads_in_tags(desk.repository, "another") == ()
+
+
+def test_a_lock_of_a_dead_git_is_cleared_and_a_living_one_waited_for(office, monkeypatch):
+    sprint = planned(office, branches=0)
+    completed(office, branches=0)
+    office.write(".git/index.lock", "")
+    monkeypatch.setattr("bluelabel.services.git.leftovers._busy", lambda *_: True)
+    with pytest.raises(Conflict):
+        close(office.desk, sprint, APPROVALS)
+    monkeypatch.setattr("bluelabel.services.git.leftovers._busy", lambda *_: False)
+
+    assert close(office.desk, sprint, APPROVALS).closed
