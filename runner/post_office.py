@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bluelabel.interfaces.errors import BluelabelError, Conflict
 from bluelabel.interfaces.events import Event
 from bluelabel.runner.boxes import Boxes
+from bluelabel.runner.recovery import told_by
 from bluelabel.runner.supervisor import Supervisor
 from bluelabel.runner.workspace import Workspace
 from bluelabel.runner.worktrees import every_workspace
@@ -33,6 +35,7 @@ class PostOffice:
         self._workers = workers
         self._say = say
         self._boxes: dict[Path, Boxes] = {}
+        self._cards: dict[Path, tuple[int, int, int] | None] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Serve until `stop` is set; then end the workers and bring every box up to date once more.
@@ -85,6 +88,17 @@ class PostOffice:
             boxes.sweep()
             if agents:
                 boxes.refresh(agents)
+        for place in places.values():
+            self._guarded(f"reading the cards of {place.root}", partial(self._inspect, place))
+
+    def _inspect(self, place: Workspace) -> None:
+        """Notice a save of the card file that loses cards, and tell; costs one look when nothing was saved."""
+        path = place.root / place.settings.cards
+        signature = _signature(path)
+        if signature is None or self._cards.get(path) == signature:
+            return
+        told_by(place.cards().inspect(), place.settings.cards, lambda text: self._say(f"{place.root.name}: {text}"))
+        self._cards[path] = _signature(path)
 
     def _guarded(self, doing: str, action: Callable[[], Any]) -> None:
         """Go on after an error: one bad file or a full disk must not end the post office."""
@@ -110,6 +124,14 @@ class PostOffice:
 
 
 _TOLD = frozenset({"mail.imported", "mail.quarantined", "message.dead", "message.escalated", "card.lost"})
+
+
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    try:
+        there = path.stat()
+    except OSError:
+        return None
+    return (there.st_ino, there.st_size, there.st_mtime_ns)
 
 
 def _touched(event: Event) -> set[str]:

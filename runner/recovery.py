@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from bluelabel.runner.boxes import Boxes
 from bluelabel.runner.workspace import Workspace
+from bluelabel.services.cards.paper import Report
 from bluelabel.services.ledger.verify import Verdict, recover
 
 
@@ -20,4 +21,12 @@ def recover_workspace(workspace: Workspace, say: Callable[[str], None]) -> Verdi
     boxes = Boxes(workspace)
     boxes.sweep()
     boxes.refresh(workspace.settings.directory.mailboxes)
+    if (workspace.root / workspace.settings.cards).is_file():
+        told_by(workspace.cards().recover(), workspace.settings.cards, say)
     return verdict
+
+
+def told_by(report: Report, file: str, say: Callable[[str], None]) -> None:
+    """Tell what a look at the cards has noticed or put right."""
+    for text in (*(alarm.message(file) for alarm in report.alarms), *report.notes, *report.clashes):
+        say(text)

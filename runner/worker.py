@@ -24,6 +24,7 @@ from bluelabel.interfaces.errors import (
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.limits import LEASE_SECONDS
 from bluelabel.interfaces.messages import Delivery, DeliveryState
+from bluelabel.runner.card_moves import CardMoves as WorkspaceCardMoves
 from bluelabel.runner.worker_messages import answer, is_report, outcome, summary, to_input
 from bluelabel.runner.worker_task import Call, Calls, Task
 from bluelabel.services.postbox.postbox import Postbox
@@ -275,10 +276,12 @@ class Worker:
     def _ack(self, agent: str, delivery: Delivery, output: AgentOutput) -> None:
         """Write result message, ack and card move as one unit: all of it, or the message comes back."""
         reply = None if is_report(delivery) else answer(delivery, output, agent, self._postbox.directory)
+        # Judged before the ledger is held: checking a card's claims may run the project's tests.
+        moves = self._card_moves(delivery, output) if self._card_moves is not None else ()
 
         def also(db: sqlite3.Connection) -> Sequence[Draft]:
             drafts = self._postbox.drafts(db, [reply])[0] if reply is not None else []
-            return [*drafts, *(self._card_moves(delivery, output) if self._card_moves is not None else ())]
+            return [*drafts, *moves]
 
         self._postbox.ack(delivery.message.id, _token(delivery), result=outcome(output), also=also)
 
@@ -329,13 +332,20 @@ def open_worker(
     if not names:
         hint = "add one, for example `bluelabel agent add CC --template claude-code`"
         raise NotFound("no agent with a mailbox can be run here", hint=hint)
+    moves = WorkspaceCardMoves(workspace)
+
+    def settled(agents: Iterable[str]) -> None:
+        moves.bring_in_line()
+        workspace.refresh_views(agents)
+
     return Worker(
         workspace.postbox,
         registry,
         names,
         report=report,
         options=options or WorkerOptions(lease=workspace.settings.lease),
-        settled=workspace.refresh_views,
+        card_moves=moves,
+        settled=settled,
         look_in=workspace.read_edits,
         name_of=workspace.worker_name,
     )
