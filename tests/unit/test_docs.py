@@ -22,6 +22,7 @@ from bluelabel.interfaces import errors, schemas
 from bluelabel.interfaces.agent_models import AgentInput
 from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.runner import settings
+from bluelabel.services.sprint import settings as sprint_settings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -261,6 +262,7 @@ def test_the_agent_of_the_guide_works():
 def test_every_table_and_key_of_the_settings_is_documented():
     text = (REFERENCE / "settings.md").read_text(encoding="utf-8")
     tables: dict[str, tuple[str, ...] | None] = dict(settings._TABLES)
+    tables["sprint"] = sprint_settings._KEYS
     named = [f"`{key}`" for keys in tables.values() for key in keys or ()]
 
     assert [name for name in named if name not in text] == []
