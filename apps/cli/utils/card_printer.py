@@ -1,0 +1,91 @@
+"""How cards look: as JSON records, as table rows, as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from bluelabel.interfaces.problems import Problem
+from bluelabel.services.cards.body import checklist, section_text, sections
+from bluelabel.services.cards.claims import claims
+from bluelabel.services.cards.dependencies import dependencies, is_ready
+from bluelabel.services.cards.evidence import CardEvidence
+from bluelabel.services.cards.model import Card, CardDocument, shown
+from bluelabel.services.cards.reading import card_record
+from bluelabel.services.cards.words import CardStatus
+
+COLUMNS = ("ID", "STATUS", "ASSIGNEE", "PRIORITY", "TITLE")
+_MARK = {"verified": "ok", "false": "FALSE", "unverifiable": "?"}
+
+
+def record(document: CardDocument, card: Card) -> dict[str, Any]:
+    """Return the object of `bluelabel.card/1`, as lists show it."""
+    return {
+        **card_record(card),
+        "priority": _shown(card.raw("priority")),
+        "section": shown(card.section),
+        "dependencies": list(dependencies(card)),
+        "ready": is_ready(document, card),
+    }
+
+
+def full_record(document: CardDocument, card: Card) -> dict[str, Any]:
+    """Return the object of `bluelabel.card/1` with all that the card says."""
+    return {
+        **record(document, card),
+        "fields": {name: shown(field.raw) for name, field in card.fields.items()},
+        "sections": [
+            {
+                "name": part.name,
+                "title": shown(part.title),
+                "line": part.line,
+                "text": shown(section_text(document, part)),
+            }
+            for part in sections(document, card)
+        ],
+        "checklist": [
+            {"number": item.number, "done": item.done, "text": shown(item.text), "line": item.line}
+            for item in checklist(document, card)
+        ],
+        "claims": [
+            {"kind": claim.kind.value, "target": shown(claim.target), "text": claim.text, "line": claim.line}
+            for claim in claims(document, card)
+        ],
+        "text": shown(document.text[card.start : card.end]),
+    }
+
+
+def rows(cards: Iterable[Card]) -> Iterator[Sequence[str]]:
+    """Return the table rows of cards."""
+    for card in cards:
+        names = ", ".join(card.assignees) or card.assignee_raw or ""
+        status = card.status.value if card.status else card.status_raw or ""
+        yield (card.id, status, shown(names), shown(card.raw("priority") or ""), shown(card.title))
+
+
+def columns(document: CardDocument) -> dict[str, list[Card]]:
+    """Return the cards by status, in the order of work; those without one first."""
+    found: dict[str, list[Card]] = {"": [], **{status.value: [] for status in CardStatus}}
+    for card in document.cards:
+        found[card.status.value if card.status else ""].append(card)
+    return {name: cards for name, cards in found.items() if cards or name}
+
+
+def evidence_lines(evidence: CardEvidence) -> Iterator[str]:
+    """Return what people read of a check: the verdict, then each claim with its reason."""
+    yield f"{evidence.id}: {evidence.verdict.value}"
+    for judged in evidence.claims:
+        what = judged.claim.target or judged.claim.text
+        yield f"  {_MARK[judged.verdict.value]:<5} {judged.claim.kind.value:<13} {shown(what)}: {judged.evidence}"
+    if not evidence.claims:
+        yield "  it claims nothing that can be checked"
+
+
+def problem_lines(problems: Iterable[Problem], file: str) -> Iterator[str]:
+    """Return one line for each problem, and its hint."""
+    for problem in problems:
+        yield f"{problem.at(file)}: {problem.message} [{problem.code}]" + (f"; {problem.hint}" if problem.hint else "")
+
+
+def _shown(text: str | None) -> str | None:
+    return None if text is None else shown(text)
