@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 from bluelabel.interfaces.errors import NotFound, Refused, UsageError
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.names import identifier
+from bluelabel.interfaces.times import span
 from bluelabel.services.cards import edit
 from bluelabel.services.cards.changes import pack
 from bluelabel.services.cards.desk import Desk
@@ -52,7 +53,7 @@ class Verifier:
         )
         repository = self.desk.repository
         root = repository.root if repository else self.desk.path.parent
-        seconds = float(self.settings.get("timeout", _TEST_SECONDS))
+        seconds = span(str(self.settings.get("timeout", _TEST_SECONDS))).total_seconds()
         return lambda: run_tests(argv, root, seconds)
 
     def before_setting(self, name: str, field: str, value: str) -> CardEvidence | None:
