@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import re
-import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bluelabel.agents.html_text import html_to_text
 from bluelabel.agents.plain_text import clean, one_line
-from bluelabel.interfaces.errors import MachineError, TooLarge, UnreadableInput
 
 TITLE_CHARS: Final = 200
-PDF_PAGES: Final = 2_000
-PDF_SECONDS: Final = 60.0
 
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(\S[^\n]*)$", re.MULTILINE)
 _FRONT_TITLE = re.compile(r"^title:[ \t]*(\S[^\n]*)$", re.MULTILINE)
@@ -82,57 +77,19 @@ def from_html(html: str, url: str | None = None) -> Extract:
 
 
 def from_pdf(body: bytes, *, max_chars: int, where: str) -> Extract:
-    """Return the text of a PDF file.
+    """Return the text of a PDF file. It is read in a process of its own, with limits on memory and time.
 
     Raises:
-        MachineError: pypdf is not installed.
-        UnreadableInput: not a PDF file, or one that needs a password.
-        TooLarge: more pages, text or time than allowed.
+        UnreadableInput: not a PDF file, one that needs a password, or pypdf is not installed.
+        TooLarge: more pages, text, memory or time than allowed.
+        MachineError: the process could not be started.
     """
-    try:
-        import pypdf
-        from pypdf.errors import PyPdfError
-    except ImportError:
-        hint = "pip install 'bluelabel[ingest]'"
-        raise UnreadableInput("reading PDF files needs the package pypdf", where=where, hint=hint) from None
-    # Parsers of hostile binary formats fail in many ways; each is an unreadable file, none a fault of ours.
-    broken = (PyPdfError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OSError)
-    try:
-        reader = pypdf.PdfReader(io.BytesIO(body))
-        _unlock(reader, where)
-        facts = reader.metadata
-        text = _pages(reader, max_chars, where)
-        title = _title(str(facts.title)) if facts and facts.title else None
-        author = _title(str(facts.author)) if facts and facts.author else None
-        return Extract(text, title or _first_line(text), author, {"pages": len(reader.pages)})
-    except (UnreadableInput, MachineError):
-        raise
-    except broken as error:
-        reason = one_line(str(error), 120)
-        raise UnreadableInput(f"not a PDF file that can be read ({reason})", where=where) from None
+    from bluelabel.agents.pdf_reader import read_in_child
 
-
-def _unlock(reader: Any, where: str) -> None:
-    # Many files are encrypted with the empty password, only to say what a reader should forbid.
-    if reader.is_encrypted and not reader.decrypt(""):
-        raise UnreadableInput("the PDF file needs a password", where=where, hint="save it without one")
-
-
-def _pages(reader: Any, max_chars: int, where: str) -> str:
-    if len(reader.pages) > PDF_PAGES:
-        raise TooLarge(f"{len(reader.pages):,} pages are over the limit of {PDF_PAGES:,}", where=where)
-    until = time.monotonic() + PDF_SECONDS
-    pieces: list[str] = []
-    size = 0
-    for page in reader.pages:
-        piece = clean(page.extract_text() or "").strip()
-        pieces.append(piece)
-        size += len(piece)
-        if size > max_chars:
-            raise TooLarge(f"its text is over the limit of {max_chars:,} characters", where=where)
-        if time.monotonic() > until:
-            raise TooLarge(f"reading it takes longer than {PDF_SECONDS:.0f} seconds", where=where)
-    return "\n\n".join(piece for piece in pieces if piece)
+    found = read_in_child(body, max_chars=max_chars, where=where)
+    text: str = found["text"]
+    title = _title(found["title"]) or _first_line(text)
+    return Extract(text, title, _title(found["author"]), {"pages": found["pages"]})
 
 
 def _without_fences(text: str) -> str:
