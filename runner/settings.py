@@ -133,7 +133,7 @@ class _Reader:
         value: Any = table.get(key, list(default))
         if isinstance(value, Mapping):
             value = cast("Mapping[str, Any]", value).get("members", [])
-        found = cast("list[Any]", value) if isinstance(value, list) else []
+        found: list[Any] = value if isinstance(value, list) else []
         if not found or not all(isinstance(word, str) for word in found):
             raise self.wrong(key, "a list of names")
         return [str(word) for word in found]
