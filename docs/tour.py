@@ -70,6 +70,9 @@ class Session:
             "HOME": str(folder),
             "LC_ALL": "C.UTF-8",
             "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "init.defaultBranch",
+            "GIT_CONFIG_VALUE_0": "main",
             "GIT_CEILING_DIRECTORIES": str(folder.parent),
         }
         bash = subprocess.Popen(
