@@ -7,7 +7,6 @@ from typing import Any
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.sprint.checklist import STEPS
 from bluelabel.services.sprint.desk import Desk
-from bluelabel.services.sprint.model import PlannedCard
 from bluelabel.services.sprint.settings import sprint_settings
 
 
@@ -20,9 +19,6 @@ def sprint_desk(workspace: Workspace) -> Desk:
     settings = workspace.settings
     evidence: dict[str, Any] = dict(settings.tables.get("evidence", {}))
 
-    def new_card(card: PlannedCard) -> None:
-        workspace.cards().new(card.title or card.id, card_id=card.id, assignee=card.agent, priority=card.priority)
-
     return Desk(
         root=workspace.root,
         book=workspace.book,
@@ -33,7 +29,7 @@ def sprint_desk(workspace: Workspace) -> Desk:
         actor=workspace.actor,
         coordinator=settings.directory.coordinator,
         cards_path=settings.cards,
-        new_card=new_card,
+        board=workspace.cards(),
         settings=sprint_settings(settings.tables.get("sprint", {}), STEPS),
         test_command=_words(evidence.get("test")),
         test_seconds=_seconds(evidence.get("timeout")),

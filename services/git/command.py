@@ -67,8 +67,9 @@ class GitFailed(Refused):
     """git said no; the hint carries its words."""
 
     def __init__(self, doing: str, answer: Answer, where: str | None = None) -> None:
-        words = [line.strip() for line in (answer.err + "\n" + os.fsdecode(answer.out)).splitlines() if line.strip()]
-        said = next((line for line in words if line.startswith(("fatal:", "error:"))), words[0] if words else "")
+        lines = [" ".join(line.split()) for line in (answer.err + "\n" + os.fsdecode(answer.out)).splitlines()]
+        words = [line for line in lines if line and not line.startswith("hint:")]
+        said = "; ".join(words[:3])[:400]
         super().__init__(f"git could not {doing}", where=where, hint=f"git said: {said}" if said else None)
         self.answer = answer
 

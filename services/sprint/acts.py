@@ -10,10 +10,9 @@ from bluelabel.interfaces.messages import MessageType
 from bluelabel.services.git.changes import Changes, Made, is_own
 from bluelabel.services.git.leftovers import settle_merge
 from bluelabel.services.postbox.outgoing import OutgoingMessage
-from bluelabel.services.sprint import documents as names
 from bluelabel.services.sprint.approvals import approve
 from bluelabel.services.sprint.branches import Branch, branches_of
-from bluelabel.services.sprint.checks import OWN, check_cards, check_tests, is_our_tag
+from bluelabel.services.sprint.checks import check_cards, check_tests, is_our_tag, own_paths
 from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.gather import Measure, here
 from bluelabel.services.sprint.heads import head_line, ledger_name
@@ -37,7 +36,7 @@ def merge_branches(desk: Desk, record: Record) -> Record:
         request = {"into": plan.branch, "merge": {b.name: b.tip for b in waiting}, "delete": [b.name for b in waiting]}
         names_told = ", ".join(f"{b.name} ({(b.tip or '')[:9]})" for b in waiting)
         approve(desk, record, "merge", request, f"merge into {plan.branch} and delete: {names_told}")
-    changes.require_ready((*OWN, desk.cards_path))
+    changes.require_ready(own_paths(desk, plan))
     _commit_own(desk, changes, plan)
     for branch in waiting:
         _merge(desk, record, changes, branch)
@@ -62,7 +61,7 @@ def _settle(desk: Desk, plan: Plan) -> None:
 
 def _commit_own(desk: Desk, changes: Changes, plan: Plan) -> None:
     """Commit what the platform itself and the cards have written, so that a merge does not stumble over it."""
-    own = (*OWN, desk.cards_path)
+    own = own_paths(desk, plan)
     paths = [path for path in changes.dirty() if is_own(path, own)]
     if paths:
         made = changes.commit(paths, f"Record cards and boxes before closing {plan.name}"[:72])
@@ -175,9 +174,7 @@ def commit(desk: Desk, plan: Plan, what: str) -> str:
     """Commit every document of the sprint that changed; return what was done in words."""
     if desk.repository is None:
         return "no git repository: nothing to commit"
-    fixed = (names.CONTINUITY, names.CONTEXT, names.HISTORY, names.TEMPLATE, *desk.settings.contexts)
-    paths = [desk.documents.find(name) for name in fixed]
-    paths += [plan.plan_path, plan.summary_path, plan.chart_path, plan.postmortem_path, desk.cards_path]
+    paths = [path for path in own_paths(desk, plan) if not path.endswith("/")]
     made = Changes(desk.repository).commit(paths, f"Close sprint {plan.number} of phase {plan.phase}: {what}"[:72])
     _note_commit(desk, plan, made)
     return f"committed as {made.name[:12]}" if made else "nothing new to commit"

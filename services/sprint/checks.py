@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from bluelabel.interfaces.errors import BluelabelError
-from bluelabel.interfaces.events import Draft
 from bluelabel.services.cards.claims import Claim, ClaimKind, claims
 from bluelabel.services.cards.evidence import CardEvidence, Inspector, Judged, Verdict
 from bluelabel.services.cards.model import Card, CardDocument
 from bluelabel.services.git.changes import Changes
 from bluelabel.services.git.repository import GitRepository
+from bluelabel.services.sprint import documents as names
 from bluelabel.services.sprint.branches import Branch, branches_of
 from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.model import Plan
@@ -19,6 +18,14 @@ from bluelabel.services.sprint.record import Drift, Drifted, Finding, Record
 
 OWN = ("postbox/", "data/dag_runs/")
 """What the platform writes into the worktree by itself; changes there keep no sprint open."""
+
+
+def own_paths(desk: Desk, plan: Plan) -> tuple[str, ...]:
+    """Return what the clerk commits by itself: cards, boxes, run files, and the documents of the sprint."""
+    fixed = (names.CONTINUITY, names.CONTEXT, names.HISTORY, names.TEMPLATE, *desk.settings.contexts)
+    documents = tuple(desk.documents.find(name) for name in fixed)
+    mine = (plan.plan_path, plan.summary_path, plan.chart_path, plan.postmortem_path)
+    return (*OWN, desk.cards_path, *documents, *mine)
 
 
 def check_cards(desk: Desk, record: Record) -> Record:
@@ -39,7 +46,7 @@ def check_cards(desk: Desk, record: Record) -> Record:
             found.append(evidence)
             drifts += _false_claims(evidence)
     if found and not record.dry:
-        drafts = [Draft("card.verified", desk.actor, _event(desk, evidence)) for evidence in found]
+        drafts = [desk.board.verifier.draft(evidence) for evidence in found]
         desk.book.append(lambda _db: drafts)
     counts = {verdict.value: sum(j.verdict is verdict for e in found for j in e.claims) for verdict in Verdict}
     words = (
@@ -47,11 +54,6 @@ def check_cards(desk: Desk, record: Record) -> Record:
         f"{counts['false']} false, {counts['unverifiable']} not checkable"
     )
     return record.adding(Finding("cards", words, tuple(drifts), {"claims": counts}))
-
-
-def _event(desk: Desk, evidence: CardEvidence) -> dict[str, Any]:
-    data = evidence.as_json()
-    return {"card": data.pop("id"), "file": desk.cards_path, **data}
 
 
 def _evidence(desk: Desk, document: CardDocument, card: Card, plan: Plan) -> CardEvidence:
@@ -118,7 +120,7 @@ def _in_words(found: Sequence[Branch]) -> str:
 def _worktree(desk: Desk, plan: Plan) -> Iterator[Drift]:
     changes = Changes(desk.require_repository())
     try:
-        branch = changes.require_ready((*OWN, desk.cards_path))
+        branch = changes.require_ready(own_paths(desk, plan))
     except BluelabelError as error:
         yield Drift("repository", str(desk.root), str(error))
         return

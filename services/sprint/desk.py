@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,22 +12,20 @@ from bluelabel.interfaces.errors import NotFound, Refused
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.ports import Clock
 from bluelabel.interfaces.times import to_text
+from bluelabel.services.cards.board import Board
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.model import CardDocument
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.postbox.postbox import Postbox
 from bluelabel.services.sprint.documents import Documents
-from bluelabel.services.sprint.model import Plan, PlannedCard
+from bluelabel.services.sprint.model import Plan
 from bluelabel.services.sprint.projection import Note, Sprint, key_of, notes, sprints
 from bluelabel.services.sprint.settings import SprintSettings
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 
 if TYPE_CHECKING:
     from bluelabel.services.cards.evidence_tests import TestRun
-
-NewCard = Callable[[PlannedCard], None]
-"""Adds a card to the card file, as an event of its own."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Desk:
         actor: who acts.
         coordinator: who gets reports.
         cards_path: the card file, relative to the root.
-        new_card: adds a card.
+        board: the board over the card file.
         settings: of ``[sprint]``.
         test_command: of ``[evidence]``; empty for none.
         test_seconds: its time limit.
@@ -59,7 +57,7 @@ class Desk:
     actor: str
     coordinator: str
     cards_path: str
-    new_card: NewCard
+    board: Board
     settings: SprintSettings = field(default_factory=SprintSettings)
     test_command: tuple[str, ...] = ()
     test_seconds: float = 600.0

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bluelabel.interfaces.events import Event
+from bluelabel.services.cards.changes import unpack
+from bluelabel.services.cards.words import status_of
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.numbers import (
@@ -122,13 +124,9 @@ def status_facts(events: Iterable[Event]) -> list[StatusFact]:
     found: list[StatusFact] = []
     for event in events:
         data = event.data
-        card = data.get("card")
-        if not isinstance(card, str):
-            continue
         if event.kind == "card.changed" and data.get("field") == "status":
-            found.append(StatusFact(event.at, card, _word(data.get("value")), bool(data.get("forced"))))
-        elif event.kind == "card.created":
-            found.append(StatusFact(event.at, card, _word(data.get("status"))))
+            status = status_of(unpack(data.get("after")))
+            found.append(StatusFact(event.at, str(data["id"]), status.value if status else None, "forced" in data))
     return found
 
 
@@ -136,10 +134,9 @@ def claim_facts(events: Iterable[Event]) -> list[ClaimFact]:
     """Return what the checks of claims among events found."""
     found: list[ClaimFact] = []
     for event in events:
-        card = event.data.get("card")
-        if event.kind == "card.verified" and isinstance(card, str):
+        if event.kind == "card.verified":
             verdicts = Counter(claim.get("ok") for claim in event.data.get("claims", ()))
-            found.append(ClaimFact(card, verdicts[True], verdicts[False], verdicts[None]))
+            found.append(ClaimFact(str(event.data["id"]), verdicts[True], verdicts[False], verdicts[None]))
     return found
 
 
@@ -167,7 +164,3 @@ def git_facts(repository: GitRepository, base: str, commit: str) -> GitFacts | N
         removed += int(minus) if minus != "-" else 0
     merges = sum(len(one.parents) > 1 for one in found)
     return GitFacts(base, commit, len(found), merges, len({one.author for one in found}), files, added, removed)
-
-
-def _word(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None

@@ -153,7 +153,8 @@ def _register(desk: Desk, whole: Plan) -> list[str]:
     known = desk.cards().by_id
     missing = [card for card in whole.cards if card.id not in known]
     for card in missing:
-        desk.new_card(card)
+        values = {"status": "NOT_STARTED", "assignee": card.agent, "priority": card.priority, "branch": card.branch}
+        desk.board.new(card.title, {name: value for name, value in values.items() if value}, name=card.id)
     return [card.id for card in missing]
 
 

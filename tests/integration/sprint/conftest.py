@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bluelabel.interfaces.events import Draft
+from bluelabel.services.cards.board import Board
+from bluelabel.services.cards.projection import CardsProjection
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.ledger.system import SystemClock, SystemIds
@@ -47,7 +48,7 @@ class Office:
         self.write("README.md", "# A project\n")
         self.write(CARDS, "# Task Cards\n\n## Active Tasks\n")
         self.commit("Begin")
-        projections = (PostboxProjection(), RunsProjection(), SprintProjection())
+        projections = (PostboxProjection(), RunsProjection(), SprintProjection(), CardsProjection())
         self.book = Book.open(root / ".git" / "bluelabel", projections, clock=self.clock)
         directory = Directory(("CC", "CA", "WA", "ARCH"))
         self.postbox = Postbox(self.book, directory, self.clock, SystemIds())
@@ -61,24 +62,22 @@ class Office:
             self.root / "data" / "dag_runs", book=self.book, home=self.root / ".git" / "bluelabel", clock=self.clock
         )
         return Desk(
-            self.root, self.book, self.postbox, runs, repository, self.clock, "HUMAN", "ARCH", CARDS, self.new_card,
+            self.root, self.book, self.postbox, runs, repository, self.clock, "HUMAN", "ARCH", CARDS,
+            self.board("HUMAN"),
             self.settings, self.test_command, 60.0,
         )  # fmt: skip
 
-    def new_card(self, card) -> None:
-        file = self.root / CARDS
-        lines = [f"\n### {card.id}: {card.title}", "Status: NOT_STARTED", f"Assigned: {card.agent or ''}"]
-        file.write_text(file.read_text() + "\n".join(lines) + "\n")
-        self.book.append(lambda _db: [Draft("card.created", "HUMAN", {"card": card.id, "status": "NOT_STARTED"})])
+    def board(self, actor: str) -> Board:
+        home = self.root / ".git" / "bluelabel"
+        return Board(self.root / CARDS, self.book, home, actor, GitRepository.find(self.root), clock=self.clock)
 
     def set_status(self, card: str, status: str, by: str = "CC", *, extra: str = "") -> None:
-        file = self.root / CARDS
-        head, mark, tail = file.read_text().partition(f"### {card}:")
-        first, _, rest = tail.partition("Status: ")
-        _, _, after = rest.partition("\n")
-        file.write_text(f"{head}{mark}{first}Status: {status}\n{extra}{after}")
-        data = {"card": card, "field": "status", "value": status}
-        self.book.append(lambda _db: [Draft("card.changed", by, data)])
+        self.board(by).set(card, "status", status)
+        if extra:  # words that a person adds under the card
+            file = self.root / CARDS
+            head, mark, tail = file.read_text().partition(f"### {card}:")
+            own, heading, after = tail.partition("\n### ")
+            file.write_text(f"{head}{mark}{own.rstrip()}\n{extra}\n{heading}{after}".rstrip() + "\n")
 
     def git(self, *args: str, check: bool = True) -> str:
         done = subprocess.run(["git", *args], cwd=self.root, capture_output=True, check=False)

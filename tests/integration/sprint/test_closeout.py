@@ -233,7 +233,7 @@ def test_a_hostile_tag_name_is_named(office, tag):
     assert office.git("tag") == ""
 
 
-@pytest.mark.parametrize("name", ["-x", "--upload-pack=touch-x", "$(touch x)", "a'b", "ignore;rules"])
+@pytest.mark.parametrize("name", ["-x", "--upload-pack=touch-x", "$(id)", "a'b", "ignore;rules"])
 def test_a_hostile_branch_name_is_merged_like_any_other(office, name, tmp_path):
     made = office.work_on("plain", {"hostile.txt": "x"})
     office.git("update-ref", f"refs/heads/{name}", made)
