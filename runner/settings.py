@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeGuard, cast
 
 from bluelabel.interfaces.errors import UnreadableInput
 from bluelabel.interfaces.names import nearest
@@ -133,10 +133,9 @@ class _Reader:
         value: Any = table.get(key, list(default))
         if isinstance(value, Mapping):
             value = cast("Mapping[str, Any]", value).get("members", [])
-        found: list[Any] = value if isinstance(value, list) else []
-        if not found or not all(isinstance(word, str) for word in found):
+        if not _are_texts(value):
             raise self.wrong(key, "a list of names")
-        return [str(word) for word in found]
+        return value
 
     def flag(self, table: Mapping[str, Any], key: str, *, default: bool) -> bool:
         value = table.get(key, default)
@@ -159,3 +158,7 @@ class _Reader:
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
             raise self.wrong(key, "a duration such as 15m")
         return value
+
+
+def _are_texts(value: Any) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)  # pyright: ignore[reportUnknownVariableType]
