@@ -7,6 +7,7 @@ Files of runs that the ledger does not know (another program's, another clone's)
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -148,7 +149,8 @@ class RunFiles:
             temp.replace(path)
         except OSError as error:
             self.fault = error
-            temp.unlink(missing_ok=True)
+            with suppress(OSError):
+                temp.unlink()
 
 
 def run_text(data: Mapping[str, Any]) -> str:

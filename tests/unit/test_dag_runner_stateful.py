@@ -145,7 +145,7 @@ def test_sync_async_and_argumentless_executors_all_work(store):
     runner.register_step("b", alone)
     runner.register_step("c", Object())
     runner.register_step("d", partial(lambda text, context: text + context.step_id, "x"))
-    runner.register_step("e", lambda: alone())
+    runner.register_step("e", lambda _context: alone())
     results = [step.result for step in execute(runner).steps.values()]
 
     assert results == ["bluelabel-step", "async", "run-1:c:1", "xd", "async"]

@@ -1,0 +1,134 @@
+"""Kills the runner of a 20-step workflow at random moments until the run has ended, many times over, and compares.
+
+A program of its own: it forks, so it starts no thread, and a test can give it as many cycles as it has time for.
+
+    kill_cycles.py FOLDER CYCLES SEED      prints one JSON object; leaves with 1 at the first difference
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from bluelabel.services.workflow.dag_run_store import DAGRunStore
+from bluelabel.services.workflow.dag_runner import StatefulDAGRunner
+from bluelabel.services.workflow.dag_runner_interface import StepContext
+
+STEPS = 20
+FLAKY = {3: 1, 7: 2, 12: 1, 18: 2}
+
+
+def needs(number: int) -> list[str]:
+    """Two branches that meet at every fifth step."""
+    if number == 0:
+        return []
+    return [f"s{number - 1}", f"s{number - 2}"] if number % 5 == 0 and number > 1 else [f"s{max(0, number - 2)}"]
+
+
+def runner(folder: Path, run_id: str, log: int) -> StatefulDAGRunner:
+    """Return the runner of a run whose steps write down each beginning before they do anything."""
+    made = StatefulDAGRunner("killed", DAGRunStore(folder), run_id, retry_delay=0.0005, max_parallel=2)
+
+    async def work(context: StepContext) -> dict[str, Any]:
+        os.write(log, f"{context.step_id} {context.attempt}\n".encode())
+        await asyncio.sleep(0.0002)
+        number = int(context.step_id[1:])
+        if context.attempt <= FLAKY.get(number, 0):
+            raise ValueError(f"attempt {context.attempt} of {context.step_id}")
+        return {"square": number * number}
+
+    for number in range(STEPS):
+        made.register_step(f"s{number}", work, max_retries=3, depends_on=needs(number))
+    return made
+
+
+def wait(child: int, patience: float | None) -> int:
+    """Wait for the child, and kill it when `patience` seconds have passed."""
+    if patience is not None and signal.sigtimedwait({signal.SIGCHLD}, patience) is None:
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    signal.sigtimedwait({signal.SIGCHLD}, 0)  # the news of this child is not for the next one
+    return status
+
+
+def once(folder: Path, run_id: str, log: int, patience: float | None) -> bool:
+    """Run in a child process, killed after `patience` seconds; return whether it ended by itself."""
+    child = os.fork()
+    if child == 0:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        asyncio.run(runner(folder, run_id, log).execute())
+        os._exit(0)
+    status = wait(child, patience)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
+        raise SystemExit(f"the runner of {run_id} left with {os.WEXITSTATUS(status)}")
+    return os.WIFEXITED(status)
+
+
+def outcome(folder: Path, run_id: str) -> dict[str, Any] | None:
+    """Return what must be the same however often the runner was killed."""
+    with DAGRunStore(folder) as store:
+        run = store.get(run_id)
+    if run is None:
+        return None
+    steps = {name: (step.status.value, step.retry_count, step.result) for name, step in run.steps.items()}
+    return {"status": run.status.value, "retries": run.total_retries, "error": run.error, "steps": steps}
+
+
+def finished(found: dict[str, Any] | None) -> set[str]:
+    return set() if found is None else {name for name, step in found["steps"].items() if step[0] == "success"}
+
+
+def cycle(folder: Path, run_id: str, dice: random.Random, longest: float | None) -> tuple[int, int, list[str]]:
+    """Run one run to its end through kills; return kills, finished steps that began again, and other faults."""
+    path = folder / f"{run_id}.log"
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    kills, repeated, faults, seen = 0, 0, [], 0
+    done: set[str] = set()
+    while not once(folder, run_id, log, dice.uniform(0, longest) if longest and kills < 12 else None):
+        kills += 1
+        begun = path.read_text().splitlines()
+        repeated += sum(line.split()[0] in done for line in begun[seen:])
+        seen = len(begun)
+        done = finished(outcome(folder, run_id))
+    begun = path.read_text().splitlines()
+    repeated += sum(line.split()[0] in done for line in begun[seen:])
+    counts = Counter(begun)
+    faults += [f"{line} began {n} times after {kills} kills" for line, n in counts.items() if n > kills + 1]
+    os.close(log)
+    return kills, repeated, faults
+
+
+def main() -> None:
+    folder, cycles, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    dice = random.Random(seed)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    began = time.monotonic()
+    cycle(folder, "undisturbed", dice, None)
+    longest = time.monotonic() - began
+    expected = outcome(folder, "undisturbed")
+    report: dict[str, Any] = {"cycles": 0, "kills": 0, "repeated": 0, "faults": []}
+    for number in range(cycles):
+        kills, repeated, faults = cycle(folder, f"run-{number}", dice, longest)
+        found = outcome(folder, f"run-{number}")
+        if found != expected:
+            faults.append(f"run-{number} ended as {found}")
+        report["cycles"] += 1
+        report["kills"] += kills
+        report["repeated"] += repeated
+        report["faults"] += faults
+        if repeated or faults:
+            break
+    print(json.dumps(report))
+    sys.exit(1 if report["repeated"] or report["faults"] else 0)
+
+
+if __name__ == "__main__":
+    main()
