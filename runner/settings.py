@@ -160,5 +160,7 @@ class _Reader:
         return value
 
 
-def _are_texts(value: Any) -> TypeGuard[list[str]]:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)  # pyright: ignore[reportUnknownVariableType]
+def _are_texts(value: object) -> TypeGuard[list[str]]:
+    if not isinstance(value, list) or not value:
+        return False
+    return all(isinstance(item, str) for item in cast("list[object]", value))

@@ -196,7 +196,7 @@ class Mailroom:
         subject = f"{held.recipient}: {held.message.subject or held.message.type}"[:500]
         content = {"body": text, "message": held.message.id, "recipient": held.recipient, "sender": held.message.sender}
         human, about = self.directory.human, held.message
-        key = f"alarm:{about.id}:{held.recipient}:{held.attempt}"
+        key = f"alarm:{about.id}:{held.recipient}:{held.token or held.attempt}"
         error = MessageType.ERROR.value
         return OutgoingMessage(
             human, (human,), error, subject, content, about.task_id, about.thread, about.id, Priority.HIGH, key=key

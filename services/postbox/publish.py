@@ -52,7 +52,7 @@ def publish(folder: int, name: str, text: str, token: str) -> str | None:
         OSError: the old file is still in its place.
     """
     temp = f".{name}.{token}{_TEMP}"
-    write_new(folder, temp, text.encode())
+    write_new(folder, temp, text.encode(), sync=True)  # after a power cut a view is old or new, never empty
     try:
         try:
             os.link(temp, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)

@@ -125,6 +125,16 @@ def test_leases_that_lapse_too_often_kill_the_message() -> None:
     assert states(office, message_id) == {"CC": "dead"}
 
 
+def test_a_letter_that_dies_again_is_told_again() -> None:
+    office = Office(max_attempts=1)
+    message_id = office.send()
+    for _ in range(2):
+        held = office.box.claim("CC")
+        office.box.nack(message_id, held.token or "")  # type: ignore[union-attr]
+        assert office.box.claim("HUMAN") is not None
+        retry(office.box, message_id, "HUMAN")
+
+
 def test_the_humans_own_dead_letters_tell_nobody() -> None:
     office = Office(max_attempts=1)
     message_id = office.send("HUMAN")
