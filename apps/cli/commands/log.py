@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from bluelabel.apps.cli.app import App, pass_app, plain
+from bluelabel.apps.cli.utils.log_printer import event_line
 from bluelabel.interfaces.errors import NotFound, Refused, UsageError
 from bluelabel.interfaces.events import Event
-from bluelabel.interfaces.strict_json import dumps
 
 
 @click.command("log")
@@ -41,8 +41,7 @@ def log(app: App, action: str | None, after: int | None, follow: bool, limit: in
 
 def _print(app: App, event: Event) -> None:
     app.emit("event", event.as_json())
-    text = dumps(dict(event.data))
-    app.say(f"{event.seq:>6}  {event.at[:19]}  {event.by:<8} {event.kind:<18} {plain(text)[:400]}")
+    app.say(plain(event_line(event)))
 
 
 def _verify(app: App) -> None:
