@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 from bluelabel.interfaces import strict_json
-from bluelabel.interfaces.errors import LockTimeout, UnreadableInput, machine_error
+from bluelabel.interfaces.errors import LockTimeout, MachineError, UnreadableInput, machine_error
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.ports import Clock, Ids
 from bluelabel.services.ledger.disk import make_directory
@@ -81,7 +81,10 @@ class BoxOffice:
         names = self.mailboxes if agents is None else [name for name in agents if name in self.mailboxes]
         with self._lock(report) as locked:
             if locked:
-                self._take_held(report)
+                try:
+                    self._take_held(report)
+                except OSError as error:
+                    report.problems.append(str(machine_error(error, "reading swapped-out boxes", str(self._state))))
                 for agent in names:
                     self._look(agent, report)
                 self._publish_all(report)
@@ -98,13 +101,16 @@ class BoxOffice:
     @contextmanager
     def _lock(self, report: IntakeReport) -> Generator[bool]:
         """Keep other processes out of this worktree's boxes; False when one stays in too long, which loses nothing."""
-        try:
-            make_directory(self._state)
-            with self._process_lock.held():
-                yield True
-        except LockTimeout as error:
-            report.problems.append(str(error))
-            yield False
+        with ExitStack() as stack:
+            try:
+                make_directory(self._state)
+                stack.enter_context(self._process_lock.held())
+            except (LockTimeout, MachineError, OSError) as error:
+                told = machine_error(error, "keeping the boxes") if isinstance(error, OSError) else error
+                report.problems.append(str(told))
+                yield False
+                return
+            yield True
 
     def _take_held(self, report: IntakeReport) -> None:
         """Read swapped-out files that somebody wrote to after all, and let go of those that stayed quiet."""
@@ -133,6 +139,9 @@ class BoxOffice:
             return
         except UnreadableInput as error:
             report.problems.append(f"{error} ({error.hint})")
+            return
+        except OSError as error:
+            report.problems.append(str(machine_error(error, "reading a mailbox", f"{self._folder.name}/{agent}")))
             return
         for outcome in dropped.outcomes:
             report.add(outcome)
@@ -171,7 +180,7 @@ class BoxOffice:
 
     def _publish(self, agent: str, report: IntakeReport) -> None:
         if not (self._folder / agent).is_dir():
-            with opened(self._folder.parent, self._folder.name, agent, DROP, make=True):
+            with opened(self._folder, agent, DROP, make=True):
                 pass
         with opened(self._folder, agent) as folder:
             for box in BOXES:

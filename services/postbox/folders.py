@@ -51,15 +51,17 @@ class FileText:
 
 @contextmanager
 def opened(path: Path, *parts: str, make: bool = False) -> Generator[int]:
-    """Open a folder below `path`, step by step and through no link; `make` makes what is missing.
+    """Open `path`, or a folder below it, step by step and through no link; `make` makes what is missing.
+
+    What is above `path` is the user's own affair.
 
     Raises:
         FileNotFoundError: there is none.
         UnreadableInput: a link or a file is in its place.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_DIRECTORY", 0))
+    fd = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_DIRECTORY", 0))
     try:
-        for part in parts:
+        for part in (path.name, *parts):
             if make:
                 with suppress(FileExistsError):
                     os.mkdir(part, 0o777, dir_fd=fd)

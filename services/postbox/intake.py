@@ -29,6 +29,8 @@ _FIXED: Final = frozenset(
 )
 _EMPTY: Final[Mapping[str, Any]] = {"type": "message", "subject": "", "content": {}, "priority": "MEDIUM"}
 
+_NO_BASE: Final = "it says something else than the message here, and the view it was changed in is not known any more"
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -143,7 +145,7 @@ class _Decision:
         key = f"import:{hashlib.sha256(text.encode()).hexdigest()}"
         try:
             outgoing = outgoing_of(addition.entry, source.agent, source.box, self._postbox.directory, key)
-            if self._is_known(outgoing, addition) or self._is_foreign(edit, addition):
+            if self._is_known(edit, outgoing, addition) or self._is_foreign(edit, addition):
                 return
             if (outgoing.sender, outgoing.key) in self._keys:
                 return
@@ -161,7 +163,7 @@ class _Decision:
             self._outcome.touched.update((outgoing.sender, *answers[0].to))
         self.drafts += drafts
 
-    def _is_known(self, outgoing: OutgoingMessage, addition: Addition) -> bool:
+    def _is_known(self, edit: Edit, outgoing: OutgoingMessage, addition: Addition) -> bool:
         """Tell whether an entry is a message that is here already: merged in, or listed once more by its sender."""
         if outgoing.id is None:
             return False
@@ -169,7 +171,10 @@ class _Decision:
         known = queries.message(self._db, outgoing.id)
         if known is None:
             return self._new.get(outgoing.id) == said
-        return addition.written or (known.sender, canonical(known.content)) == said
+        same = (known.sender, canonical(known.content)) == said
+        if addition.written and not same and not edit.unreadable:
+            self._outcome.refused.append(Refusal(addition.entry.raw, _NO_BASE))
+        return addition.written or same
 
     def _is_foreign(self, edit: Edit, addition: Addition) -> bool:
         """Tell whether an entry is another post office's: settled there, or still waiting there."""

@@ -160,7 +160,7 @@ class Bases:
         keep: how many of each box.
     """
 
-    def __init__(self, state: Path, keep: int = 16) -> None:
+    def __init__(self, state: Path, keep: int = 32) -> None:
         self._path = state / "views"
         self._keep = keep
 

@@ -324,6 +324,16 @@ def test_a_text_whose_view_is_not_known_can_only_add(post: Counter) -> None:
     assert message_id in post.waiting("CC")
 
 
+def test_a_change_made_in_a_view_that_is_not_known_is_set_aside_and_not_forgotten(post: Counter) -> None:
+    shutil.rmtree(post.state / "views")
+    post.edit("CC", "inbox", lambda text: text.replace("first", "better"))
+    report = post.sweep()
+
+    assert [message["content"]["body"] for message in post.received("CC")] == ["first"]
+    assert (report.amended, len(report.set_aside)) == ([], 1)
+    assert "better" in (post.folder / report.set_aside[0]).read_text(encoding="utf-8")
+
+
 def test_a_text_with_two_headers_can_only_add(post: Counter) -> None:
     first = post.text("CC", "inbox").split("\n")
     post.send("CC", content={"body": "second"})
@@ -401,7 +411,7 @@ def test_values_that_are_no_messages_are_set_aside_with_their_text(post: Counter
     assert len(post.waiting("CC")) == 1
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_no_mutation_of_a_view_loses_a_waiting_message(tmp_path_factory, data: st.DataObject) -> None:
     post = Counter(tmp_path_factory.mktemp("office"))
@@ -476,6 +486,25 @@ def test_a_linked_mailbox_is_refused_in_one_line_and_the_others_are_served(post:
     assert [message["task_id"] for message in post.received("ARCH")] == ["T-1"]
     assert all("CC is not a folder" in problem for problem in problems)
     assert problems
+
+
+def test_a_linked_postbox_is_refused(post: Counter, tmp_path: Path) -> None:
+    shutil.move(post.folder, tmp_path / "outside")
+    post.folder.symlink_to(tmp_path / "outside")
+    before = {path: path.read_bytes() for path in (tmp_path / "outside").rglob("*") if path.is_file()}
+    post.send("CC")
+    problems = post.sweep().problems + post.refresh().problems
+
+    assert {path: path.read_bytes() for path in (tmp_path / "outside").rglob("*") if path.is_file()} == before
+    assert all("postbox is not a folder" in problem for problem in problems)
+    assert problems
+
+
+def test_a_state_directory_that_cannot_be_made_is_told(post: Counter) -> None:
+    post.state.parent.joinpath("blocked").write_text("", encoding="utf-8")
+    office = BoxOffice(post.box, post.folder, post.state.parent / "blocked" / "tree", post.clock, post.office._ids)
+
+    assert "keeping the boxes" in office.sweep().problems[0]
 
 
 def test_a_missing_mailbox_is_made_by_a_refresh(post: Counter) -> None:
@@ -600,13 +629,13 @@ def test_a_busy_worktree_is_left_to_the_one_that_is_busy_there(post: Counter, mo
 
 
 def test_old_bases_are_forgotten_and_the_newest_kept(post: Counter) -> None:
-    for _ in range(30):
+    for _ in range(40):
         post.send("CC")
         post.refresh("CC")
     kept = [path.name for path in (post.state / "views").iterdir() if path.name.startswith("CC.inbox.")]
     header: dict[str, Any] = json.loads(post.text("CC", "inbox"))[0]
 
-    assert len(kept) == 16
+    assert len(kept) == 32
     assert f"CC.inbox.{header['rev']}" in kept
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.limits import JSON_DEPTH
@@ -16,9 +16,10 @@ from bluelabel.services.postbox.salvage_walker import PROBLEMS
 scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text('ab"\\\n é☃😀', max_size=8)
 values = st.recursive(
     scalars,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abcde", max_size=3), inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abcde", max_size=3), inner, max_size=3),
+    max_leaves=6,
 )
-objects = st.dictionaries(st.text("abcdefg", min_size=1, max_size=4), values, max_size=5)
+objects = st.dictionaries(st.text("abcdefg", min_size=1, max_size=4), values, max_size=3)
 
 
 def found(text: str) -> list[Any]:
@@ -37,6 +38,7 @@ def test_a_whole_text_is_read_as_it_stands(value: dict[str, Any]) -> None:
     assert (documents.strict, documents.problems) == (True, ())
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(objects, min_size=2, max_size=6), st.sampled_from(["", "\n\n", " ", ",\n"]))
 def test_several_values_one_after_another_are_all_read(parts: list[dict[str, Any]], between: str) -> None:
     text = between.join(json.dumps(part, indent=1) for part in parts)
@@ -46,6 +48,7 @@ def test_several_values_one_after_another_are_all_read(parts: list[dict[str, Any
     assert [code for code, _, _ in faults(text)] == ["several-documents"]
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(objects, min_size=1, max_size=5), st.data())
 def test_a_text_cut_anywhere_keeps_every_value_before_the_cut(parts: list[dict[str, Any]], data: st.DataObject) -> None:
     lines = [json.dumps(part) for part in parts]
@@ -68,6 +71,7 @@ def test_no_bytes_make_the_reader_raise(data: bytes) -> None:
     json.dumps([d.value for d in documents.values], allow_nan=False, ensure_ascii=False).encode()
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(objects, min_size=2, max_size=4), st.data())
 def test_a_deleted_character_never_loses_a_neighbour_further_on(
     parts: list[dict[str, Any]], data: st.DataObject
