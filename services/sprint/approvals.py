@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from bluelabel.interfaces.errors import Refused
 from bluelabel.interfaces.events import Draft
@@ -22,8 +20,8 @@ class ApprovalNeeded(Refused):
 def approve(desk: Desk, record: Record, step: str, request: Mapping[str, Any], words: str) -> None:
     """Make sure that a person agreed to this very request.
 
-    An approval counts for the request that was put before it, not for what has become of it since: a branch that
-    moved on needs another one.
+    An approval counts for what was requested then, and for a part of it that is left after an interruption; a branch
+    that moved on since, or anything more, needs another one.
 
     Args:
         desk: the clerk's tools.
@@ -34,35 +32,36 @@ def approve(desk: Desk, record: Record, step: str, request: Mapping[str, Any], w
 
     Raises:
         ApprovalNeeded: nobody agreed yet.
-        Refused: a person said no.
     """
-    digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
     plan, agreed = record.sprint.plan, step in record.agreed
-    verdict: list[str | None] = []
+    asked = {"run": record.run_id, "step": step, "request": dict(request), "words": words}
+    allowed: list[bool] = []
 
     def decide(db: sqlite3.Connection) -> Sequence[Draft]:
-        asked = [note for note in notes(db, key_of(plan), "approval-asked") if note.data.get("step") == step][-1:]
-        fits = [note for note in asked if note.data.get("digest") == digest and note.data.get("run") == record.run_id]
-        given = _answer(db, record.run_id, step, fits[0].seq) if fits else None
-        verdict[:] = ["approved" if agreed else given]
-        if given == "approved":
+        given = [note for note in notes(db, key_of(plan), "approved") if note.data.get("step") == step]
+        earlier = any(covers(note.data.get("request"), request) for note in given)
+        allowed[:] = [agreed or earlier]
+        if earlier:
             return []
-        data = {"run": record.run_id, "step": step, "digest": digest, "request": dict(request), "words": words}
-        question = [] if fits else [desk.noted(plan, "approval-asked", data)]
+        if not agreed:
+            last = [note for note in notes(db, key_of(plan), "approval-asked") if note.data.get("step") == step][-1:]
+            fits = bool(last) and last[0].data.get("request") == dict(request)
+            return [] if fits else [desk.noted(plan, "approval-asked", asked)]
         answer = {"run": record.run_id, "step": step, "verdict": "approved", "reason": words}
-        return [*question, *([Draft("approval.given", desk.actor, answer)] if agreed else [])]
+        return [desk.noted(plan, "approved", asked), Draft("approval.given", desk.actor, answer)]
 
     desk.book.append(decide)
-    if verdict[0] is None:
+    if not allowed[0]:
         hint = f"agree with `bluelabel sprint closeout --approve {step}`, or to everything with --yes"
         raise ApprovalNeeded(f"a person has to agree: {words}", hint=hint)
-    if verdict[0] != "approved":
-        raise Refused(f"a person said no: {words}", hint=f"change it, or `bluelabel sprint closeout --approve {step}`")
 
 
-def _answer(db: sqlite3.Connection, run_id: str, step: str, after: int) -> str | None:
-    row = db.execute(
-        "SELECT verdict FROM dag_approvals WHERE run_id = ? AND step_id = ? AND seq > ? ORDER BY seq DESC LIMIT 1",
-        (run_id, step, after),
-    ).fetchone()
-    return None if row is None else str(row[0])
+def covers(agreed: object, wanted: object) -> bool:
+    """Tell whether what was agreed to holds all that is wanted: equal, or less of a mapping or list."""
+    if isinstance(agreed, Mapping) and isinstance(wanted, Mapping):
+        old, new = cast("Mapping[object, object]", agreed), cast("Mapping[object, object]", wanted)
+        return all(key in old and covers(old[key], value) for key, value in new.items())
+    if isinstance(agreed, list) and isinstance(wanted, list):
+        known = cast("list[object]", agreed)
+        return all(value in known for value in cast("list[object]", wanted))
+    return agreed == wanted

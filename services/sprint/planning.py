@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from bluelabel.interfaces.errors import IllegalTransition, UsageError
 from bluelabel.interfaces.events import Draft
@@ -16,6 +17,9 @@ from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.model import Plan, PlannedCard
 from bluelabel.services.sprint.papers import write_plan, write_state
 from bluelabel.services.sprint.projection import Sprint, key_of, sprints
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]*", re.ASCII)
+"""A branch name that a card may show as it is; others stand in the plan alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,8 @@ def _register(desk: Desk, whole: Plan) -> list[str]:
     known = desk.cards().by_id
     missing = [card for card in whole.cards if card.id not in known]
     for card in missing:
-        values = {"status": "NOT_STARTED", "assignee": card.agent, "priority": card.priority, "branch": card.branch}
+        branch = card.branch if card.branch and _PLAIN.fullmatch(card.branch) else None
+        values = {"status": "NOT_STARTED", "assignee": card.agent, "priority": card.priority, "branch": branch}
         desk.board.new(card.title, {name: value for name, value in values.items() if value}, name=card.id)
     return [card.id for card in missing]
 
