@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -146,11 +146,18 @@ class Workspace:
         """Return who holds a claim made here for `agent`: the agent's name, and the process as far as it matters."""
         return agent if self.actor in (agent, self.settings.directory.human) else self.actor
 
-    def read_edits(self) -> None:
-        """Read hand edits of the boxes and dropped files of this worktree, before a question is answered."""
+    def read_edits(self, tell: Callable[[str], None] | None = None) -> None:
+        """Read hand edits of the boxes and dropped files of this worktree, before a question is answered.
+
+        Args:
+            tell: told, line by line, what was set aside, left alone or not possible.
+        """
         from bluelabel.runner.boxes import Boxes
 
-        Boxes(self).sweep()
+        report = Boxes(self).sweep()
+        if tell is not None:
+            for line in report.notes():
+                tell(line)
 
     def refresh_views(self, agents: Iterable[str]) -> None:
         """Bring the boxes of `agents` in this worktree up to date."""

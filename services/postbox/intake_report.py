@@ -40,3 +40,11 @@ class IntakeReport:
     def says_something(self) -> bool:
         """Whether there is anything to tell a person."""
         return any((self.sent, self.amended, self.settled, self.withdrawn, self.set_aside, self.problems))
+
+    def notes(self) -> list[str]:
+        """Return what a person should know, a line each."""
+        return [
+            *(f"set aside, the reason is in the .why beside it: postbox/{path}" for path in self.set_aside),
+            *(f"left alone, it is still being written: {name}" for name in self.waiting),
+            *self.problems,
+        ]

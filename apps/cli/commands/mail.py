@@ -83,7 +83,7 @@ def inbox(app: App, agent: str, peek: bool, handled: bool, limit: int) -> None:
     """List what waits for AGENT, most urgent first."""
     workspace = app.workspace()
     workspace.settings.directory.check(agent)
-    workspace.read_edits()
+    workspace.read_edits(app.note)
     with workspace.book.reading() as db:
         found = queries.waiting(db, agent, limit)
         done = queries.handled(db, agent, VIEW_HANDLED) if handled else []
@@ -107,7 +107,7 @@ def outbox(app: App, agent: str, limit: int) -> None:
     """List what AGENT has sent last, and how far it has come."""
     workspace = app.workspace()
     workspace.settings.directory.check(agent)
-    workspace.read_edits()
+    workspace.read_edits(app.note)
     with workspace.book.reading() as db:
         found = queries.sent_by(db, agent, limit)
     for item in found:
@@ -126,7 +126,7 @@ def claim(app: App, agent: str, wait: float, lease: float | None) -> None:
     """Take the most urgent message that waits for AGENT."""
     workspace = app.workspace()
     workspace.settings.directory.check(agent)
-    workspace.read_edits()
+    workspace.read_edits(app.note)
     lease = workspace.settings.lease if lease is None else lease
     if lease <= 0:
         raise UsageError("a claim needs a lease", hint="give a duration above 0, such as --lease 15m")

@@ -381,6 +381,7 @@ def test_a_broken_text_is_left_alone_until_it_is_quiet(post: Counter) -> None:
     post.refresh("CC")
 
     assert report.waiting == ["postbox/CC/outbox.json"]
+    assert report.notes() == ["left alone, it is still being written: postbox/CC/outbox.json"]
     assert (post.text("CC", "outbox"), post.received("ARCH")) == (broken, [])
 
     post.clock.pass_(0.4)
@@ -391,6 +392,7 @@ def test_a_broken_text_is_left_alone_until_it_is_quiet(post: Counter) -> None:
     assert (post.folder / "CC" / "quarantine" / name).read_text(encoding="utf-8") == broken
     assert [problem["code"] for problem in why["problems"]][-1] == "truncated"
     assert "outbox.json:3:" in why["reason"]
+    assert report.notes() == [f"set aside, the reason is in the .why beside it: postbox/CC/quarantine/{name}"]
     assert "mail.quarantined" in [event.kind for event in post.book.read()]
 
 
