@@ -72,19 +72,30 @@ def set_field(document: CardDocument, card: Card, name: str, value: str | None) 
     return _replaced(document, at, field.value_end, value)
 
 
-def spelled(document: CardDocument, status: CardStatus) -> str:
-    """Return how this file writes a status: as its cards do, else as its template does, else the bare word."""
+def spelled(document: CardDocument, status: CardStatus, *, new: bool = False) -> str:
+    """Return how this file writes a status: as its cards do, else as its template does, else the bare word.
+
+    Args:
+        document: the file.
+        status: the status.
+        new: it is for a new card: the template comes first.
+    """
     raws = Counter(card.status_raw for card in document.cards if card.status is status and _is_plain(card.status_raw))
-    if raws:
-        return str(raws.most_common(1)[0][0])
+    usual = raws.most_common(1)
+    model = _in_template(document, status)
+    if usual and not (model and (new or usual[0][1] < 2)):
+        return str(usual[0][0])
+    return model or status.value
+
+
+def _in_template(document: CardDocument, status: CardStatus) -> str | None:
     for template in document.templates:
         for line in document.text[template.start : template.end].split("\n"):
             found = grammar.metadata(line.rstrip("\r"))
             if found and found.name == "status":
-                for choice in line[found.value :].split("|"):
-                    if status_of(choice) is status:
-                        return choice.strip()
-    return status.value
+                choices = [choice.strip() for choice in line[found.value :].split("|")]
+                return next((choice for choice in choices if status_of(choice) is status), None)
+    return None
 
 
 def check(document: CardDocument, card: Card, number: int, *, done: bool = True) -> bytes:
@@ -196,7 +207,11 @@ def _whole_lines(document: CardDocument, field: Field) -> tuple[int, int]:
     if stop == len(document.text) and not document.text.endswith("\n"):
         start = document.text.rfind("\n", 0, field.start)
         return (start - 1 if start > 0 and document.text[start - 1] == "\r" else max(start, 0)), stop
-    return field.start, stop
+    start, text = field.start, document.text
+    if field.form is FieldForm.HEADING and field.below and (stop == len(text) or text.startswith(("\n", "\r\n"), stop)):
+        # A heading over its value stands between blank lines; one of them goes with it.
+        start -= next((len(gap) for gap in ("\r\n", "\n") if text.endswith("\n" + gap, 0, start)), 0)
+    return start, stop
 
 
 def _inserted_line(document: CardDocument, card: Card, name: str, value: str) -> bytes:
@@ -205,13 +220,14 @@ def _inserted_line(document: CardDocument, card: Card, name: str, value: str) ->
     model = run[-1] if run else _usual_field(document)
     line = _written(document, model, _key(document, name), value)
     text, eol = document.text, document.eol
+    apart = eol if run and run[-1].form is FieldForm.HEADING and run[-1].below else ""
     if run and name == "status":
-        return _replaced(document, run[0].start, run[0].start, line + eol)
+        return _replaced(document, run[0].start, run[0].start, line + eol + apart)
     at = max(run[-1].end, run[-1].value_end) if run else card.heading_end
     at = text.find("\n", at)
     if at < 0:
         return _replaced(document, len(text), len(text), eol + line)
-    return _replaced(document, at + 1, at + 1, line + eol)
+    return _replaced(document, at + 1, at + 1, apart + line + eol)
 
 
 def _head(card: Card) -> list[Field]:
@@ -242,7 +258,7 @@ def _written(document: CardDocument, model: Field | None, key: str, value: str) 
     last = document.text[model.value_end : model.value_end + 3] if not model.below else ""
     blanks = last[: len(last) - len(last.lstrip(" \t"))]
     if model.form is FieldForm.HEADING:
-        return f"{model.lead}{key}{document.eol}{value}{document.eol}" if model.below else f"{model.lead}{key}: {value}"
+        return f"{model.lead}{key}{document.eol}{value}" if model.below else f"{model.lead}{key}: {value}"
     marks = model.lead[-2:] if model.lead.endswith(("**", "__")) else ""
     middle = f":{marks}" if model.form is FieldForm.BOLD_INSIDE else f"{marks}:"
     gap = document.eol if model.below else " "

@@ -124,7 +124,7 @@ def _common_sections(document: CardDocument, model: Card) -> frozenset[str]:
 
 def _status(document: CardDocument, value: str) -> str:
     status = status_of(value)
-    return edit.spelled(document, status) if status and value == status.value else value
+    return edit.spelled(document, status, new=True) if status and value == status.value else value
 
 
 def _wanted(section: str, parts: Mapping[str, object]) -> str:
