@@ -145,10 +145,18 @@ class FileLedger:
         lines, events = encode(drafts, tail.seq, tail.h, at)
         data += lines
         self._tail = None  # unknown until the write has succeeded
-        write_once(fd, data, self.segments.path(tail.segment))
         end = tail.end + len(data)
+        if os.fstat(fd).st_size != tail.end:
+            raise self._robbed()
+        write_once(fd, data, self.segments.path(tail.segment))
+        if os.fstat(fd).st_size != end:
+            raise self._robbed()
         self._tail = self._written = Position(tail.segment, end, events[-1].seq, events[-1].h, end)
         return events
+
+    def _robbed(self) -> Conflict:
+        text = "another process wrote at the same time: the lock was taken away; nothing was stored"
+        return Conflict(text, where=str(self._lock.path), hint="run the same command again")
 
     def _seal(self, tail: Position, at: str) -> tuple[Position, bytes]:
         """Return the line that declares a torn tail void, and the place behind it; nothing when the end is clean."""
