@@ -120,8 +120,9 @@ def canonical(value: object) -> str:
 
 
 def all_additions(documents: Documents) -> tuple[Addition, ...]:
-    """Return every object of a text as an addition."""
-    return tuple(_numbered(_all_entries(documents)))
+    """Return every object of a text as an addition, but for one that the text ends inside of: half of it is missing."""
+    cut = {id(value) for value in documents.cut}
+    return tuple(_numbered([entry for entry in _all_entries(documents) if id(entry.raw) not in cut]))
 
 
 def is_written(raw: Mapping[str, Any]) -> bool:

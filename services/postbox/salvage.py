@@ -33,11 +33,18 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """All values of a text. `strict` if it is exactly one JSON value (RFC 8259, no key twice, within the limits)."""
+    """All values of a text.
+
+    Attributes:
+        values, problems: in the order of the text.
+        strict: it is exactly one JSON value (RFC 8259, no key twice, within the limits).
+        cut: the arrays and objects, by identity, that the text ends inside of.
+    """
 
     values: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
     strict: bool = False
+    cut: tuple[object, ...] = ()
 
 
 def read_documents(data: bytes, file: str, *, max_bytes: int = MESSAGE_BYTES) -> Documents:
@@ -86,7 +93,7 @@ def _read_damaged(text: str, problems: list[Problem], error: Exception) -> Docum
         whole = tuple(Document(value, offset) for value, offset in walker.documents())
         if not walker.problems and not problems:
             problems = [_as_problem(error)]
-        return Documents(whole, tuple(problems + walker.problems))
+        return Documents(whole, tuple(problems + walker.problems), cut=tuple(walker.cut))
     places = Places(text)
     for marker in markers[:PROBLEMS]:
         line, column = places.at(marker.start())
@@ -96,7 +103,7 @@ def _read_damaged(text: str, problems: list[Problem], error: Exception) -> Docum
     values = [Document(value, offset) for value, offset in near.documents()]
     values += [Document(value, offset, other_side=True) for value, offset in far.documents()]
     other = [problem for problem in far.problems if problem not in near.problems]
-    return Documents(tuple(values), tuple(problems + near.problems + other))
+    return Documents(tuple(values), tuple(problems + near.problems + other), cut=(*near.cut, *far.cut))
 
 
 def _one_side(text: str, markers: list[re.Match[str]], *, far: bool) -> str:

@@ -53,7 +53,9 @@ class _Frame:
 
 
 class Walker:
-    """Reads the arrays and objects of one damaged text; `problems` tells what was wrong with it.
+    """Reads the arrays and objects of one damaged text.
+
+    Afterwards `problems` tells what was wrong with it, and `cut` holds the containers that the text ends inside of.
 
     Args:
         text: the damaged text.
@@ -61,6 +63,7 @@ class Walker:
 
     def __init__(self, text: str) -> None:
         self.problems: list[Problem] = []
+        self.cut: list[object] = []
         self._text = text
         self._position: int = 0
         self._steps = 0
@@ -132,6 +135,7 @@ class Walker:
             self._report("truncated", "never closed", frame.start, "the text ends inside it; add what is missing")
             for open_frame in self._stack:
                 open_frame.end()
+            self.cut += [open_frame.value for open_frame in self._stack[1:]]
             del self._stack[1:]
         elif ch in "}]":
             self._close(ch)

@@ -220,3 +220,11 @@ def test_a_text_without_any_bracket_says_that_it_is_not_json() -> None:
     assert found("just words") == []
     assert faults("just words")[0][0] == "stray-text"
     assert faults("") == [("not-json", 1, 1)]
+
+
+def test_the_objects_that_a_text_ends_inside_of_are_told_apart() -> None:
+    documents = read_documents(b'[{"id": "a"}, {"id": "b", "content": {"x": 1', "box.json")
+    (items,) = (document.value for document in documents.values)
+
+    assert [value is cut for value, cut in zip((items, items[1], items[1]["content"]), documents.cut, strict=True)]
+    assert read_documents(b'[{"id": "a"},]', "box.json").cut == ()
