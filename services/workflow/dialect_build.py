@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from bluelabel.interfaces.names import nearest
 from bluelabel.services.workflow.definition import Definition, InputSpec, StepSpec
 from bluelabel.services.workflow.dialect_names import Names
 from bluelabel.services.workflow.dialect_steps import build_step
@@ -42,7 +41,7 @@ def build_foreign(root: Node, dialect: Dialect, file: str, findings: Findings) -
     for step in found:
         names.used = set()
         spec = build_step(step, dialect, names, policy)
-        waits = [*_waits(step, ids, outputs, findings), *sorted(names.used & set(ids) - {spec.id})]
+        waits = [*_waits(step, names.steps, outputs, findings), *sorted(names.used & names.steps - {spec.id})]
         steps.append(replace(spec, depends_on=tuple(dict.fromkeys(waits))))
     _check(found, steps, dialect, findings)
     for name in sorted(names.asked - set(declared)):
@@ -94,7 +93,7 @@ def _usable(root: Node, dialect: Dialect, findings: Findings) -> list[FoundStep]
     return found
 
 
-def _waits(step: FoundStep, ids: list[str], outputs: Mapping[str, list[str]], findings: Findings) -> list[str]:
+def _waits(step: FoundStep, ids: Collection[str], outputs: Mapping[str, list[str]], findings: Findings) -> list[str]:
     waits: list[str] = []
     for reference in step.depends_on:
         if reference.text not in ids and reference.text in outputs:
@@ -121,8 +120,8 @@ def _check_agent(step: FoundStep, findings: Findings) -> None:
     short = name.removesuffix("_agent")
     if "{{" in name or "${" in name or short in _IN_PROCESS or (name.isupper() and len(name) < 9):
         return
-    close = nearest(short, _IN_PROCESS, 1)
-    hint = f"did you mean {close[0]!r}?" if close else "`bluelabel agent list` shows the agents"
+    close = findings.meant(short, _IN_PROCESS)
+    hint = f"did you mean {close!r}?" if close else "`bluelabel agent list` shows the agents"
     message = f"no agent {name!r} comes with the platform"
     findings.warn("unknown-agent", message, step.agent.place, hint)
 

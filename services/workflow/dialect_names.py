@@ -29,7 +29,7 @@ class Names:
     def __init__(
         self, steps: Sequence[str], outputs: Mapping[str, Sequence[str]], inputs: Sequence[str], findings: Findings
     ) -> None:
-        self.steps = frozenset(steps)
+        self.steps = dict.fromkeys(steps).keys()
         self.outputs = outputs
         self.inputs = set(inputs)
         self.asked: set[str] = set()

@@ -90,13 +90,12 @@ def _check_steps(steps: list[tuple[StepSpec, Node]], findings: Findings) -> None
         except InvalidName as error:
             findings.error("step-id", str(error), place, error.hint)
     check_unique(named, findings)
-    known = list(places)
-    waits: dict[str, list[str]] = {name: [] for name in known}
+    waits: dict[str, list[str]] = {name: [] for name in places}
     for spec, node in steps:
         holder = node.get("depends_on") or node
         at = {item.text: item.place for item in holder.items} if holder.kind is NodeKind.LIST else {}
         for name in spec.depends_on:
-            if check_reference(name, known, at.get(name, holder.place), findings):
+            if check_reference(name, places, at.get(name, holder.place), findings):
                 waits[spec.id].append(name)
     check_circles(waits, places, findings)
 

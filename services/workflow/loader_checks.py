@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 
-from bluelabel.interfaces.names import nearest
 from bluelabel.services.workflow.loader_findings import Findings, Place
 
 
@@ -18,12 +18,12 @@ def check_unique(ids: Iterable[tuple[str, Place]], findings: Findings) -> None:
         first.setdefault(step_id, place)
 
 
-def check_reference(name: str, known: Sequence[str], place: Place, findings: Findings) -> bool:
+def check_reference(name: str, known: Collection[str], place: Place, findings: Findings) -> bool:
     """Report `name` where no step is called so; tell whether there is one."""
     if name in known:
         return True
-    close = nearest(name, known, 1)
-    hint = f"did you mean {close[0]!r}?" if close else f"the steps are: {', '.join(known[:8]) or 'none'}"
+    close = findings.meant(name, known)
+    hint = f"did you mean {close!r}?" if close else f"the steps are: {', '.join(islice(known, 8)) or 'none'}"
     findings.error("unknown-step", f"there is no step {name!r} to wait for", place, hint)
     return False
 

@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from bluelabel.interfaces.errors import UsageError
-from bluelabel.interfaces.names import nearest
 from bluelabel.interfaces.times import span
 from bluelabel.services.workflow.expressions import check, check_template
 from bluelabel.services.workflow.loader_findings import Findings, Place
@@ -37,8 +36,8 @@ class Fields:
             findings.error("not-a-mapping", f"{what} is {node.shape}", node.place, f"write keys: {', '.join(known)}")
         for key, (place, _) in node.entries.items():
             if key not in known:
-                close = nearest(key, known, 1)
-                hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
+                close = findings.meant(key, known)
+                hint = f"did you mean {close!r}?" if close else f"known keys: {', '.join(known)}"
                 findings.error("unknown-key", f"{what} has no key {key[:40]!r}", place.place, hint)
 
     def node_of(self, key: str) -> Node | None:
@@ -121,8 +120,8 @@ class Fields:
         for word in words:
             if node.value == word.value:
                 return word
-        close = nearest(str(node.value), [word.value for word in words], 1)
-        hint = f"did you mean {close[0]!r}?" if close else None
+        close = self.findings.meant(str(node.value), [word.value for word in words])
+        hint = f"did you mean {close!r}?" if close else None
         self.wrong(key, f"one of {', '.join(word.value for word in words)}", hint)
         return default
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, NamedTuple
 
+from bluelabel.interfaces.names import nearest
 from bluelabel.interfaces.problems import Problem
 
+MOST: Final = 200
+"""So many problems are kept; a file with more is of no use to read through."""
 
-@dataclass(frozen=True, slots=True)
-class Place:
+_MOST_HINTS: Final = 20
+_MOST_NAMES: Final = 400
+
+
+class Place(NamedTuple):
     """A line and a column, both 1-based; None where not known."""
 
     line: int | None = None
@@ -52,8 +60,18 @@ class Findings:
         """Note something that a person should know, and go on."""
         at = place or Place()
         problem = Problem(code, message, at.line, at.column, hint)
-        if problem not in self.problems:
+        if len(self.problems) < MOST and problem not in self.problems:
             self.problems.append(problem)
+
+    def meant(self, name: str, known: Collection[str]) -> str | None:
+        """Return the name of `known` that `name` looks most like, or None.
+
+        Comparing names takes time; after so many problems, and past so many names, nobody is helped by it.
+        """
+        if len(self.problems) >= _MOST_HINTS:
+            return None
+        close = nearest(name[:100], islice(known, _MOST_NAMES), 1)
+        return close[0] if close else None
 
     def merge(self, other: Findings) -> None:
         """Take over what another reading has found."""

@@ -43,13 +43,10 @@ def read_workflow(data: bytes, file: str) -> tuple[dict[str, Any], tuple[Problem
         ``{"name", "version", "steps": [{"id", "agent", "depends_on"}]}`` with values as the file has them (null where
         it has none), and the problems; a file that cannot be read has no steps.
     """
-    findings = Findings()
-    root = read_nodes(data, findings)
+    root = read_nodes(data, Findings())
     dialect = None if root is None else detect(root)
     if root is None or dialect is None:
-        if root is not None:
-            findings.error("not-a-workflow", "this is no workflow", root.place, "it needs a name and a list of steps")
-        return {"name": None, "version": None, "steps": []}, findings.sorted()
+        return {"name": None, "version": None, "steps": []}, problems_of(data, file)
     name, version = _head(root, dialect)
     steps = [_record(step, dialect) for step in found_steps(root, dialect)]
     return {"name": name, "version": version, "steps": steps}, problems_of(data, file)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, cast
 
@@ -30,7 +29,10 @@ class NodeKind(Enum):
     MAPPING = "mapping"
 
 
-@dataclass(slots=True)
+_NO_ITEMS: Final[list[Node]] = []
+_NO_ENTRIES: Final[dict[str, tuple[Node, Node]]] = {}
+
+
 class Node:
     """A value and where it stands (1-based).
 
@@ -45,13 +47,27 @@ class Node:
         entries: of a mapping: key, its node, the value's node.
     """
 
-    kind: NodeKind
-    place: Place
-    value: Any = None
-    text: str = ""
-    inset: int | None = 0
-    items: list[Node] = field(default_factory=list["Node"])
-    entries: dict[str, tuple[Node, Node]] = field(default_factory=dict[str, tuple["Node", "Node"]])
+    __slots__ = ("entries", "inset", "items", "kind", "place", "text", "value")
+
+    def __init__(
+        self,
+        kind: NodeKind,
+        place: Place,
+        value: Any = None,
+        text: str = "",
+        inset: int | None = 0,
+        *,
+        items: list[Node] | None = None,
+        entries: dict[str, tuple[Node, Node]] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.place = place
+        self.value = value
+        self.text = text
+        self.inset = inset
+        # Most nodes are scalars: they share the empty ones, which nobody writes to.
+        self.items = _NO_ITEMS if items is None else items
+        self.entries = _NO_ENTRIES if entries is None else entries
 
     def get(self, key: str) -> Node | None:
         """Return the node under `key`, or None where there is none or this is no mapping."""

@@ -14,6 +14,9 @@ from bluelabel.services.workflow.loader_findings import Findings, Place
 from bluelabel.services.workflow.yaml_nodes import Lines, Node, NodeKind, from_plain, resolve
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_VALUES: Final = 60_000
+"""More keys and values than any workflow within the limit of bytes has use for."""
+
 _PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _HINTS: Final = (
     (
@@ -84,6 +87,7 @@ class _Builder:
         self.key: Node | None = None
         self.root: Node | None = None
         self.documents = 0
+        self.values = 0
 
     def build(self) -> Node | None:
         try:
@@ -118,26 +122,33 @@ class _Builder:
         raise _Stop
 
     def _take(self, event: Any) -> None:
-        index = event.start_mark.index
-        if isinstance(event, yaml.AliasEvent):
-            self._refuse("alias", f"the alias *{event.anchor} is not read", index, "write the value out")
-        elif isinstance(event, yaml.DocumentStartEvent):
-            self.documents += 1
-            if self.documents > 1:
-                self._refuse("several-documents", "a second document begins here", index, "keep one workflow a file")
-        elif isinstance(event, yaml.ScalarEvent):
+        if isinstance(event, yaml.ScalarEvent):
+            self.values += 1
+            if self.values > _VALUES:
+                self._refuse("too-many", f"more than {_VALUES:,} keys and values", _index(event), "split the file")
             self._add(self._scalar(event))
         elif isinstance(event, yaml.CollectionStartEvent):
-            self._check_tag(event, index)
-            kind = NodeKind.MAPPING if isinstance(event, yaml.MappingStartEvent) else NodeKind.LIST
-            node = Node(kind, self.lines.place(index))
-            if len(self.stack) >= JSON_DEPTH:
-                self._refuse("too-deep", f"nested deeper than {JSON_DEPTH}", index, "flatten it")
-            self.stack.append((node, self.key))
-            self.key = None
+            self._open(event)
         elif isinstance(event, yaml.CollectionEndEvent):
             node, self.key = self.stack.pop()
             self._add(node)
+        elif isinstance(event, yaml.AliasEvent):
+            message = f"the alias *{event.anchor} is not read"
+            self._refuse("alias", message, _index(event), "write the value out")
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self.documents += 1
+            if self.documents > 1:
+                message = "a second document begins here"
+                self._refuse("several-documents", message, _index(event), "keep one workflow a file")
+
+    def _open(self, event: Any) -> None:
+        index = _index(event)
+        self._check_tag(event, index)
+        kind = NodeKind.MAPPING if isinstance(event, yaml.MappingStartEvent) else NodeKind.LIST
+        if len(self.stack) >= JSON_DEPTH:
+            self._refuse("too-deep", f"nested deeper than {JSON_DEPTH}", index, "flatten it")
+        self.stack.append((Node(kind, self.lines.place(index), items=[], entries={}), self.key))
+        self.key = None
 
     def _check_tag(self, event: Any, index: int) -> None:
         tag = event.tag
@@ -185,6 +196,11 @@ class _Builder:
 
 _TAGS: Final = frozenset(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null", "str", "map", "seq"))
 _RESOLVED: Final = frozenset(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null"))
+
+
+def _index(event: Any) -> int:
+    found: int = event.start_mark.index
+    return found
 
 
 def _forbidden(char: str) -> bool:

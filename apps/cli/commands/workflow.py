@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bluelabel.services.workflow.graph import Graph
 
 FORMATS = ("unicode", "svg", "png", "mermaid", "dot")
-_UNREADABLE = frozenset({"too-large", "too-deep", "not-utf8", "yaml-syntax", "empty"})
+_UNREADABLE = frozenset({"too-large", "too-deep", "too-many", "not-utf8", "yaml-syntax", "empty"})
 
 
 _RUNS = "bluelabel.apps.cli.commands.workflow_runs"

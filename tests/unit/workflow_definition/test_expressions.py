@@ -190,14 +190,15 @@ def test_a_long_chain_is_no_deep_tree() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a" * 100_000, "'" * 99_999, " " * 100_000, "{{" * 50_000, "a." * 50_000, '"\\' * 50_000, "1" * 100_000]
+    "text",
+    ["a" * 100_000, "'" * 99_999, " " * 100_000, "{{" * 50_000, "a." * 50_000, '"\\' * 50_000, "1" * 100_000],
 )
 def test_no_text_takes_long_to_read(text: str) -> None:
     started = time.process_time()
     check(text)
     check_template(text)
 
-    assert time.process_time() - started < 1.0
+    assert time.process_time() - started < 3.0
 
 
 JSON = st.recursive(
@@ -242,15 +243,17 @@ PIECES = st.sampled_from(
 )
 
 
-@given(st.lists(PIECES, max_size=12).map(" ".join) | st.text(max_size=40), st.dictionaries(st.text("abc"), JSON))
-def test_any_text_over_any_data_gives_a_value_or_an_expression_error(text: str, data: dict[str, object]) -> None:
+@given(st.lists(PIECES, max_size=12).map(" ".join) | st.text(max_size=40), JSON, JSON)
+def test_any_text_over_any_data_gives_a_value_or_an_expression_error(text: str, one: object, other: object) -> None:
     for attempt in (evaluate, render):
+        problem = None
         try:
-            attempt(text, {"inputs": data, **data})
+            attempt(text, {"inputs": one, "steps": {"a": other}, "a": one, "b": other})
         except ExpressionError as error:
-            column = error.problem.column
-            assert column is None or 1 <= column <= len(text) + 1
-            assert error.problem.message
+            problem = error.problem
+        if problem is not None:
+            assert problem.column is None or 1 <= problem.column <= len(text) + 1
+            assert problem.message
 
 
 @given(JSON)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,34 @@ def test_a_schedule_may_be_the_cron_line_alone() -> None:
     assert good(one_step("agent: a", 'schedule: "*/5 * * * *"')).schedule == ScheduleSpec("*/5 * * * *")
 
 
+def test_names_that_may_be_missing_or_are_whole_rooms_are_let_be() -> None:
+    made = good(
+        one_step("agent: a\n    input: {x: '{{ inputs.y? }}', z: '{{ inputs }}', s: '{{ steps }}', r: '{{ run }}'}")
+    )
+
+    assert made.steps[0].input["x"] == "{{ inputs.y? }}"
+
+
+def test_of_very_many_problems_the_first_are_named() -> None:
+    steps = "".join(f"  - {{id: s{n}, agent: a, depends_on: [none{n}]}}\n" for n in range(3000))
+    problems = found(f"name: n\nsteps:\n{steps}")
+
+    assert len(problems) == 200
+    assert problems[0].line == 3
+
+
+def test_thousands_of_steps_that_look_far_back_load_in_no_time() -> None:
+    steps = "  - {id: s0, agent: a}\n" + "".join(
+        f"  - {{id: s{n}, agent: a, input: {{x: '{{{{ steps.s0.result }}}}'}}, depends_on: s{n - 1}}}\n"
+        for n in range(1, 2500)
+    )
+    started = time.process_time()
+    made = good(f"name: n\nsteps:\n{steps}")
+
+    assert len(made.steps) == 2500
+    assert time.process_time() - started < 5.0
+
+
 def test_json_is_read_too() -> None:
     made = good(json.dumps({"name": "j", "steps": [{"id": "s", "command": ["true"]}]}))
 
@@ -226,6 +255,11 @@ MISTAKES = [
     (one_step("agent: a\n    input: {x: '{{ s.result }}'}"), "unknown-name", 5, 20, "'s'"),
     (one_step("agent: a\n    input: {x: '{{ y }}'}", "inputs: {y: any}"), "unknown-name", 6, 20, "'y'"),
     (one_step("agent: a", "output: '{{ steps.s.reslt }}'"), "unknown-field", 2, 21, "'reslt'"),
+    (one_step("approval: {deadline: 1h, escalate_to: 'a b'}"), "wrong-value", 4, 43, "agent"),
+    (
+        one_step("agent: a\n    map: '{{ inputs.l }}'\n    input: {x: '{{ itm }}'}", "inputs: {l: array}"),
+        *("unknown-name", 7, 20, "'itm'"),
+    ),
     (one_step("agent: a", "inputs: [x]"), "wrong-value", 2, 9, "a mapping"),
     (one_step("agent: a", "inputs: {1x: any}"), "input-name", 2, 10, "'1x'"),
     (one_step("agent: a", "inputs: {x: {type: text}}"), "wrong-value", 2, 20, "one of any"),
