@@ -6,27 +6,28 @@ import hashlib
 from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from bluelabel.interfaces import strict_json
 from bluelabel.interfaces.errors import LockTimeout, MachineError, UnreadableInput, machine_error
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.ports import Clock, Ids
 from bluelabel.services.ledger.disk import make_directory
 from bluelabel.services.ledger.lock import ProcessLock
-from bluelabel.services.postbox.drop import FOLDER as DROP
-from bluelabel.services.postbox.drop import DropFolder
-from bluelabel.services.postbox.edits import Edit, read_edit
-from bluelabel.services.postbox.folders import FileText, opened, read_at, signature_at
-from bluelabel.services.postbox.intake import Intake, Source
+from bluelabel.services.postbox.folders import DROP, FileText, names_in, opened, read_at, signature_at
 from bluelabel.services.postbox.intake_report import IntakeReport
 from bluelabel.services.postbox.postbox import Postbox
 from bluelabel.services.postbox.publish import Bases, Held, Originals, leftovers, publish
-from bluelabel.services.postbox.quarantine import Quarantine
 from bluelabel.services.postbox.settling import is_settled
 from bluelabel.services.postbox.view_text import BOXES, Box, Header, is_own, same_content
 from bluelabel.services.postbox.views import view
+
+if TYPE_CHECKING:
+    from bluelabel.services.postbox.edits import Edit
+    from bluelabel.services.postbox.intake import Intake
+
+# What reads edits is imported when there is one: most commands find none, and their start-up is a budget.
 
 _HELD_SECONDS: Final = 2.0
 _LOCK_SECONDS: Final = 5.0
@@ -50,13 +51,18 @@ class BoxOffice:
         self._state = state
         self._clock = clock
         self._ids = ids
-        self._intake = Intake(postbox)
         self._held = Held(state)
         self._bases = Bases(state)
         self._originals = Originals(state)
         self._process_lock = ProcessLock(state / "lock", _LOCK_SECONDS)
         self._clean: dict[tuple[str, str], tuple[int, ...]] = {}
         self._home = ""
+
+    @cached_property
+    def _intake(self) -> Intake:
+        from bluelabel.services.postbox.intake import Intake
+
+        return Intake(self._postbox)
 
     @property
     def mailboxes(self) -> tuple[str, ...]:
@@ -134,7 +140,7 @@ class BoxOffice:
                     self._held.take(folder, left, agent, name.removesuffix(".json"), self._ids.token())
                 if any(self._is_edited(folder, agent, box) for box in BOXES):
                     report.touched.add(agent)
-            dropped = DropFolder(self._folder, agent, self._intake).sweep(self._clock.now())
+            self._take_dropped(agent, report)
         except FileNotFoundError:
             return
         except UnreadableInput as error:
@@ -142,7 +148,14 @@ class BoxOffice:
             return
         except OSError as error:
             report.problems.append(str(machine_error(error, "reading a mailbox", f"{self._folder.name}/{agent}")))
-            return
+
+    def _take_dropped(self, agent: str, report: IntakeReport) -> None:
+        with opened(self._folder, agent, DROP) as folder:
+            if not names_in(folder):
+                return
+        from bluelabel.services.postbox.drop import DropFolder
+
+        dropped = DropFolder(self._folder, agent, self._intake).sweep(self._clock.now())
         for outcome in dropped.outcomes:
             report.add(outcome)
         report.set_aside += dropped.set_aside
@@ -195,6 +208,8 @@ class BoxOffice:
         try:
             found = read_at(folder, name, f"{self._folder.name}/{agent}/{name}")
         except UnreadableInput as error:
+            from bluelabel.services.postbox.quarantine import Quarantine
+
             kept = Quarantine(self._folder, agent).move(folder, name, self._clock.now(), str(error))
             report.set_aside.append(kept)
             found = None
@@ -226,6 +241,10 @@ class BoxOffice:
 
     def _take_edit(self, agent: str, box: str, found: FileText, report: IntakeReport) -> bool:
         """Follow what a text asks for; False when it is still being written."""
+        from bluelabel.interfaces import strict_json
+        from bluelabel.services.postbox.edits import read_edit
+        from bluelabel.services.postbox.intake import Source
+
         file = f"{self._folder.name}/{agent}/{box}.json"
         header = Header(agent, box, self.home)
         edit = read_edit(found.data, file, header, lambda rev: self._bases.get(agent, box, rev))
@@ -253,6 +272,8 @@ class BoxOffice:
     def _set_aside(
         self, agent: str, box: str, data: bytes, reason: str, edit: Edit | None, report: IntakeReport
     ) -> Draft:
+        from bluelabel.services.postbox.quarantine import Quarantine
+
         problems = edit.problems if edit is not None else ()
         kept = Quarantine(self._folder, agent).keep(f"{box}.json", data, self._clock.now(), reason, problems)
         report.set_aside.append(kept)

@@ -17,13 +17,12 @@ from bluelabel.services.postbox import box_shapes as shapes
 from bluelabel.services.postbox.box_reader import is_box
 from bluelabel.services.postbox.box_shapes import Entry
 from bluelabel.services.postbox.edits import Addition, Edit, all_additions
-from bluelabel.services.postbox.folders import FileText, kind_at, names_in, opened, read_at, same_file, shown
+from bluelabel.services.postbox.folders import DROP, FileText, kind_at, names_in, opened, read_at, same_file, shown
 from bluelabel.services.postbox.intake import Intake, Outcome, Source
 from bluelabel.services.postbox.quarantine import Quarantine
 from bluelabel.services.postbox.salvage import Documents, read_documents
 from bluelabel.services.postbox.settling import is_settled
 
-FOLDER: Final = "drop"
 _HARMLESS: Final = frozenset(
     {"several-documents", "trailing-comma", "stray-comma", "missing-comma", "comment", "single-quotes", "unquoted-key"}
 )
@@ -84,7 +83,7 @@ class DropFolder:
         """
         report = DropReport()
         try:
-            with opened(self._postbox, self._agent, FOLDER) as folder:
+            with opened(self._postbox, self._agent, DROP) as folder:
                 names = [n for n in names_in(folder) if not n.startswith(".") and not n.endswith(_STILL_WRITTEN)]
                 for start in range(0, len(names), _AT_ONCE):
                     read = [self._one(folder, name, now, report) for name in names[start : start + _AT_ONCE]]
@@ -97,7 +96,7 @@ class DropFolder:
 
     def _one(self, folder: int, name: str, now: datetime, report: DropReport) -> _Read | None:
         """Read a file; None when it is set aside, still written, or gone."""
-        where = f"{self._postbox.name}/{self._agent}/{FOLDER}/{shown(name)}"
+        where = f"{self._postbox.name}/{self._agent}/{DROP}/{shown(name)}"
         try:
             found = read_at(folder, name, where)
         except (UnreadableInput, OSError) as error:
@@ -117,7 +116,7 @@ class DropFolder:
             return None
         stamp = f"{shown(name)}.{found.stamp}.{hashlib.sha256(found.data).hexdigest()}"
         edit = Edit(additions=_additions(documents), problems=documents.problems)
-        return _Read(name, found, edit, Source(self._agent, FOLDER, where, stamp))
+        return _Read(name, found, edit, Source(self._agent, DROP, where, stamp))
 
     def _take_in(self, folder: int, files: Sequence[_Read], now: datetime, report: DropReport) -> None:
         outcomes = self._intake.follow_all([(file.edit, file.source) for file in files]) if files else []
@@ -155,7 +154,7 @@ class DropFolder:
             self._tell(kept, reason, None)
 
     def _tell(self, kept: str, reason: str, digest: str | None) -> None:
-        data: dict[str, Any] = {"agent": self._agent, "box": FOLDER, "file": kept, "reason": reason}
+        data: dict[str, Any] = {"agent": self._agent, "box": DROP, "file": kept, "reason": reason}
         draft = Draft("mail.quarantined", self._agent, data | ({"sha256": digest} if digest else {}))
         self._intake.note([draft])
 

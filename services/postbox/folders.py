@@ -18,6 +18,9 @@ from typing import Final
 from bluelabel.interfaces.errors import TooLarge, UnreadableInput
 from bluelabel.interfaces.limits import MESSAGE_BYTES
 
+DROP: Final = "drop"
+"""The folder of a mailbox where anybody may leave a message."""
+
 _FOLDER = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 # O_NONBLOCK: opening a pipe nobody writes to must not hold the post office up.
 _READ = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)

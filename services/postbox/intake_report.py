@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from bluelabel.services.postbox.intake import Outcome
+if TYPE_CHECKING:
+    from bluelabel.services.postbox.intake import Outcome
 
 
 @dataclass(slots=True)
