@@ -26,7 +26,6 @@ _ORIGINAL: Final = {
     "ðŸ·ï¸": "🏷\ufe0f",
 }
 _LOSSY: Final = re.compile("|".join(f"{found}(?![{_REST}])" for found in sorted(_ORIGINAL, key=len, reverse=True)))
-_PASSES: Final = 3
 
 
 def repair_encoding(text: str) -> tuple[str, list[tuple[int, str, str]]]:
@@ -38,12 +37,8 @@ def repair_encoding(text: str) -> tuple[str, list[tuple[int, str, str]]]:
     if text.isascii():
         return text, []
     changes: dict[str, tuple[int, str, str]] = {}
-    for _ in range(_PASSES):
-        fixed = "\n".join(_line(line, number, changes) for number, line in enumerate(text.split("\n"), 1))
-        if fixed == text:
-            break
-        text = fixed
-    return text, sorted(changes.values())
+    fixed = "\n".join(_line(line, number, changes) for number, line in enumerate(text.split("\n"), 1))
+    return fixed, sorted(changes.values())
 
 
 def _line(line: str, number: int, changes: dict[str, tuple[int, str, str]]) -> str:

@@ -18,7 +18,8 @@ def card(number: int, form: str = "plain") -> str:
     head = "".join(FORMS[form].format(*line) for line in lines)
     gap = "\n" if form == "inside" else ""
     items = "".join(f"- [ ] {word} of {number}\n" for word in ("one", "two", "three"))
-    return f"### TASK-{number:03d}: Title {number}\n{gap}{head}\n**Description:**\nAbout {number}.\n\n**Deliverables:**\n{items}\n"
+    body = f"**Description:**\nAbout {number}.\n\n**Deliverables:**\n{items}"
+    return f"### TASK-{number:03d}: Title {number}\n{gap}{head}\n{body}\n"
 
 
 def tracker(cards: str) -> bytes:
