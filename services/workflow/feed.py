@@ -37,9 +37,8 @@ class Feed:
         self._seen = -1
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to look. The first look tells in any case: what it is about may have come before it."""
         if self._timer is None:
-            self._seen = self._book.head().seq
             self._timer = self._loop.call_later(self._pause, self._look)
 
     async def wait(self, since: int, timeout: float | None = None) -> None:
@@ -67,9 +66,6 @@ class Feed:
     def _hurry(self) -> None:
         self.close()
         self._pause = _EAGER
-        self._seen = max(
-            self._seen, 0
-        )  # what was written before the first look may be the very thing that is waited for
         self._timer = self._loop.call_later(_EAGER, self._look)
 
     def _look(self) -> None:

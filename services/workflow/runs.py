@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bluelabel.interfaces.errors import AlreadyExists, IllegalTransition, UnreadableInput, machine_error
+from bluelabel.interfaces.errors import AlreadyExists, IllegalTransition, NotFound, UnreadableInput, machine_error
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.limits import WORKFLOW_BYTES
 from bluelabel.services.workflow import approvals
@@ -222,12 +222,16 @@ def load_definition(path: Path) -> Definition:
     """Read a workflow file.
 
     Raises:
+        NotFound: there is no such file.
         UnreadableInput: it cannot be run; carries every problem, and shows the first.
         MachineError: it cannot be read.
     """
     try:
         with path.open("rb") as file:
             data = file.read(WORKFLOW_BYTES + 1)
+    except FileNotFoundError:
+        hint = "make one with `bluelabel workflow new NAME`"
+        raise NotFound("no such workflow file", where=str(path), hint=hint) from None
     except OSError as error:
         raise machine_error(error, "reading a workflow", str(path)) from error
     definition, problems = load(data, str(path))

@@ -74,8 +74,8 @@ async def _begin(arguments: list[str], context: StepContext, tools: Tools) -> as
         "BLUELABEL_IDEMPOTENCY_KEY": context.key,
     }
     pipe = asyncio.subprocess.PIPE
-    try:
-        return await asyncio.create_subprocess_exec(
+    beginning = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
             *arguments,
             stdin=pipe,
             stdout=pipe,
@@ -84,6 +84,13 @@ async def _begin(arguments: list[str], context: StepContext, tools: Tools) -> as
             env={**(tools.environment or os.environ), **facts},
             start_new_session=True,
         )
+    )
+    try:
+        return await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        # Cut off in the middle of it, asyncio would wait for ever, and would leave the program's children alone.
+        await end_group(await beginning, tools.grace)
+        raise
     except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
         raise PermanentFailure(f"cannot run {arguments[0]!r} ({error.strerror})") from error
 

@@ -219,6 +219,7 @@ def _detach(app: App, runs: Runs, run_id: str, max_parallel: int | None) -> None
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=workspace.root, start_new_session=True
         )
+    process.returncode = 0  # it is meant to outlive this call, which therefore does not wait for it
     value = {"run_id": run_id, "pid": process.pid, "log": str(log)}
     app.show("run_detached", value, f"run {run_id} goes on in the background (process {process.pid})")
     app.note(f"follow it with `bluelabel run dag --watch {run_id}`")
