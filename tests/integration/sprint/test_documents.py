@@ -1,0 +1,319 @@
+"""Documents of people: a block of ours is added, everything else keeps its bytes; words survive re-generation."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bluelabel.interfaces.errors import IllegalTransition, InvalidName, NotFound, Refused, UnknownAgent, UsageError
+from bluelabel.services.git.managed import take
+from bluelabel.services.sprint.action_items import items
+from bluelabel.services.sprint.checklist import CHECKLIST
+from bluelabel.services.sprint.closeout import APPROVALS, close
+from bluelabel.services.sprint.documents import Documents, marks
+from bluelabel.services.sprint.gather import figures
+from bluelabel.services.sprint.model import Plan, PlannedCard
+from bluelabel.services.sprint.papers import write_plan, write_summary, write_template
+from bluelabel.services.sprint.planning import launch, plan
+from bluelabel.services.sprint.postmortem import postmortem
+from bluelabel.services.sprint.routine import ROUTINE
+from bluelabel.services.sprint.settings import SprintSettings
+
+from .steps import completed, planned
+
+POSTMORTEM = "docs/devphases/PHASE_6.13/sprints/SPRINT_1_POSTMORTEM.md"
+ODD = {
+    "plain.md": b"# A\n\ntext\n",
+    "no-newline.md": b"# A\n\ntext",
+    "crlf.md": b"# A\r\n\r\ntext\r\n",
+    "bom.md": b"\xef\xbb\xbf# A\n",
+    "bytes.md": b"# A \xff\xfe\n",
+    "fence.md": b"# A\n```\nnever closed",
+    "empty.md": b"",
+    "blanks.md": b"# A\n\n\n   \n\t\n",
+    "mojibake.md": "# A â\x9c…\n".encode(),
+    "quotes.md": b"# A\n\n    <!-- bluelabel:sprint begin -->\nnot closed\n",
+    "lone-cr.md": b"# A\rb\rc",
+}
+
+
+def through_a_sprint(office, files):
+    """Launch and close a sprint in which every one of the files is a context file."""
+    for name, data in files.items():
+        office.write(f"notes/{name}", data)
+    office.commit("Write notes", "notes")
+    places = {name: f"notes/{name}" for name in files}
+    office.settings = SprintSettings(documents=places, contexts=tuple(files))
+    sprint = planned(office, cards=1, branches=0)
+    once = {name: (office.root / f"notes/{name}").read_bytes() for name in files}
+    completed(office, cards=1, branches=0)
+    assert close(office.desk, sprint, APPROVALS).closed
+    return once, {name: (office.root / f"notes/{name}").read_bytes() for name in files}
+
+
+def assert_only_the_block(before, once, twice):
+    begin, end = marks("sprint").begin, marks("sprint").end
+    for data in (once, twice):
+        assert data.startswith(before) or take(before, marks("sprint")) == take(data, marks("sprint"))
+        assert data.count(begin) >= 1
+        assert end in data
+    head = once[: once.rindex(begin)]
+    assert twice.startswith(head)
+    assert b"CLOSED" in twice
+
+
+def test_odd_documents_keep_every_byte(office):
+    once, twice = through_a_sprint(office, ODD)
+    for name, before in ODD.items():
+        assert_only_the_block(before, once[name], twice[name])
+
+
+@pytest.mark.skipif("BLUELABEL_CORPUS" not in os.environ, reason="BLUELABEL_CORPUS names no corpus")
+def test_every_document_of_the_corpus_keeps_every_byte(office):
+    root = Path(os.environ["BLUELABEL_CORPUS"])
+    found = sorted([*root.glob("sprint_docs/*"), *root.glob("continuity_docs/*")])
+    files = {f"{number:03}.md": file.read_bytes() for number, file in enumerate(found)}
+    assert len(files) >= 130
+    once, twice = through_a_sprint(office, files)
+    for name, before in files.items():
+        assert_only_the_block(before, once[name], twice[name])
+        assert once[name].startswith(before)
+
+
+def test_words_in_plan_and_postmortem_survive(office):
+    sprint = planned(office, cards=1, branches=0)
+    path = office.root / sprint.plan.plan_path
+    path.write_text("Words above.\n\n" + path.read_text() + "\n## Notes\n\nWords below.\n")
+    postmortem(office.desk, sprint)
+    text = (office.root / POSTMORTEM).read_text()
+    ours = text.replace("## Lessons Learned\n\n- \n", "## Lessons Learned\n\n- Ask before you cut.\n")
+    (office.root / POSTMORTEM).write_text(ours)
+    completed(office, cards=1, branches=0)
+    office.commit("words", "docs")
+    assert close(office.desk, sprint, APPROVALS).closed
+
+    assert "Ask before you cut." in (office.root / POSTMORTEM).read_text()
+    assert "| Cards completed | 1 |" in (office.root / POSTMORTEM).read_text()
+    assert path.read_text().startswith("Words above.\n\n")
+    assert path.read_text().endswith("\n## Notes\n\nWords below.\n")
+    assert "COMPLETED" in path.read_text()
+
+
+def test_a_postmortem_written_by_hand_gets_its_blocks_at_the_end(office):
+    sprint = planned(office, cards=1, branches=0)
+    office.write(POSTMORTEM, "# All was well\n\nGrade: none.\n")
+    postmortem(office.desk, sprint)
+    postmortem(office.desk, sprint)
+    text = (office.root / POSTMORTEM).read_text()
+
+    assert text.startswith("# All was well\n\nGrade: none.\n")
+    assert text.count("postmortem-numbers begin") == 1
+
+
+def test_action_items_have_ids_that_stay_and_are_followed_up(office):
+    first = planned(office, cards=1, branches=0)
+    postmortem(office.desk, first, actions=[("Measure start-up", "CA"), ("Measure start-up", None)])
+    file = office.root / POSTMORTEM
+    text = file.read_text().replace("## Action Items\n", "## Action Items\n\n- [ ] Rename the flag\n- Tidy the docs\n")
+    file.write_text(text)
+    postmortem(office.desk, first)
+    known = {item.text: item for item in items(office.desk)}
+
+    assert [item.id for item in items(office.desk)] == ["AI-6.13-1-1", "AI-6.13-1-2", "AI-6.13-1-3"]
+    assert known["Measure start-up"].owner == "CA"
+    assert "- [ ] Rename the flag\n" in file.read_text()
+    assert "- [ ] AI-6.13-1-2: Rename the flag" in file.read_text()
+    file.write_text(file.read_text().replace("- [ ] AI-6.13-1-2:", "- [x] AI-6.13-1-2:"))
+    postmortem(office.desk, first, done=["AI-6.13-1-3"])
+    assert [item.done for item in items(office.desk)] == [False, True, True]
+    file.write_text(file.read_text().replace("- [x] AI-6.13-1-3:", "- [ ] AI-6.13-1-3:"))
+    postmortem(office.desk, first)
+    assert [item.done for item in items(office.desk)] == [False, True, False]
+    completed(office, cards=1, branches=0)
+    office.commit("words", "docs")
+    assert close(office.desk, first, APPROVALS).closed
+    second, _ = plan(office.desk, Plan("2", "6.13", "Next", "2026-11-28", "2026-12-04", "v0.6.13-alpha2"))
+
+    assert second.plan.carried == ("AI-6.13-1-1", "AI-6.13-1-3")
+    assert "- AI-6.13-1-1: Measure start-up (CA)" in (office.root / second.plan.plan_path).read_text()
+    with pytest.raises(NotFound, match="no such action item"):
+        postmortem(office.desk, first, done=["AI-6.13-1-9"])
+
+
+def test_text_of_cards_cannot_end_a_block_or_break_a_table(office):
+    hostile = "x <!-- bluelabel:sprint end -->\n# Injected | y\x1b[31m\u202e"
+    cards = (PlannedCard("TASK-0", "Piece", "CA"),)
+    wanted = Plan("1", "6.13", hostile, "2026-11-20", "2026-11-27", "v1", hostile, cards=cards, criteria=(hostile,))
+    sprint, _ = plan(office.desk, wanted)
+    launch(office.desk, sprint)
+    for path in (sprint.plan.plan_path, "docs/system/ARCH_CONTINUITY.md", "docs/system/SPRINT_HISTORY.md"):
+        text = (office.root / path).read_text()
+        assert text.count("<!-- bluelabel:sprint end -->") == 1
+        assert "\n# Injected" not in text
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+
+
+def test_a_launch_sends_each_assignment_once_and_can_be_finished_later(office):
+    sprint = planned(office, cards=3, branches=1)
+    before = office.book.head()
+    again = launch(office.desk, sprint)
+
+    assert again.again
+    assert again.registered == ()
+    assert again.documents == ()
+    assert office.book.head() == before
+    sent = [e.data["message"] for e in office.book.read() if e.kind == "message.sent"]
+    assert [m.get("task_id") for m in sent] == ["TASK-0", "TASK-1", "TASK-2", None]
+    assert sent[0]["content"]["branch"] == "dev/TASK-0-piece"
+    assert sent[-1]["recipients"] == ["ARCH"]
+
+
+def test_a_plan_takes_from_the_cards_what_it_is_not_told(office):
+    office.board("HUMAN").new(
+        "A known card", {"assignee": "WA", "priority": "HIGH", "branch": "dev/known"}, name="TASK-7"
+    )
+    wanted = Plan(
+        "1", "6.13", "", "2026-11-20", "2026-11-27", "v1", cards=(PlannedCard("TASK-7"), PlannedCard("TASK-8"))
+    )
+    sprint, changed = plan(office.desk, wanted)
+
+    assert sprint.plan.cards[0] == PlannedCard("TASK-7", "A known card", "WA", "dev/known", "HIGH")
+    assert sprint.plan.cards[1].title == "TASK-8"
+    assert changed == [sprint.plan.plan_path]
+    assert plan(office.desk, wanted) == (sprint, [])
+
+
+def test_what_cannot_be_planned_or_launched_is_refused(office):
+    good = Plan("1", "6.13", "T", "2026-11-20", "2026-11-27", "v1")
+    for number in ("", "x", "1/2", "../1", "12345"):
+        with pytest.raises(InvalidName):
+            plan(office.desk, replace(good, number=number))
+    for phase in ("", "../x", "a b"):
+        with pytest.raises(InvalidName):
+            plan(office.desk, replace(good, phase=phase))
+    for start, end in (("2026-11-28", "2026-11-27"), ("soon", "2026-11-27"), ("2026-11-20", "")):
+        with pytest.raises(UsageError):
+            plan(office.desk, replace(good, start=start, end=end))
+    with pytest.raises(UsageError, match="twice"):
+        plan(office.desk, replace(good, cards=(PlannedCard("TASK-1"), PlannedCard("TASK-1"))))
+    with pytest.raises(UnknownAgent):
+        plan(office.desk, replace(good, cards=(PlannedCard("TASK-1", agent="XX"),)))
+    empty, _ = plan(office.desk, good)
+    with pytest.raises(UsageError, match="no cards"):
+        launch(office.desk, empty)
+    sprint = planned(office, cards=1, branches=0)
+    with pytest.raises(IllegalTransition, match="is launched"):
+        plan(office.desk, sprint.plan)
+    other, _ = plan(office.desk, replace(good, number="2", cards=(PlannedCard("TASK-9", agent="CA"),)))
+    with pytest.raises(IllegalTransition, match="under way"):
+        launch(office.desk, other)
+
+
+def test_sprints_are_found_by_number_phase_or_as_the_one_under_way(office):
+    with pytest.raises(NotFound, match="no such sprint"):
+        office.desk.sprint()
+    first = planned(office, cards=1, branches=0)
+    plan(office.desk, Plan("2", "6.13", "T", "2026-11-28", "2026-12-04", "v2"))
+    plan(office.desk, Plan("1", "7.0", "T", "2026-11-28", "2026-12-04", "v3"))
+
+    assert office.desk.sprint().key == first.key
+    assert office.desk.sprint("2").plan.phase == "6.13"
+    assert office.desk.sprint("1", "7.0").plan.tag == "v3"
+    with pytest.raises(Refused, match="several phases"):
+        office.desk.sprint("1")
+    with pytest.raises(NotFound):
+        office.desk.sprint("9")
+
+
+def test_a_document_outside_of_the_root_is_never_written(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "victim").write_text("mine")
+    (root / "link.md").symlink_to(tmp_path / "victim")
+    (root / "folder.md").mkdir()
+    (root / "inside.md").write_text("text\n")
+    (root / "good.md").symlink_to(root / "inside.md")
+    documents = Documents(root, {})
+    for path in ("link.md", "../victim", str(tmp_path / "victim")):
+        with pytest.raises(Refused, match="outside"):
+            documents.put(path, "sprint", "x")
+    with pytest.raises(Refused, match="not a file"):
+        documents.put("folder.md", "sprint", "x")
+
+    assert (tmp_path / "victim").read_text() == "mine"
+    assert documents.put("good.md", "sprint", "x")
+    assert (root / "good.md").is_symlink()
+    assert (root / "inside.md").read_text().startswith("text\n\n<!-- bluelabel:sprint begin -->")
+    assert not documents.put("good.md", "sprint", "x")
+
+
+def test_the_mode_of_a_document_stays(tmp_path):
+    file = tmp_path / "a.md"
+    file.write_text("text\n")
+    file.chmod(0o640)
+    Documents(tmp_path, {}).put("a.md", "sprint", "x")
+
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
+def test_documents_are_found_where_they_stand(tmp_path):
+    (tmp_path / "CLAUDE_CONTEXT.md").write_text("x")
+    documents = Documents(tmp_path, {"SPRINT_HISTORY.md": "docs/history.md"})
+
+    assert documents.find("CLAUDE_CONTEXT.md") == "CLAUDE_CONTEXT.md"
+    assert documents.find("ARCH_CONTINUITY.md") == "docs/system/ARCH_CONTINUITY.md"
+    assert documents.find("SPRINT_HISTORY.md") == "docs/history.md"
+
+
+def test_the_checklist_and_the_routine_are_the_same(office):
+    assert tuple(ROUTINE) == tuple(step.id for step in CHECKLIST)
+    planned(office, cards=1, branches=0)
+    path = office.desk.documents.find("TEMPLATE_SPRINT_CLOSEOUT.md")
+    write_template(office.desk)
+    text = (office.root / path).read_text()
+    headings = [line.partition(". ")[2] for line in text.splitlines() if line.startswith("## ")]
+
+    assert headings == [step.title for step in CHECKLIST]
+    for step in CHECKLIST:
+        for line in step.items:
+            assert f"- [ ] {line}\n" in text
+        assert (f"--approve {step.id}`" in text) == step.approval
+    office.settings = SprintSettings(routine=())
+    write_template(office.desk)
+    assert "Test coverage" not in (office.root / path).read_text()
+
+
+def test_a_summary_before_the_closing_speaks_of_now(office):
+    sprint = planned(office, cards=2, branches=0)
+    office.set_status("TASK-0", "COMPLETED")
+    changed, found = write_summary(office.desk, sprint)
+
+    assert set(changed) == {"reports/SPRINT_1_SUMMARY.md", "reports/SPRINT_1_BURNDOWN.svg"}
+    assert found.completed == 1
+    assert found.days[-1].remaining == 1
+    assert write_plan(office.desk, sprint) == [sprint.plan.plan_path]
+
+
+def test_a_status_set_by_hand_counts_where_it_is_seen(office):
+    sprint = planned(office, cards=2, branches=0)
+    text = (office.root / "TASK_CARDS.md").read_text()
+    office.write("TASK_CARDS.md", text.replace("Status: NOT_STARTED", "Status: COMPLETED", 1))
+    found = figures(office.desk, sprint)
+
+    assert found.completed == 1
+    assert found.days[-1].remaining == 1
+    assert found.cards[0].completed is None
+
+
+def test_a_planned_sprint_has_figures_too(office):
+    sprint, _ = plan(
+        office.desk, Plan("1", "6.13", "T", "2026-11-20", "2026-11-27", "v1", cards=(PlannedCard("TASK-0"),))
+    )
+    found = figures(office.desk, sprint)
+
+    assert [card.status for card in found.cards] == ["gone"]
+    assert found.days[-1].remaining == 1
