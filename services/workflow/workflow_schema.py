@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any, Final
 
 from bluelabel.services.workflow.definition import CatchUp, RetryBackoffStrategy, StepKind
@@ -201,5 +200,5 @@ def text() -> str:
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-if __name__ == "__main__":  # pragma: no cover - `python -m …workflow_schema interfaces/schemas`
-    Path(sys.argv[1], "workflow.json").write_text(text(), encoding="utf-8")
+if __name__ == "__main__":  # pragma: no cover - `python -m …workflow_schema > interfaces/schemas/workflow.json`
+    sys.stdout.write(text())

@@ -315,9 +315,9 @@ def test_a_long_circle_is_shown_in_part() -> None:
 
 
 def test_the_shipped_schema_is_what_the_program_builds() -> None:
-    assert schemas.text("workflow") == text(), (
-        "run python -m bluelabel.services.workflow.workflow_schema interfaces/schemas"
-    )
+    how = "python -m bluelabel.services.workflow.workflow_schema > interfaces/schemas/workflow.json"
+
+    assert schemas.text("workflow") == text(), f"run {how}"
 
 
 def test_the_schema_is_valid_and_describes_every_key() -> None:

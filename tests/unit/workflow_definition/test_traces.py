@@ -271,7 +271,7 @@ def test_spans_are_handed_to_opentelemetry() -> None:
     provider.add_span_processor(SimpleSpanProcessor(memory))
 
     assert export_otel(a_run(), provider) == 4
-    spans = memory.get_finished_spans()
+    spans: list[Any] = list(memory.get_finished_spans())
     root = next(span for span in spans if span.name == "run build")
     children = [span for span in spans if span is not root]
     assert [(span.name, span.attributes["bluelabel.attempt"]) for span in children] == [
