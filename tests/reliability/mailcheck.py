@@ -15,12 +15,7 @@ from reliability.sandbox import Outcome
 SHOWN = 200
 """Waiting messages that a box shows at most."""
 
-_KNOWN = re.compile(
-    r"""(?x)
-    ledger/\d{8}\.jsonl | ledger\.(lock|sync) | index\.db(-wal|-shm|-journal)? | (boxes|postbox|views|held)/.*
-    | [a-z_]+\.lock | adopted | home
-    """
-)
+_TEMPORARY = re.compile(r"(?:^|.*/)(?:\.[^/]*|[^/]*\.(?:new|heal|tmp|swp|part)|lock\.pid)")
 _BOX = re.compile(
     r"""(?x)
     [A-Za-z0-9_-]+/( (in|out)box\.json | drop/[^/.][^/]*\.json | archive/\d{4}-\d\d\.jsonl | quarantine/.* | \.gitkeep )
@@ -82,7 +77,7 @@ def _kept(line: dict[str, Any], disk: Disk, story: History) -> list[str]:
 def left_behind(root: Path, home: Path) -> list[str]:
     """Return the files that no finished command leaves."""
     found = [path.relative_to(home).as_posix() for path in home.rglob("*") if not path.is_dir()]
-    odd = [name for name in found if not _KNOWN.fullmatch(name)]
+    odd = [name for name in found if _TEMPORARY.fullmatch(name)]
     boxes_there = [
         path.relative_to(root / "postbox").as_posix() for path in (root / "postbox").rglob("*") if path.is_file()
     ]

@@ -168,7 +168,14 @@ def scenario(name: str, *, bug: str | None = None, forked: bool = True) -> Scena
     def recover(where: Path) -> Sequence[str]:
         return whole(where, ["init", "--agents", "CC,CA"] if name == "init" else ["recover"])
 
-    values: dict[str, Any] = {"check": _judged(), "ack": TOLD, "truth": TRUTH, "floor": 8, "tells": r"^error: ", **more}
+    values: dict[str, Any] = {
+        "check": _judged(),
+        "ack": TOLD,
+        "truth": TRUTH,
+        "floor": 8,
+        "tells": r"(?m)^error: ",
+        **more,
+    }
     return Scenario(
         f"{name}{f' ({bug})' if bug else ''}",
         setup,

@@ -10,12 +10,12 @@ import pytest
 from reliability.kills import kill_loop, race
 from reliability.power import power_sweep, unavailable
 from reliability.quick import sample
-from reliability.scenarios import STORED, kill_scenario, scenario
+from reliability.scenarios import IMPORTS, STORED, kill_scenario, scenario
 
 pytestmark = [pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace"), pytest.mark.timeout(180)]
 
 
-@pytest.mark.parametrize("name", [*STORED, "init"])
+@pytest.mark.parametrize("name", [*STORED, *IMPORTS, "init"])
 def test_a_killed_or_failing_command_loses_nothing_and_tells_no_lies(name: str, tmp_path: Path) -> None:
     reports = sample(name, tmp_path / "x")
 
