@@ -5,9 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from bluelabel.agents.base_agent import BaseAgent, failure
 from bluelabel.agents.plain_text import one_line
@@ -22,88 +20,18 @@ from bluelabel.interfaces.errors import (
     UsageError,
 )
 from bluelabel.interfaces.events import Draft
-from bluelabel.interfaces.limits import LEASE_SECONDS
 from bluelabel.interfaces.messages import Delivery, DeliveryState
-from bluelabel.runner.card_moves import CardMoves as WorkspaceCardMoves
+from bluelabel.runner.worker_cards import BoardCards, Cards, NoCards
 from bluelabel.runner.worker_messages import answer, is_report, outcome, summary, to_input
-from bluelabel.runner.worker_task import Call, Calls, Task
+from bluelabel.runner.worker_records import Ending, Progress, WorkerOptions
+from bluelabel.runner.worker_task import Call, Calls, Task, Work
 from bluelabel.services.postbox.postbox import Postbox
 
 if TYPE_CHECKING:
     from bluelabel.runner.workspace import Workspace
 
-CardMoves = Callable[[Delivery, AgentOutput], Sequence[Draft]]
-"""Gives the events that move the card a message is about; they are written together with its ack."""
-
 IDLE_SECONDS: Final = 1.0
 """How long a worker waits at most before it looks again: delays and leases end without an event."""
-
-
-class Ending(StrEnum):
-    """What became of one message."""
-
-    TAKEN = "taken"
-    DONE = "done"
-    FAILED = "failed"
-    AGAIN = "again"
-    DEAD = "dead"
-    READ = "read"
-    RETURNED = "returned"
-    LOST = "lost"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One line of progress.
-
-    Args:
-        agent: who works.
-        state: how far the message has come.
-        id: of the message.
-        task_id: of the message, where it has one.
-        sender: of the message.
-        subject: on one clean line.
-        attempt: which one.
-        note: what came of it, for a person.
-        seconds: how long the agent worked.
-    """
-
-    agent: str
-    state: Ending
-    id: str
-    task_id: str | None
-    sender: str
-    subject: str
-    attempt: int
-    note: str = ""
-    seconds: float | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the object of its JSON line."""
-        return {**asdict(self), "state": self.state.value}
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerOptions:
-    """How a worker behaves.
-
-    Args:
-        lease: seconds of a claim; renewed at every third of it while the agent works.
-        grace: seconds that a running agent gets to finish when the worker is told to stop.
-        cancel_grace: seconds that it gets to end once it was asked to.
-        retry_delay: seconds before a failed message is tried again; doubles with each attempt.
-        max_retry_delay: seconds it never exceeds.
-        once: take what waits now, at most one message, and end.
-        max_messages: end after so many.
-    """
-
-    lease: float = LEASE_SECONDS
-    grace: float = 30.0
-    cancel_grace: float = 15.0
-    retry_delay: float = 5.0
-    max_retry_delay: float = 300.0
-    once: bool = False
-    max_messages: int | None = None
 
 
 class Worker:
@@ -115,7 +43,7 @@ class Worker:
         agents: whose mailboxes, each with an agent of the same name.
         report: gets a line of progress for each message taken and for what became of it.
         options: how it behaves.
-        card_moves: gives the events that move cards.
+        cards: what follows the work on them.
         settled: told whose boxes changed, after each settlement.
         look_in: called before each look at the mailboxes: reads what was dropped or edited by hand.
         name_of: who holds a claim made for an agent.
@@ -133,7 +61,7 @@ class Worker:
         *,
         report: Callable[[Progress], None],
         options: WorkerOptions | None = None,
-        card_moves: CardMoves | None = None,
+        cards: Cards | None = None,
         settled: Callable[[Iterable[str]], None] = lambda _agents: None,
         look_in: Callable[[], None] = lambda: None,
         name_of: Callable[[str], str] = str,
@@ -144,7 +72,7 @@ class Worker:
         self._workers: dict[str, BaseAgent] = {name: registry.get(name) for name in self._agents}
         self._report = report
         self._options = options or WorkerOptions()
-        self._card_moves = card_moves
+        self._cards: Cards = cards or NoCards()
         self._settled = settled
         self._look_in = look_in
         self._name_of = name_of
@@ -211,11 +139,10 @@ class Worker:
                 self._postbox.ack(delivery.message.id, _token(delivery), result={"status": "read"})
                 self._tell(agent, delivery, Ending.READ, "a report; nothing to do")
                 return
-            task = Task(self._workers[agent], to_input(delivery, agent), self._calls)
+            task = Task(self._workers[agent], lambda: self._work(agent, delivery), self._calls)
             task.start()
             if self._attend(task, delivery):
-                output = task.output or _died(delivery)
-                self._settle(agent, delivery, output)
+                self._settle(agent, delivery, task.result or Work(_died(delivery)))
             else:
                 self._postbox.nack(delivery.message.id, _token(delivery), reason="the worker was stopped")
                 self._tell(agent, delivery, Ending.RETURNED, "the worker was stopped; given back")
@@ -259,31 +186,40 @@ class Worker:
             return lease / 10
         return lease / 3
 
-    def _settle(self, agent: str, delivery: Delivery, output: AgentOutput) -> None:
-        if output.status is AgentStatus.ERROR and output.metadata.get("retryable", True) is not False:
+    def _work(self, agent: str, delivery: Delivery) -> Work:
+        """Have the agent do it and plan what that means for the card; the lease is kept meanwhile."""
+        began = self._cards.taken(agent, delivery)
+        output = self._workers[agent].run(to_input(delivery, agent))
+        if _may_pass(output):
+            return Work(output, (), began)
+        drafts, planned = self._cards.plan(agent, delivery, output)
+        return Work(output, drafts, planned or began)
+
+    def _settle(self, agent: str, delivery: Delivery, work: Work) -> None:
+        output = work.output
+        if _may_pass(output):
             self._try_again(agent, delivery, output)
             return
         try:
-            self._ack(agent, delivery, output)
+            self._ack(agent, delivery, work)
         except (UsageError, UnreadableInput) as error:
             # The answer cannot be sent as it is: too large, too deep, not text. The work is done all the same.
             output = failure(to_input(delivery, agent), error)
             output.error = one_line(f"the answer cannot be sent: {error}")
-            self._ack(agent, delivery, output)
+            self._ack(agent, delivery, Work(output, work.moves))
+        remark = (self._cards.written() if work.moves else "") or work.remark
         state = Ending.FAILED if output.status is AgentStatus.ERROR else Ending.DONE
-        self._tell(agent, delivery, state, summary(output), output.duration_ms)
+        note = "; ".join(text for text in (summary(output), remark) if text)
+        self._tell(agent, delivery, state, note, output.duration_ms)
 
-    def _ack(self, agent: str, delivery: Delivery, output: AgentOutput) -> None:
+    def _ack(self, agent: str, delivery: Delivery, work: Work) -> None:
         """Write result message, ack and card move as one unit: all of it, or the message comes back."""
-        reply = None if is_report(delivery) else answer(delivery, output, agent, self._postbox.directory)
-        # Judged before the ledger is held: checking a card's claims may run the project's tests.
-        moves = self._card_moves(delivery, output) if self._card_moves is not None else ()
+        reply = None if is_report(delivery) else answer(delivery, work.output, agent, self._postbox.directory)
 
         def also(db: sqlite3.Connection) -> Sequence[Draft]:
-            drafts = self._postbox.drafts(db, [reply])[0] if reply is not None else []
-            return [*drafts, *moves]
+            return [*(self._postbox.drafts(db, [reply])[0] if reply is not None else ()), *work.moves]
 
-        self._postbox.ack(delivery.message.id, _token(delivery), result=outcome(output), also=also)
+        self._postbox.ack(delivery.message.id, _token(delivery), result=outcome(work.output), also=also)
 
     def _try_again(self, agent: str, delivery: Delivery, output: AgentOutput) -> None:
         options = self._options
@@ -332,23 +268,21 @@ def open_worker(
     if not names:
         hint = "add one, for example `bluelabel agent add CC --template claude-code`"
         raise NotFound("no agent with a mailbox can be run here", hint=hint)
-    moves = WorkspaceCardMoves(workspace)
-
-    def settled(agents: Iterable[str]) -> None:
-        moves.bring_in_line()
-        workspace.refresh_views(agents)
-
     return Worker(
         workspace.postbox,
         registry,
         names,
         report=report,
         options=options or WorkerOptions(lease=workspace.settings.lease),
-        card_moves=moves,
-        settled=settled,
+        cards=BoardCards(workspace.cards),
+        settled=workspace.refresh_views,
         look_in=workspace.read_edits,
         name_of=workspace.worker_name,
     )
+
+
+def _may_pass(output: AgentOutput) -> bool:
+    return output.status is AgentStatus.ERROR and output.metadata.get("retryable", True) is not False
 
 
 def _token(delivery: Delivery) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import Enum
 
 from bluelabel.agents.base_agent import BaseAgent
-from bluelabel.interfaces.agent_models import AgentInput, AgentOutput
+from bluelabel.interfaces.agent_models import AgentOutput
+from bluelabel.interfaces.events import Draft
 
 
 class Call(Enum):
@@ -36,20 +39,35 @@ class Calls:
             return None
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What was done.
+
+    Args:
+        output: what the agent says.
+        moves: what it means for the card.
+        remark: something about the card, for people.
+    """
+
+    output: AgentOutput
+    moves: Sequence[Draft] = ()
+    remark: str = ""
+
+
 class Task:
     """One piece of work.
 
     Args:
-        agent: who does it.
-        agent_input: what.
+        agent: who does it, and is asked to stop.
+        work: does it; called in the thread.
         calls: told when it is done.
     """
 
-    def __init__(self, agent: BaseAgent, agent_input: AgentInput, calls: Calls) -> None:
+    def __init__(self, agent: BaseAgent, work: Callable[[], Work], calls: Calls) -> None:
         self.agent = agent
-        self._input = agent_input
+        self._work = work
         self._calls = calls
-        self._output: AgentOutput | None = None
+        self._result: Work | None = None
         self._done = False
         # A daemon: an agent that does not end must not keep the worker from ending.
         self._thread = threading.Thread(target=self._run, name=f"agent-{agent.agent_id}", daemon=True)
@@ -60,9 +78,9 @@ class Task:
         return self._done
 
     @property
-    def output(self) -> AgentOutput | None:
-        """What came of it, once it is done."""
-        return self._output
+    def result(self) -> Work | None:
+        """What came of it, once it is done; None when the thread died."""
+        return self._result
 
     def start(self) -> None:
         """Begin."""
@@ -79,7 +97,7 @@ class Task:
 
     def _run(self) -> None:
         try:
-            self._output = self.agent.run(self._input)
+            self._result = self._work()
         finally:
             self._done = True
             self._calls.put(Call.DONE)

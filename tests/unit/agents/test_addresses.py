@@ -105,7 +105,7 @@ def test_a_refusal_says_why(address: str, reason: str):
 
 
 def test_one_closed_address_among_public_ones_refuses_the_host():
-    with pytest.raises(Refused, match="192.168.1.1 is in a private network"):
+    with pytest.raises(Refused, match="is in a private network"):
         checked("example.org", 443, ["1.1.1.1", "192.168.1.1"])
 
 

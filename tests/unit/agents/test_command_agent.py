@@ -67,7 +67,11 @@ def test_the_program_gets_its_variables():
 @pytest.mark.parametrize("text", INJECTIONS)
 @pytest.mark.parametrize("stdin", ["json", "prompt"])
 def test_what_a_message_says_is_never_run(tmp_path: Path, text: str, stdin: str):
-    code = "import sys, json; print(json.dumps({'status': 'success', 'result': {'argv': sys.argv, 'got': sys.stdin.read()}}))"
+    code = (
+        "import sys, json\n"
+        "result = {'argv': sys.argv, 'got': sys.stdin.read()}\n"
+        "print(json.dumps({'status': 'success', 'result': result}))"
+    )
     spec = CommandSpec((sys.executable, "-I", "-S", "-c", code), stdin=stdin)
     given = AgentInput(task_id=text, source=text, content={"body": text, text: text}, metadata={"message_id": text})
     output = CommandAgent("CC", spec, cwd=tmp_path).run(given)
@@ -156,7 +160,7 @@ def test_no_answer_takes_long_to_read(piece: str):
 
 
 def test_an_exit_code_is_an_error_whatever_the_answer_says():
-    output = agent("print('{\"status\": \"success\"}'); raise SystemExit(3)").run(work())
+    output = agent('print(\'{"status": "success"}\'); raise SystemExit(3)').run(work())
 
     assert (output.status, output.error) == ("error", "the command ended with exit code 3")
     assert (output.metadata["exit_code"], output.metadata["retryable"]) == (3, True)
@@ -186,7 +190,7 @@ def test_the_program_may_say_itself_that_trying_again_is_a_waste():
 
 
 def test_pending_means_that_somebody_else_reports():
-    assert agent("print('{\"status\": \"pending\"}')").run(work()).status == "pending"
+    assert agent('print(\'{"status": "pending"}\')').run(work()).status == "pending"
 
 
 def test_a_program_killed_by_a_signal_says_by_which():

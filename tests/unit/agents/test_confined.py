@@ -38,6 +38,8 @@ BAD_PATHS = [
     "note.txt/more",
 ]
 
+PARTS = ["..", ".", "", "d", "note.txt", "canary.txt", "root", "/", "out", " ", "\u2025"]
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
@@ -49,7 +51,9 @@ def root(tmp_path: Path) -> Path:
     return home
 
 
-@pytest.mark.parametrize(("path", "text"), [("note.txt", b"hello"), ("d/deep.txt", b"deep"), ("./d//deep.txt", b"deep")])
+@pytest.mark.parametrize(
+    ("path", "text"), [("note.txt", b"hello"), ("d/deep.txt", b"deep"), ("./d//deep.txt", b"deep")]
+)
 def test_an_ordinary_file_inside_is_read(root: Path, path: str, text: bytes):
     assert read_confined(root, path, max_bytes=100) == text
 
@@ -65,9 +69,7 @@ def test_a_path_that_is_none_or_leads_out_is_refused(root: Path, path: str):
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
-@given(
-    st.lists(st.sampled_from(["..", ".", "", "d", "note.txt", "canary.txt", "root", "/", "out", " ", "\u2025"]), max_size=6)
-)
+@given(st.lists(st.sampled_from(PARTS), max_size=6))
 def test_no_path_reaches_the_file_outside(root: Path, parts: list[str]):
     link = root / "out"
     if not link.is_symlink():
@@ -134,10 +136,10 @@ def test_a_folder_that_is_swapped_for_a_link_gives_nothing_away(root: Path):
 
     def swap() -> None:
         while not done.is_set():
-            os.rename(root / "d", root / "aside")
-            os.rename(root / "link", root / "d")
-            os.rename(root / "d", root / "link")
-            os.rename(root / "aside", root / "d")
+            (root / "d").rename(root / "aside")
+            (root / "link").rename(root / "d")
+            (root / "d").rename(root / "link")
+            (root / "aside").rename(root / "d")
 
     racer = threading.Thread(target=swap)
     racer.start()

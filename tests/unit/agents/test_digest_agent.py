@@ -181,8 +181,8 @@ class _Tags(HTMLParser):
 
 
 def entry(**more: Any) -> dict[str, Any]:
-    plain = {"content_id": "c", "title": "t", "summary": "s", "type": "text", "source": "", "created_at": "", "tags": []}
-    return {**plain, **more}
+    plain = {"content_id": "c", "title": "t", "summary": "s", "type": "text", "source": "", "created_at": ""}
+    return {**plain, "tags": [], **more}
 
 
 @given(st.text(max_size=200), st.text(max_size=200), st.text(max_size=100))
@@ -269,4 +269,6 @@ def test_dates_of_today_are_within_today(tmp_path: Path):
     IngestionAgent(storage_path=tmp_path).run(AgentInput(task_id="T", content={"text": "words here"}))
     agent = DigestAgent(storage_path=tmp_path)
 
-    assert len(titles(agent, date_from=str(now.date() - timedelta(days=1)), date_to=str(now.date() + timedelta(1)))) == 1
+    yesterday, tomorrow = (str(now.date() + timedelta(days=days)) for days in (-1, 1))
+
+    assert len(titles(agent, date_from=yesterday, date_to=tomorrow)) == 1

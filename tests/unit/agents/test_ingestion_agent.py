@@ -107,9 +107,7 @@ def test_text_pages_are_read_as_what_they_are(agent: IngestionAgent, site: str, 
         ("/page", {"tags": {"a": 1}}, "tags is not a list of words"),
     ],
 )
-def test_what_cannot_be_taken_in_is_told(
-    agent: IngestionAgent, site: str, path: str, more: dict[str, Any], error: str
-):
+def test_what_cannot_be_taken_in_is_told(agent: IngestionAgent, site: str, path: str, more: dict[str, Any], error: str):
     output = ingest(agent, "url", url=site + path, **more)
 
     assert output.status == "error"
@@ -218,9 +216,7 @@ def test_an_unknown_task_type_is_no_matter_where_the_keys_tell(agent: IngestionA
 
 
 def test_facts_of_the_input_are_kept(tmp_path: Path):
-    agent = IngestionAgent(
-        storage_path=tmp_path, ids=lambda: "1", now=lambda: datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
-    )
+    agent = IngestionAgent(storage_path=tmp_path, ids=lambda: "1", now=lambda: datetime(2026, 1, 31, 9, 30, tzinfo=UTC))
     given = AgentInput(
         task_id="T", content={"text": "words"}, metadata={"user_id": "u1", "tags": "a, b", "title": "From outside"}
     )

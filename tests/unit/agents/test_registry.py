@@ -110,7 +110,8 @@ def test_installed_plugins_are_read_from_the_entry_points():
 
 
 def test_settings_come_before_plugins_and_built_ins(tmp_path: Path):
-    agents = registry({"digest": {"kind": "digest", "storage": "other"}}, Point("digest", lambda: Plugin), root=tmp_path)
+    table = {"kind": "digest", "storage": "other"}
+    agents = registry({"digest": table}, Point("digest", lambda: Plugin), root=tmp_path)
 
     assert agents.get("digest").store.storage == tmp_path / "other"  # type: ignore[attr-defined]
 

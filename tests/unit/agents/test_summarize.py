@@ -42,7 +42,9 @@ def test_chosen_sentences_keep_their_order():
 
 
 def test_markdown_marks_and_links_become_words():
-    assert split("See [the *book*](https://example.org/x) and **write** `it` down.") == ["See the book and write it down."]
+    marked = "See [the *book*](https://example.org/x) and **write** `it` down."
+
+    assert split(marked) == ["See the book and write it down."]
 
 
 def test_items_of_a_list_are_sentences_of_their_own():

@@ -182,7 +182,8 @@ def pdf_bomb() -> bytes:
 def test_a_reader_that_takes_too_much_is_ended_by_the_kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """A package named pypdf that eats memory stands for a reader that a hostile file has led astray."""
     (tmp_path / "pypdf").mkdir()
-    (tmp_path / "pypdf" / "__init__.py").write_text("everything = []\nwhile True: everything.append(bytearray(2**24))\n")
+    hungry = "everything = []\nwhile True: everything.append(bytearray(2**24))\n"
+    (tmp_path / "pypdf" / "__init__.py").write_text(hungry)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
     with pytest.raises(TooLarge, match="more memory or time"):
@@ -238,7 +239,9 @@ def test_a_pdf_with_too_many_pages_is_refused(make_pdf: Callable[..., bytes], mo
 def test_a_page_without_words_leaves_no_gap(make_pdf: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delattr(pypdf, "apply_configuration")
 
-    assert pdf_reader.read(make_pdf(["a", "", "b"]), 1000) == {"text": "a\n\nb", "title": None, "author": None, "pages": 3}
+    found = pdf_reader.read(make_pdf(["a", "", "b"]), 1000)
+
+    assert found == {"text": "a\n\nb", "title": None, "author": None, "pages": 3}
 
 
 @pytest.mark.parametrize("max_chars", ["1000", "1"])

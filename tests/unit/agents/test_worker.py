@@ -16,8 +16,9 @@ from bluelabel.interfaces.agent_models import AgentInput, AgentOutput, AgentStat
 from bluelabel.interfaces.errors import LockTimeout, MachineError, NotFound, UnknownAgent, UsageError
 from bluelabel.interfaces.events import Draft, Event
 from bluelabel.interfaces.messages import Delivery, DeliveryState
-from bluelabel.runner.worker import Ending, Progress, Worker, WorkerOptions
+from bluelabel.runner.worker import Worker
 from bluelabel.runner.worker_messages import REPORTS, summary
+from bluelabel.runner.worker_records import Ending, Progress, WorkerOptions
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.ledger.system import SystemIds
 from bluelabel.services.postbox.directory import Directory
@@ -99,7 +100,7 @@ class Office:
         given = {"sender": "ARCH", "recipients": ("CA",), "type": "task_assignment", "task_id": "TASK-1", **more}
         return self.postbox.send(OutgoingMessage(content=content or {}, **given)).id
 
-    def worker(self, work: Work, *, agents: Sequence[str] = ("CA",), moves: Any = None, **options: Any) -> Worker:
+    def worker(self, work: Work, *, agents: Sequence[str] = ("CA",), cards: Any = None, **options: Any) -> Worker:
         for name in agents:
             self.agents.setdefault(name, Doing(name, work))
         points = [Point(name, agent) for name, agent in self.agents.items()]
@@ -109,7 +110,7 @@ class Office:
             agents,
             report=self.progress.append,
             options=WorkerOptions(**options),
-            card_moves=moves,
+            cards=cards,
             settled=lambda names: self.settled.append(set(names)),
         )
 
@@ -149,17 +150,26 @@ def failed(retryable: bool | None) -> Work:
 
 def test_result_ack_and_card_move_are_one_append(office: Office):
     message = office.send()
-    moved = Draft("card.changed", "CA", {"card": "TASK-1", "to": "COMPLETED"})
-    asked: list[tuple[str, str]] = []
+    told: list[str] = []
 
-    def moves(delivery: Delivery, output: AgentOutput) -> Sequence[Draft]:
-        asked.append((delivery.message.id, output.status.value))
-        return [moved]
+    class Moves:
+        def taken(self, agent: str, delivery: Delivery) -> str:
+            told.append(f"taken by {agent}")
+            return "began"
 
-    office.worker(done, moves=moves, once=True).run()
+        def plan(self, agent: str, delivery: Delivery, output: AgentOutput) -> tuple[Sequence[Draft], str]:
+            told.append(f"{delivery.message.id} {output.status.value}")
+            return [Draft("card.changed", agent, {"id": "TASK-1", "field": "status"})], "moved"
+
+        def written(self) -> str:
+            told.append("written")
+            return ""
+
+    office.worker(done, cards=Moves(), once=True).run()
 
     assert office.appends[1:] == [["message.claimed"], ["message.acked", "message.sent", "card.changed"]]
-    assert asked == [(message, "success")]
+    assert told == ["taken by CA", f"{message} success", "written"]
+    assert office.progress[-1].note == "did it; moved"
 
 
 def test_the_sender_gets_a_result_in_the_same_thread(office: Office):
@@ -477,9 +487,7 @@ def nested(depth: int) -> dict[str, Any]:
 @pytest.mark.parametrize("result", [nested(100), {"text": "x" * (11 * 1024 * 1024)}, {"text": "\ud800"}])
 def test_an_answer_that_cannot_be_sent_is_told_instead(office: Office, result: dict[str, Any]):
     message = office.send()
-    office.worker(
-        lambda i: AgentOutput(task_id=i.task_id, status=AgentStatus.SUCCESS, result=result), once=True
-    ).run()
+    office.worker(lambda i: AgentOutput(task_id=i.task_id, status=AgentStatus.SUCCESS, result=result), once=True).run()
 
     assert office.state(message).state is DeliveryState.ACKED
     assert "the answer cannot be sent" in office.inbox("ARCH")[0]["content"]["error"]

@@ -1,0 +1,112 @@
+"""How a card follows the work on it: in progress when its assignment is taken, and where the report leads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, Protocol
+
+from bluelabel.interfaces.agent_models import AgentOutput, AgentStatus
+from bluelabel.interfaces.errors import BluelabelError
+from bluelabel.interfaces.events import Draft
+from bluelabel.interfaces.messages import Delivery, MessageType
+
+if TYPE_CHECKING:
+    from bluelabel.services.cards.board import Board
+
+ASSIGNMENTS: Final = frozenset({MessageType.TASK_ASSIGNMENT.value, MessageType.HANDOFF_REQUEST.value})
+"""Only what hands a task over moves its card; a question about a task does not."""
+
+
+class Cards(Protocol):
+    """What a worker asks of the cards. Nothing of it raises: a card in trouble must not hold a message up."""
+
+    def taken(self, agent: str, delivery: Delivery) -> str:
+        """Tell that an agent begins; return a remark for people, or nothing."""
+        ...
+
+    def plan(self, agent: str, delivery: Delivery, output: AgentOutput) -> tuple[Sequence[Draft], str]:
+        """Return the events that the report means for the card, and a remark; they are written with the ack."""
+        ...
+
+    def written(self) -> str:
+        """Bring the card file in line with what was written; return a remark for people, or nothing."""
+        ...
+
+
+class NoCards:
+    """For a worker without a card file."""
+
+    def taken(self, agent: str, delivery: Delivery) -> str:  # noqa: ARG002
+        """Do nothing."""
+        return ""
+
+    def plan(self, agent: str, delivery: Delivery, output: AgentOutput) -> tuple[Sequence[Draft], str]:  # noqa: ARG002
+        """Return nothing."""
+        return (), ""
+
+    def written(self) -> str:
+        """Do nothing."""
+        return ""
+
+
+class BoardCards:
+    """The cards of a worktree.
+
+    A success completes the card unless its claims are false; a final error blocks it. A result with ``card_status``
+    (``ready_for_review``, ``in_progress`` …) says itself where the card goes.
+
+    Args:
+        board: opens the board.
+    """
+
+    def __init__(self, board: Callable[[], Board]) -> None:
+        self._open = board
+
+    def taken(self, agent: str, delivery: Delivery) -> str:
+        """Set a card that nobody began to in progress."""
+        task = _task(delivery)
+        if task is None:
+            return ""
+        try:
+            board = self._open()
+            document = board.document()
+            if task not in document.by_id or document.card(task).status not in {None, "NOT_STARTED"}:
+                return ""
+            drafts = board.plan_move(task, "in_progress", by=agent, message=delivery.message.id)
+            board.book.append(lambda _db: drafts, durable=False)
+            board.recover()
+        except BluelabelError as error:
+            return f"the card stays as it is: {error}"
+        return ""
+
+    def plan(self, agent: str, delivery: Delivery, output: AgentOutput) -> tuple[Sequence[Draft], str]:
+        """Plan the move; claims are checked here, which may run the tests of the settings."""
+        task, word = _task(delivery), _word(output)
+        if task is None or word is None:
+            return (), ""
+        try:
+            drafts = self._open().plan_move(task, word, by=agent, message=delivery.message.id)
+        except BluelabelError as error:
+            return (), f"the card stays as it is: {error}"
+        kinds = {draft.kind for draft in drafts}
+        is_refused = "card.verified" in kinds and "card.changed" not in kinds
+        return drafts, "claims of the card are false, so it is not completed" if is_refused else ""
+
+    def written(self) -> str:
+        """Bring the file in line; what is not done now, the next command does."""
+        try:
+            self._open().recover()
+        except BluelabelError as error:
+            return f"the card file follows later: {error}"
+        return ""
+
+
+def _task(delivery: Delivery) -> str | None:
+    return delivery.message.task_id if delivery.message.type in ASSIGNMENTS else None
+
+
+def _word(output: AgentOutput) -> str | None:
+    told = output.result.get("card_status")
+    if isinstance(told, str):
+        return told
+    return None if output.status is AgentStatus.PENDING else output.status.value
