@@ -115,22 +115,24 @@ class Scheduler:
             The steps that will never begin because of it, each with the reason; they count as ended.
         """
         doomed: list[tuple[str, str]] = []
+        if step_id in self._ended:
+            return doomed
+        self._settle(step_id)
         news = deque([(step_id, outcome)])
         while news:
             name, how = news.popleft()
-            if name in self._ended:
-                continue
-            self._ended.add(name)
-            self.open -= 1
-            self._release(name)
             for follower in self._followers.get(name, ()):
-                if follower in self._ended:
-                    continue
-                verdict = self._tell(follower, name, how)
+                verdict = None if follower in self._ended else self._tell(follower, name, how)
                 if verdict is not None:
+                    self._settle(follower)
                     doomed.append((follower, verdict[1]))
                     news.append((follower, verdict[0]))
         return doomed
+
+    def _settle(self, step_id: str) -> None:
+        self._ended.add(step_id)
+        self.open -= 1
+        self._release(step_id)
 
     def _tell(self, follower: str, name: str, how: Outcome) -> tuple[Outcome, str] | None:
         """Tell `follower` how one of its dependencies ended; return its own end if that settles it."""

@@ -1,0 +1,227 @@
+"""Retry delays, the order of steps, and cron: each against a plain way to say the same."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bluelabel.interfaces.errors import UsageError
+from bluelabel.services.workflow.cron import parse_cron
+from bluelabel.services.workflow.definition import CatchUp, RetryBackoffStrategy, RetrySpec, ScheduleSpec
+from bluelabel.services.workflow.retry import LONGEST, PermanentFailure, delay_before, strategy_of, worth_retrying
+from bluelabel.services.workflow.schedules import due_firings
+from bluelabel.services.workflow.scheduling import Outcome, Plan, Scheduler, check_dependencies, downstream
+
+seconds = st.floats(0, 1e6, allow_nan=False)
+
+
+@given(seconds, st.integers(1, 40))
+def test_delays_follow_their_formula(delay, n):
+    assert delay_before(n, RetrySpec(9, delay, RetryBackoffStrategy.CONSTANT)) == delay
+    assert delay_before(n, RetrySpec(9, delay, RetryBackoffStrategy.LINEAR)) == delay * n
+    assert delay_before(n, RetrySpec(9, delay)) == min(delay * 2 ** (n - 1), LONGEST)
+
+
+@given(seconds, st.integers(1, 10_000), seconds, st.floats(0, 1), st.floats(0, 1))
+def test_a_delay_keeps_its_bound_and_its_jitter(delay, n, most, jitter, roll):
+    plain = delay_before(n, RetrySpec(9, delay, max_delay=most))
+    rolled = delay_before(n, RetrySpec(9, delay, max_delay=most, jitter=jitter), roll)
+
+    assert 0 <= plain <= most
+    assert plain * (1 - jitter) - 1e-6 <= rolled <= plain * (1 + jitter) + 1e-6
+
+
+def test_an_unknown_strategy_is_exponential():
+    assert strategy_of(" Linear ") is RetryBackoffStrategy.LINEAR
+    assert strategy_of("fibonacci") is RetryBackoffStrategy.EXPONENTIAL
+    assert strategy_of(None) is RetryBackoffStrategy.EXPONENTIAL
+
+
+def test_predicates_decide_on_type_message_and_attempt():
+    spec = RetrySpec(9, when="error.type == 'OSError' and attempt < 3")
+
+    assert worth_retrying(OSError("x"), 1, spec)
+    assert not worth_retrying(OSError("x"), 3, spec)
+    assert not worth_retrying(ValueError("x"), 1, spec)
+    assert not worth_retrying(PermanentFailure("x"), 1, RetrySpec(9))
+    assert not worth_retrying(ValueError("x"), 1, RetrySpec(9), lambda error: False)
+    assert worth_retrying(ValueError("x"), 1, RetrySpec(9), lambda error: True)
+
+
+@st.composite
+def graphs(draw):
+    """Steps that depend only on earlier ones, given in any order."""
+    count = draw(st.integers(1, 12))
+    graph = {}
+    for n in range(count):
+        before = st.sets(st.integers(0, n - 1), max_size=3) if n else st.just(set())
+        graph[f"s{n}"] = tuple(f"s{m}" for m in sorted(draw(before)))
+    order = draw(st.permutations(list(graph)))
+    return {name: graph[name] for name in order}
+
+
+@settings(deadline=None)
+@given(graphs(), st.integers(1, 4), st.data())
+def test_every_step_is_settled_once_and_never_before_what_it_depends_on(graph, slots, data):
+    pools = {name: data.draw(st.sampled_from([None, "p"])) for name in graph}
+    scheduler = Scheduler([Plan(n, d, pool=pools[n]) for n, d in graph.items()], slots, {"p": 2})
+    active, ended = [], {}
+    while scheduler.open:
+        for name in scheduler.take():
+            assert name not in ended
+            assert name not in active
+            assert all(needed in ended for needed in graph[name])
+            active.append(name)
+        assert 0 < len(active) <= slots
+        assert sum(pools[name] == "p" for name in active) <= 2
+        name = active.pop(data.draw(st.integers(0, len(active) - 1)))
+        outcome = data.draw(st.sampled_from(Outcome))
+        ended[name] = outcome
+        for doomed, reason in scheduler.end(name, outcome):
+            assert doomed not in ended
+            assert doomed not in active
+            assert reason
+            ended[doomed] = Outcome.SKIPPED if reason.endswith("was skipped") else Outcome.BROKEN
+
+    assert set(ended) == set(graph)
+    for name, needed in graph.items():
+        if any(ended[other] is Outcome.BROKEN for other in needed):
+            assert ended[name] is Outcome.BROKEN
+    assert scheduler.take() == []
+
+
+def test_the_higher_priority_goes_first_and_order_decides_the_rest():
+    plans = [Plan("low"), Plan("b", priority=5), Plan("c", priority=5), Plan("w", waits=True)]
+    scheduler = Scheduler(plans, 1)
+    order = [*scheduler.take()]
+    while scheduler.open > 1:
+        scheduler.end(order[-1], Outcome.PASSED)
+        order += scheduler.take()
+
+    assert order == ["w", "b", "c", "low"]
+
+
+def test_a_step_that_ended_before_its_turn_is_not_begun():
+    scheduler = Scheduler([Plan("a"), Plan("b"), Plan("w", waits=True)], 5)
+    for name in ("b", "w"):
+        scheduler.end(name, Outcome.PASSED)
+        scheduler.end(name, Outcome.PASSED)
+
+    assert scheduler.take() == ["a"]
+    assert scheduler.open == 1
+
+
+def test_steps_that_do_not_fit_the_pool_wait_for_it():
+    scheduler = Scheduler([Plan("a", pool="gpu"), Plan("b", pool="gpu"), Plan("c")], 3, {})
+
+    assert scheduler.take() == ["a", "c"]
+    scheduler.end("a", Outcome.PASSED)
+    assert scheduler.take() == ["b"]
+
+
+def test_circles_and_unknown_names_are_refused():
+    with pytest.raises(UsageError, match="circle") as raised:
+        check_dependencies({"a": ["c"], "b": ["a"], "c": ["b"]})
+    assert str(raised.value.where).count("->") == 3
+    with pytest.raises(UsageError, match="not there") as raised:
+        check_dependencies({"fetch": [], "save": ["zzz"]})
+    assert raised.value.hint == "add the step, or take the name out"
+
+
+@given(graphs(), st.data())
+def test_downstream_is_what_can_be_reached(graph, data):
+    root = data.draw(st.sampled_from(sorted(graph)))
+    reached = {root}
+    for _ in graph:
+        reached |= {name for name, needed in graph.items() if reached & set(needed)}
+
+    assert downstream(graph, [root]) == reached
+
+
+fields = st.tuples(
+    st.sampled_from(["*", "0", "*/15", "5-10", "1,59", "7/20"]),
+    st.sampled_from(["*", "0", "*/6", "8-18", "23"]),
+    st.sampled_from(["*", "1", "31", "*/2", "10-12"]),
+    st.sampled_from(["*", "2", "jan-MAR", "6,dec"]),
+    st.sampled_from(["*", "0", "7", "mon-fri", "sun"]),
+)
+start_of_all = datetime(2024, 1, 1, tzinfo=UTC)
+moments = st.integers(0, 6 * 365 * 86400).map(lambda seconds: start_of_all + timedelta(seconds=seconds))
+
+
+def matches(cron, moment):
+    """Say it the plain way: look at one minute."""
+    day = moment.day in cron.days
+    weekday = moment.isoweekday() % 7 in cron.weekdays
+    fits = (day or weekday) if cron.either_day else (day and weekday)
+    return moment.minute in cron.minutes and moment.hour in cron.hours and moment.month in cron.months and fits
+
+
+@settings(deadline=None, max_examples=50)
+@given(fields, moments)
+def test_cron_finds_the_first_minute_that_fits(words, moment):
+    cron = parse_cron(" ".join(words))
+    found = cron.after(moment)
+    here = moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    for _ in range(3000):
+        if matches(cron, here):
+            break
+        here += timedelta(minutes=1)
+    else:
+        assert found is None or found >= here
+        return
+
+    assert found == here
+
+
+def test_cron_knows_its_words_and_leap_days():
+    start = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+
+    assert parse_cron("@daily").after(start) == datetime(2026, 2, 1, tzinfo=UTC)
+    assert parse_cron("0 0 29 2 *").after(start) == datetime(2028, 2, 29, tzinfo=UTC)
+    assert parse_cron("0 0 31 2 *").after(start) is None
+    assert parse_cron("0 0 13 * fri").after(start) == datetime(2026, 2, 6, tzinfo=UTC)
+    assert parse_cron("*/10 * * * *").between(start, start + timedelta(hours=1), limit=2) == [
+        start + timedelta(minutes=50),
+        start + timedelta(hours=1),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "* * * *",
+        "60 * * * *",
+        "* 24 * * *",
+        "5-1 * * * *",
+        "*/0 * * * *",
+        "x * * * *",
+        "* * * foo *",
+        "1/x * * * *",
+    ],
+)
+def test_what_is_no_cron_expression_is_refused(text):
+    with pytest.raises(UsageError):
+        parse_cron(text)
+
+
+@pytest.mark.parametrize(
+    ("rule", "minutes", "expected"),
+    [
+        (CatchUp.NONE, 65, []),
+        (CatchUp.LAST, 65, [(60, True)]),
+        (CatchUp.ALL, 65, [(20, True), (40, True), (60, True)]),
+        (CatchUp.NONE, 61, [(60, False)]),
+        (CatchUp.LAST, 61, [(60, False)]),
+        (CatchUp.ALL, 61, [(20, True), (40, True), (60, False)]),
+        (CatchUp.ALL, 10, []),
+    ],
+)
+def test_missed_firings_follow_the_rule_for_catching_up(rule, minutes, expected):
+    since = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
+    taken, last = due_firings("s", ScheduleSpec("*/20 * * * *", rule), since, since + timedelta(minutes=minutes))
+
+    assert [((firing.due - since).total_seconds() / 60, firing.missed) for firing in taken] == expected
+    assert (last is not None) is (minutes > 20)
