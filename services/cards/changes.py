@@ -186,13 +186,13 @@ def _archived(outcome: Outcome, data: Mapping[str, Any]) -> None:
     cards = [card for card in document.by_id.get(str(data["id"]), ()) if not places.in_archive(card)]
     if not cards:
         return
-    nth = int(data.get("nth") or 1)
-    card = cards[min(nth, len(cards)) - 1]
+    block = unpack(data.get("block"))
+    card = next((found for found in cards if edit.block(document, found) == block), cards[0])
     target = data.get("to")
     if target == "section":
         outcome.replace(places.archive(document, card))
         return
-    if unpack(data.get("block")) != edit.block(document, card):
+    if block != edit.block(document, card):
         outcome.missed.append(f"{card.id} was changed meanwhile; it stays where it is")
         return
     outcome.take(parse_text(edit.without(document, card)))
