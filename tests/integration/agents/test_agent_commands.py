@@ -164,7 +164,9 @@ def test_an_unknown_agent_is_exit_3_with_the_nearest_names(workspace: Path, word
 
 def test_an_agent_is_added_with_a_mailbox_and_everything_else_stays(workspace: Path):
     before = (workspace / "bluelabel.toml").read_text()
-    done = lines(bluelabel(workspace, "agent", "add", "LINT", "--command", "echo 'two words'", "--timeout", "5m", "--json"))
+    done = lines(
+        bluelabel(workspace, "agent", "add", "LINT", "--command", "echo 'two words'", "--timeout", "5m", "--json")
+    )
     after = (workspace / "bluelabel.toml").read_text()
     log = bluelabel(workspace, "log", "--json").stdout
 
@@ -215,9 +217,7 @@ def test_an_agent_runs_on_one_input(workspace: Path, form: str):
         "document": "a.md",
         "stdin": "-",
     }[form]
-    done = bluelabel(
-        workspace, "agent", "run", "ingestion", "--input", given, "--json", stdin='{"file_path": "a.md"}'
-    )
+    done = bluelabel(workspace, "agent", "run", "ingestion", "--input", given, "--json", stdin='{"file_path": "a.md"}')
     output = lines(done)[0]
 
     assert output["schema"] == "bluelabel.agent_output/1"
@@ -308,7 +308,9 @@ def test_a_task_of_a_killed_worker_is_finished_by_another(workspace: Path, tmp_p
     os.mkfifo(pid_file)
     code = (
         "import os, sys, time\n"
-        f"if os.environ['BLUELABEL_ATTEMPT'] == '1': open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)\n"
+        "if os.environ['BLUELABEL_ATTEMPT'] == '1':\n"
+        f"    open({str(pid_file)!r}, 'w').write(str(os.getpid()))\n"
+        "    time.sleep(60)\n"
         "print('attempt', os.environ['BLUELABEL_ATTEMPT'])"
     )
     command(workspace, "CC", code)
@@ -329,6 +331,96 @@ def test_a_task_of_a_killed_worker_is_finished_by_another(workspace: Path, tmp_p
     assert not Path(f"/proc/{pid}").exists()
 
 
+CARDS = """# Task Cards
+
+## Active Tasks
+
+### TASK-1: Write it down
+Status: NOT_STARTED
+Assigned: CC
+
+**Files Created/Modified:**
+- notes.md (new)
+
+## Completed Tasks Archive
+"""
+
+
+def status_of_the_card(folder: Path) -> str:
+    return next(line for line in (folder / "TASK_CARDS.md").read_text().splitlines() if line.startswith("Status:"))
+
+
+def answering(status: str, **more: Any) -> str:
+    told = json.dumps({"status": status, "metadata": {"retryable": False}, **more})
+    seen = "next(line for line in open('TASK_CARDS.md') if line.startswith('Status:')).strip()"
+    return f"import sys; open('seen.txt', 'w').write({seen}); print({told!r})"
+
+
+@pytest.mark.parametrize(
+    ("status", "result", "word"),
+    [
+        ("success", {}, "COMPLETED"),
+        ("error", {}, "BLOCKED"),
+        ("pending", {}, "IN_PROGRESS"),
+        ("success", {"card_status": "ready_for_review"}, "IN_PROGRESS"),
+    ],
+)
+def test_a_card_follows_the_work_on_it(workspace: Path, status: str, result: dict[str, Any], word: str):
+    (workspace / "TASK_CARDS.md").write_text(CARDS)
+    (workspace / "notes.md").write_text("written")
+    command(workspace, "CC", answering(status, result=result))
+    send(workspace, "CC")
+    done = bluelabel(workspace, "worker", "--once")
+
+    assert done.returncode == 0, done.stderr
+    assert "IN_PROGRESS" in (workspace / "seen.txt").read_text()
+    assert word in status_of_the_card(workspace)
+    assert (workspace / "TASK_CARDS.md").read_text().replace(status_of_the_card(workspace), "") == CARDS.replace(
+        "Status: NOT_STARTED", ""
+    )
+
+
+def test_a_card_with_a_false_claim_is_not_completed(workspace: Path):
+    (workspace / "TASK_CARDS.md").write_text(CARDS)
+    command(workspace, "CC", answering("success"))
+    send(workspace, "CC")
+    done = bluelabel(workspace, "worker", "--once")
+
+    assert "IN_PROGRESS" in status_of_the_card(workspace)
+    assert "claims of the card are false" in done.stdout
+    assert [m["type"] for m in waiting(workspace, "ARCH")] == ["task_result"]
+
+
+def test_a_question_about_a_task_does_not_move_its_card(workspace: Path):
+    (workspace / "TASK_CARDS.md").write_text(CARDS)
+    command(workspace, "CC", "print('fine')")
+    bluelabel(workspace, "send", "--from", "ARCH", "--to", "CC", "--type", "message", "--task", "TASK-1")
+    bluelabel(workspace, "worker", "--once")
+
+    assert (workspace / "TASK_CARDS.md").read_text() == CARDS
+
+
+def test_a_finished_card_is_not_begun_again(workspace: Path):
+    (workspace / "TASK_CARDS.md").write_text(CARDS.replace("NOT_STARTED", "BLOCKED"))
+    command(workspace, "CC", answering("pending"))
+    send(workspace, "CC")
+    bluelabel(workspace, "worker", "--once")
+
+    assert "BLOCKED" in (workspace / "seen.txt").read_text()
+
+
+def test_cards_that_cannot_be_read_do_not_hold_a_message_up(workspace: Path):
+    (workspace / "TASK_CARDS.md").unlink()
+    (workspace / "TASK_CARDS.md").mkdir()
+    command(workspace, "CC", "print('did it')")
+    send(workspace, "CC")
+    done = bluelabel(workspace, "worker", "--once")
+
+    assert done.returncode == 0, done.stderr
+    assert "did it; the card stays as it is: not a regular file" in done.stdout
+    assert [m["type"] for m in waiting(workspace, "ARCH")] == ["task_result"]
+
+
 def test_an_agent_in_one_worktree_takes_what_was_sent_in_another(workspace: Path, tmp_path: Path):
     command(workspace, "CC", "import os; print(os.getcwd())")
     git = ["git", "-C", str(workspace), "-c", "user.name=A", "-c", "user.email=a@example.org"]
@@ -343,7 +435,12 @@ def test_an_agent_in_one_worktree_takes_what_was_sent_in_another(workspace: Path
 
 
 def test_starting_the_program_does_not_load_the_agents(tmp_path: Path):
-    code = "import sys; sys.argv = ['bluelabel', '--help']\nfrom bluelabel.apps.cli.main import main\ntry: main()\nexcept SystemExit: pass\n"
+    code = (
+        "import sys; sys.argv = ['bluelabel', '--help']\n"
+        "from bluelabel.apps.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+    )
     heavy = "('httpx2', 'jinja2', 'tomlkit', 'pydantic', 'pypdf', 'trafilatura', 'importlib.metadata')"
     done = subprocess.run(
         [sys.executable, "-c", f"{code}print('LOADED', [m for m in {heavy} if m in sys.modules])"],
