@@ -7,6 +7,7 @@ from datetime import date
 from typing import Final
 from xml.sax.saxutils import escape
 
+from bluelabel.services.sprint.model import one_line
 from bluelabel.services.sprint.numbers import Day
 
 _WIDTH: Final = 720
@@ -46,7 +47,7 @@ def svg(days: Sequence[Day], total: int, end: str, title: str) -> str:
 
     steps = [f"M {x(0)} {y(total)}"] + [f"H {x(n + 1)} V {y(day.remaining)}" for n, day in enumerate(days)]
     planned = max((date.fromisoformat(end) - first).days + 1, 1)
-    words = escape(title)
+    words = escape(one_line(title), {'"': "&quot;"})
     ticks = sorted({0, height // 2, height})
     labels = sorted({0, len(days) // 2, len(days) - 1})
     parts = [
