@@ -96,7 +96,7 @@ def scene(graph: Graph) -> Scene:
 
 
 def _width(label: str, detail: str) -> float:
-    return max(96.0, cells(label) * _CHAR + 52, cells(detail) * _SMALL + 28)
+    return max(96.0, cells(label) * _CHAR + 52, cells(detail) * _SMALL + 52)
 
 
 def bends(curve: SceneCurve, count: int = 12) -> list[Point]:
