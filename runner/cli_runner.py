@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from bluelabel.agents.plain_text import one_line
 from bluelabel.agents.registry import AgentRegistry
 from bluelabel.interfaces import strict_json
 from bluelabel.interfaces.agent_models import AgentInput, AgentOutput
 from bluelabel.interfaces.errors import NotFound, TooLarge, UnreadableInput, UsageError, machine_error
 from bluelabel.interfaces.limits import MESSAGE_BYTES
 
+_NAME_CHARS: Final = 255
 _MARKS: Final = frozenset({"task_id", "content"})
 
 
@@ -99,8 +101,9 @@ class CLIRunner:
 
 def _start_of(path: Path) -> bytes:
     try:
-        if not path.is_file():
-            raise NotFound("no such file", where=str(path), hint="give a file, a JSON object, or - for stdin")
+        if len(path.name) > _NAME_CHARS or not path.is_file():
+            hint = "give a file, a JSON object, or - for stdin"
+            raise NotFound("no such file", where=one_line(str(path), 80), hint=hint)
         with path.open("rb") as file:
             return file.read(256)
     except OSError as error:

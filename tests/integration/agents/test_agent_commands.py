@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from bluelabel.apps.cli.main import main
+from bluelabel.apps.cli.utils.agent_printer import complete_runnable
+from bluelabel.runner import agent_settings
 
 COMMAND = [sys.executable, "-m", "bluelabel.apps.cli.main"]
 
@@ -176,6 +179,38 @@ def test_an_agent_is_added_with_a_mailbox_and_everything_else_stays(workspace: P
     assert '"agent.added"' in log
     send(workspace, "LINT")
     assert "two words" in bluelabel(workspace, "worker", "--once", "--agent", "LINT").stdout
+
+
+def test_a_settings_file_that_cannot_be_written_stays_as_it_was(workspace: Path, monkeypatch: pytest.MonkeyPatch):
+    before = (workspace / "bluelabel.toml").read_bytes()
+
+    def full(*_args: Any, **_more: Any) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(agent_settings, "replace_file", full)
+    done = bluelabel(workspace, "agent", "add", "NEW")
+
+    assert (done.returncode, "the disk is full while adding an agent" in done.stderr) == (6, True)
+    assert (workspace / "bluelabel.toml").read_bytes() == before
+
+
+def test_an_agent_is_added_where_there_are_no_settings_yet(workspace: Path):
+    (workspace / "bluelabel.toml").unlink()
+
+    assert bluelabel(workspace, "agent", "add", "NEW").returncode == 0
+    assert bluelabel(workspace, "agent", "add", "OTHER", "--kind", "digest").returncode == 0
+    assert (workspace / "bluelabel.toml").read_text() == '[agents.NEW]\n\n[agents.OTHER]\nkind = "digest"\n'
+    assert bluelabel(workspace, "agent", "add", "NEW", "--kind", "digest").returncode == 0
+
+
+def test_names_of_agents_are_completed(workspace: Path, monkeypatch: pytest.MonkeyPatch):
+    context = click.Context(click.Command("x"), info_name="x")
+    monkeypatch.chdir(workspace)
+
+    assert complete_runnable(context, click.Argument(["name"]), "in") == ["ingestion"]
+    monkeypatch.chdir(workspace.parent)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(workspace.parent.parent))
+    assert complete_runnable(context, click.Argument(["name"]), "in") == []
 
 
 def test_a_mailbox_is_given_a_template(workspace: Path):

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from bluelabel.agents.fetch import Fetcher, resolve
 from bluelabel.interfaces.errors import MachineError, NotFound, Refused, TooLarge, UnreadableInput, UsageError
@@ -290,10 +298,49 @@ def test_a_resolver_in_trouble_is_an_error_that_may_pass():
         Fetcher(resolver=resolver).get("http://example.org/", max_bytes=100)
 
 
-def test_the_certificate_is_checked_against_the_name(site: Site):
-    """The server speaks no TLS, so the handshake fails; what matters is that https is tried at the pinned address."""
-    with pytest.raises(MachineError, match="cannot fetch it"):
-        Fetcher(allow_private=True, resolver=to_loopback).get(f"https://example.org:{site.port}/", max_bytes=9)
+def self_signed(folder: Path, name: str) -> Path:
+    """Return a file with a key and a certificate that nobody has signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = folder / "server.pem"
+    path.write_bytes(pem + certificate.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def test_the_certificate_is_asked_for_by_name_and_must_be_trusted(tmp_path: Path):
+    """The connection goes to the checked number, the handshake names the host, and an unsigned certificate ends it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path, "pinned.example"))
+    named: list[str | None] = []
+    context.sni_callback = lambda _socket, name, _context: named.append(name)
+
+    def serve(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            context.wrap_socket(connection, server_side=True).close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = threading.Thread(target=serve, args=(listening,))
+        server.start()
+        url = f"https://pinned.example:{listening.getsockname()[1]}/"
+        with pytest.raises(MachineError, match="cannot fetch it"):
+            Fetcher(allow_private=True, resolver=to_loopback).get(url, max_bytes=9)
+        server.join()
+
+    assert named == ["pinned.example"]
 
 
 def test_the_system_resolves_names():
