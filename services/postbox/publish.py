@@ -23,6 +23,7 @@ NEW: Final = "new"
 """In the place of the digest in a held file's name: its text has not been read yet."""
 
 _TEMP = ".new"
+_NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +53,54 @@ def publish(folder: int, name: str, text: str, token: str) -> str | None:
         OSError: the old file is still in its place.
     """
     temp = f".{name}.{token}{_TEMP}"
-    write_new(folder, temp, text.encode(), sync=True)  # after a power cut a view is old or new, never empty
+    write_new(folder, temp, text.encode())
     try:
-        try:
-            os.link(temp, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-        except FileExistsError:
-            return temp if exchange(folder, temp, name) else _replace(folder, name, temp)
-        except OSError as error:
-            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK):
-                raise
-            return _replace(folder, name, temp)
+        return _swap_in(folder, name, temp)
     except BaseException:
         with suppress(OSError):
             os.unlink(temp, dir_fd=folder)
         raise
+
+
+def _swap_in(folder: int, name: str, temp: str) -> str | None:
+    with suppress(FileNotFoundError):  # nothing stands there
+        return temp if exchange(folder, temp, name) else _replace(folder, name, temp)
+    try:
+        os.link(temp, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+    except FileExistsError:  # somebody made it just now
+        return temp if exchange(folder, temp, name) else _replace(folder, name, temp)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        os.rename(temp, name, src_dir_fd=folder, dst_dir_fd=folder)
+        return None
     os.unlink(temp, dir_fd=folder)
     return None
 
 
-def _replace(folder: int, name: str, temp: str) -> str | None:
-    """Swap as well as it goes without an exchange: a save between these two calls would be overwritten."""
+def _replace(folder: int, name: str, temp: str) -> str:
+    """Swap as well as it goes without an exchange: a save between these two calls would be overwritten.
+
+    Raises:
+        FileNotFoundError: nothing stands under `name`.
+    """
     old = f"{temp}.old"
-    try:
-        os.link(name, old, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        old = ""
+    _keep(folder, name, folder, old)
     os.rename(temp, name, src_dir_fd=folder, dst_dir_fd=folder)
-    return old or None
+    return old
+
+
+def _keep(folder: int, name: str, there: int, kept: str) -> None:
+    """Give a file a second name in another open folder; where there are no links across, copy its text."""
+    try:
+        os.link(name, kept, src_dir_fd=folder, dst_dir_fd=there, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        found = read_at(folder, name, name)
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name) from None
+        write_new(there, kept, found.data, sync=True, mode=0o600)
 
 
 def leftovers(folder: int) -> Iterator[tuple[str, str]]:
@@ -107,14 +129,7 @@ class Held:
         make_directory(self._path)
         kept = f"{agent}.{box}.{NEW}.{token}"
         with opened(self._path) as held:
-            try:
-                os.link(name, kept, src_dir_fd=folder, dst_dir_fd=held, follow_symlinks=False)
-            except OSError as error:
-                if error.errno not in (errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK):
-                    raise
-                found = read_at(folder, name, name)
-                if found is not None:
-                    write_new(held, kept, found.data, sync=True, mode=0o600)
+            _keep(folder, name, held, kept)
             os.unlink(name, dir_fd=folder)
         return kept
 

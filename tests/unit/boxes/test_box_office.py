@@ -653,3 +653,60 @@ def test_a_full_or_read_only_disk_is_told_and_the_view_stays(post: Counter, monk
 
     assert ["disk is full" in problem for problem in report.problems] == [True]
     assert post.text("CC", "inbox") == before
+
+
+def test_a_mailbox_that_cannot_be_read_is_told_and_the_others_are_served(post: Counter, monkeypatch) -> None:
+    real = os.open
+
+    def refuse(path, flags: int, *args, **kwargs) -> int:
+        if path == "CC":
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, *args, **kwargs)
+
+    post.append("CA", "outbox", {"task_id": "T-1", "status": "done"})
+    monkeypatch.setattr(os, "open", refuse)
+    report = post.sweep()
+
+    assert ["permission denied" in problem for problem in report.problems] == [True]
+    assert len(report.sent) == 1
+
+
+def test_a_swapped_out_file_that_cannot_be_followed_now_is_tried_again(post: Counter, monkeypatch) -> None:
+    held = post.state / "held"
+    post.send("CA", sender="CC")
+    post.refresh("CC")
+    (held / "CC.outbox.new.7").write_text('[{"task_id": "T-1", "status": "done"}', encoding="utf-8")
+    (held / "stray").touch()
+    (held / "nobody.outbox.new.8").touch()
+
+    def full(*_args: object, **_kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(box_office.Held, "was_read", full)
+    assert any("swapped-out" in problem for problem in post.sweep().problems)
+    monkeypatch.undo()
+    post.sweep()
+
+    assert [message["task_id"] for message in post.received("ARCH")] == ["T-1"]
+    assert not (held / "CC.outbox.new.7").exists()
+
+
+def test_a_save_that_is_still_going_on_when_it_is_swapped_out_is_read_later(post: Counter, monkeypatch) -> None:
+    path = post.file("CC", "outbox")
+    real = folders.exchange
+
+    def racing(folder: int, one: str, other: str) -> bool:
+        if other == "outbox.json" and "half" not in path.read_text(encoding="utf-8"):
+            path.write_text('[{"task_id": "T-1", "status": "done"}, {"task_id": "half', encoding="utf-8")
+            post.fresh(path)
+        return real(folder, one, other)
+
+    monkeypatch.setattr(publish, "exchange", racing)
+    post.send("CA", sender="CC")
+    assert post.refresh("CC").waiting == ["postbox/CC/outbox.json"]
+    post.clock.pass_(1)
+    monkeypatch.undo()
+    post.sweep()
+
+    assert [message["task_id"] for message in post.received("ARCH")] == ["T-1"]
+    assert len(post.aside("CC")) == 1

@@ -264,3 +264,57 @@ def test_a_burst_of_files_is_taken_in_whole(post: Counter) -> None:
 
     assert len(report.sent) == 200
     assert [message["content"]["n"] for message in post.received("CC")] == list(range(200))
+
+
+def test_what_can_neither_be_read_nor_moved_is_told_and_stays(post: Counter, monkeypatch) -> None:
+    drop = post.folder / "CC" / "drop"
+    put(post, "a.json", "{")
+    os.mkfifo(drop / "pipe")
+
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("bluelabel.services.postbox.quarantine.write_new", refuse)
+    monkeypatch.setattr(os, "rename", refuse)
+    report = post.sweep()
+
+    assert sorted(path.name for path in drop.iterdir()) == ["a.json", "pipe"]
+    assert all("could not be set aside" in problem for problem in report.problems)
+    assert len(report.problems) == 2
+
+
+def test_a_file_that_may_not_be_read_is_told_and_stays(post: Counter, monkeypatch) -> None:
+    path = put(post, "a.json", "{}")
+    real = os.open
+
+    def refuse(name, flags: int, *args, **kwargs) -> int:
+        if name == "a.json":
+            raise PermissionError(13, "Permission denied")
+        return real(name, flags, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", refuse)
+    report = post.sweep()
+
+    assert path.exists()
+    assert ["Permission denied" in problem for problem in report.problems] == [True]
+
+
+def test_a_file_that_is_gone_or_replaced_meanwhile_is_left_to_the_next_look(post: Counter, monkeypatch) -> None:
+    path = put(post, "a.json", '{"a": 1}')
+    put(post, "b.json", "{")
+    intake, real = post.office._intake, post.office._intake.follow_all
+
+    def slow(*args, **kwargs):
+        found = real(*args, **kwargs)
+        for name in ("a.json", "b.json"):
+            new = path.with_name(f".{name}")
+            new.write_text('{"b": 2}', encoding="utf-8")
+            new.replace(path.with_name(name))
+        monkeypatch.undo()
+        return found
+
+    monkeypatch.setattr(intake, "follow_all", slow)
+    post.sweep()
+    post.sweep()
+
+    assert [message["content"] for message in post.received("CC")] == [{"a": 1}, {"b": 2}, {"b": 2}]
