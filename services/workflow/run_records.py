@@ -60,7 +60,7 @@ def created_draft(run: DAGRun, by: str) -> Draft:
         "ended": _text(run.end_time),
         "error": run.error,
         "steps": [_step_data(step) for step in run.steps.values()],
-        "meta": run.metadata,
+        "meta": dict(run.metadata),
         "past": [_move_data(step_id, move) for step_id, move in moves],
     }
     return Draft("run.created", by, {key: value for key, value in data.items() if value not in (None, [], {})})
@@ -197,7 +197,10 @@ def _step_data(step: DAGStepState) -> dict[str, Any]:
     data: dict[str, Any] = {"id": step.step_id, "max": step.max_retries}
     if step.status is not DAGStepStatus.PENDING:
         data |= {"status": step.status.value, "started": _text(step.start_time), "ended": _text(step.end_time)}
-    data |= {"n": step.retry_count, "error": step.error, "result": step.result, "meta": step.metadata}
+    meta = {**step.metadata}
+    if "error_history" in meta:
+        meta["error_history"] = list(meta["error_history"])  # an event does not change with the step it is about
+    data |= {"n": step.retry_count, "error": step.error, "result": step.result, "meta": meta}
     return {key: value for key, value in data.items() if key in ("max", "result") or value not in (None, 0, {})}
 
 
