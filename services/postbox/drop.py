@@ -80,18 +80,18 @@ class DropFolder:
 
         Args:
             now: the wall clock.
+
+        Raises:
+            FileNotFoundError: there is no such folder.
+            UnreadableInput: a link or a file is in its place.
+            MachineError: a message could not be stored; its file is still there.
         """
         report = DropReport()
-        try:
-            with opened(self._postbox, self._agent, DROP) as folder:
-                names = [n for n in names_in(folder) if not n.startswith(".") and not n.endswith(_STILL_WRITTEN)]
-                for start in range(0, len(names), _AT_ONCE):
-                    read = [self._one(folder, name, now, report) for name in names[start : start + _AT_ONCE]]
-                    self._take_in(folder, [file for file in read if file is not None], now, report)
-        except FileNotFoundError:
-            pass
-        except UnreadableInput as error:
-            report.problems.append(f"{error} ({error.hint})")
+        with opened(self._postbox, self._agent, DROP) as folder:
+            names = [n for n in names_in(folder) if not n.startswith(".") and not n.endswith(_STILL_WRITTEN)]
+            for start in range(0, len(names), _AT_ONCE):
+                read = [self._one(folder, name, now, report) for name in names[start : start + _AT_ONCE]]
+                self._take_in(folder, [file for file in read if file is not None], now, report)
         return report
 
     def _one(self, folder: int, name: str, now: datetime, report: DropReport) -> _Read | None:

@@ -154,3 +154,29 @@ def test_a_file_without_permission_says_so(tmp_path: Path) -> None:
     (tmp_path / "secret.json").chmod(0)
 
     assert "permission denied" in str(run(tmp_path / "secret.json").exception)
+
+
+def test_an_error_of_the_disk_or_a_missing_permission_is_unreadable_and_not_a_crash(
+    tmp_path: Path, monkeypatch
+) -> None:
+    (tmp_path / "a.json").write_text("[]", encoding="utf-8")
+
+    def refuse(*_args: object, **_kwargs: object) -> int:
+        raise OSError(13, "Permission denied")
+
+    for name in ("read", "open"):
+        monkeypatch.setattr(os, name, refuse)
+        found = read_file(str(tmp_path / "a.json"))
+        monkeypatch.undo()
+        assert found.problems[0].message == "permission denied while reading"
+        assert found.error is not None
+        assert found.error.exit_code == 5
+
+
+def test_broken_json_that_holds_nothing_leaves_with_5(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("[" * 10 + '"' * 3, encoding="utf-16")
+    (tmp_path / "b.json").write_bytes(b"\xff\xfe")
+    result = run("--json", tmp_path / "b.json")
+
+    assert exit_code(result) == 5
+    assert lines(result)[0]["problems"][0]["code"] == "not-utf-8"

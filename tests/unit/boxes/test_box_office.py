@@ -205,6 +205,21 @@ def test_a_changed_text_is_amended_while_the_message_waits(post: Counter) -> Non
     assert "better" in post.text("ARCH", "outbox")
 
 
+def test_the_same_change_read_twice_is_made_once(post: Counter) -> None:
+    edited = post.text("CC", "inbox").replace("first", "better")
+    for _ in range(2):
+        post.file("CC", "inbox").write_text(edited, encoding="utf-8")
+        post.sweep()
+
+    assert [event.kind for event in post.book.read()].count("message.amended") == 1
+
+
+def test_a_key_of_its_own_makes_an_entry_one_message(post: Counter) -> None:
+    post.append("CC", "outbox", *({"type": "info", "key": "k", "content": {"n": n}} for n in range(3)))
+
+    assert len(post.sweep().sent) == 1
+
+
 def test_only_the_edited_field_is_amended(post: Counter) -> None:
     stale = post.text("CC", "inbox").replace("TASK-1", "TASK-2")
     post.edit("CC", "inbox", lambda text: text.replace("first", "better"))
