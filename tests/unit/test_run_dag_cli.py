@@ -1,0 +1,276 @@
+"""`run dag`, `approve` and `reject` in this process, and how a run looks in a terminal."""
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console
+
+from bluelabel.apps.cli.utils.dag_run_printer import (
+    change_line,
+    elapsed,
+    eta,
+    format_duration,
+    format_moment,
+    gantt,
+    live_view,
+    print_dag_run,
+    progress,
+)
+from bluelabel.runner.workspace import Workspace
+from bluelabel.services.workflow.dag_run_tracker import DAGRun
+from tests.cli_driver import bluelabel
+
+START = datetime(2025, 5, 28, 10, 30, tzinfo=UTC)
+
+
+class Steps:
+    """A clock that is set by hand."""
+
+    def __init__(self):
+        self.at = START
+
+    def __call__(self):
+        return self.at
+
+    def on(self, seconds):
+        self.at += timedelta(seconds=seconds)
+
+
+def the_run_of_the_seed():
+    clock = Steps()
+    run = DAGRun("etl", "my-dag-123", now=clock)
+    for name in ("fetch_data", "process", "save"):
+        run.add_step(name, 3)
+    run.start()
+    run.get_step("fetch_data").start()
+    clock.on(2.1)
+    run.get_step("fetch_data").complete({"rows": 3})
+    run.get_step("process").start()
+    for _ in range(3):
+        clock.on(5)
+        run.get_step("process").retry(ValueError("bad [bold]row\x1b[31m"), trace="Traceback\n  line")
+        run.get_step("process").start()
+    clock.on(0.5)
+    run.get_step("process").fail("bad row")
+    clock.on(27.6)
+    return run, clock
+
+
+def printed(run, now, **options):
+    out = io.StringIO()
+    print_dag_run(Console(file=out, width=120, no_color=True, force_terminal=False), run, now, **options)
+    return out.getvalue()
+
+
+def test_a_run_is_shown_as_the_seed_shows_it():
+    run, clock = the_run_of_the_seed()
+    run.fail("step process failed")
+    run.get_step("save")._status = type(run.get_step("save").status)("pending")
+    run.get_step("save").end_time = None
+
+    assert printed(run, clock()) == (
+        "DAG Run: my-dag-123\nWorkflow: etl\nStatus: FAILED\nStarted: 2025-05-28 10:30:00\n"
+        "Completed: 2025-05-28 10:30:45\nDuration: 45.2s\nError: step process failed\n\nSteps:\n"
+        "┌────────────┬─────────┬─────────┬──────────┐\n"
+        "│ Step ID    │ Status  │ Retries │ Duration │\n"
+        "├────────────┼─────────┼─────────┼──────────┤\n"
+        "│ fetch_data │ SUCCESS │ 0/3     │ 2.1s     │\n"
+        "│ process    │ FAILED  │ 3/3     │ 15.5s    │\n"
+        "│ save       │ PENDING │ 0/3     │ -        │\n"
+        "└────────────┴─────────┴─────────┴──────────┘\n"
+    )
+
+
+def test_verbose_tells_times_errors_traces_and_moves_and_steers_no_terminal():
+    run, clock = the_run_of_the_seed()
+    run.metadata["description"] = "loads rows"
+    run.fail("step process failed")
+    text = printed(run, clock(), verbose=True)
+
+    assert "Retries: 3" in text
+    assert "Description: loads rows" in text
+    assert "process, attempt 1, 2025-05-28T10:30:07.100000: ValueError: bad [bold]row\ufffd[31m" in text
+    assert "    Traceback\n      line" in text
+    assert "save was skipped: the run failed: step process failed" in text
+    assert "2025-05-28 10:30:02  process: PENDING -> RUNNING" in text
+    assert "\x1b" not in text
+    assert "━" in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "-"), (0, "0.0s"), (2.14, "2.1s"), (65, "1m 05s"), (3600, "1h 00m"), (7800, "2h 10m")],
+)
+def test_durations_are_short(seconds, text):
+    assert format_duration(seconds) == text
+
+
+def test_moments_are_in_utc():
+    assert format_moment(None) == "-"
+    assert format_moment(START.astimezone()) == "2025-05-28 10:30:00"
+
+
+def test_progress_counts_and_guesses_the_rest():
+    run, clock = the_run_of_the_seed()
+
+    assert progress(run, clock()).endswith("2/3 66%  about 22.6s left")
+    assert elapsed(run, clock()) == pytest.approx(45.2)
+    run.fail("x")
+    assert eta(run, clock()) is None
+    assert progress(run, clock()).endswith("3/3 100%")
+    empty = DAGRun("d", "r")
+    assert progress(empty, clock()).endswith("0/0 100%")
+    assert elapsed(empty, clock()) is None
+    assert gantt(empty, clock()) == []
+
+
+def test_the_chart_places_each_step_in_time():
+    run, clock = the_run_of_the_seed()
+    lines = gantt(run, clock(), width=20)
+
+    assert [line.split()[0] for line in lines] == ["fetch_data", "process"]
+    assert lines[0].startswith("fetch_data ━")
+    assert lines[1] == "process    " + "━" * 7
+
+
+def test_the_live_view_shows_table_progress_and_chart():
+    run, clock = the_run_of_the_seed()
+    out = io.StringIO()
+    Console(file=out, width=100, no_color=True).print(live_view(run, clock()))
+
+    assert "fetch_data" in out.getvalue()
+    assert "2/3 66%" in out.getvalue()
+
+
+def test_a_line_for_a_move_is_one_line():
+    assert change_line("a", {"status": "failed", "reason": "x\ny"}) == "✗ a FAILED  x"
+    assert change_line("a", {"status": "success"}) == "✓ a SUCCESS"
+
+
+@pytest.fixture
+def root(tmp_path):
+    assert bluelabel(tmp_path, "init", "--agents", "CC,ARCH").code == 0
+    (tmp_path / "steps.py").write_text(
+        "def add(a, b):\n    return {'sum': a + b}\n\n\ndef who(context):\n    return context.key\n"
+        "\n\nasync def boom():\n    raise ValueError('boom')\n"
+    )
+    (tmp_path / "flow.yaml").write_text(
+        "name: flow\nversion: 1.0.0\ninputs: {n: {type: integer, default: 2}}\nsteps:\n"
+        "  - {id: add, call: 'steps:add', input: {a: '{{ inputs.n }}', b: 1}}\n"
+        "  - {id: who, call: 'steps:who', depends_on: [add]}\n"
+    )
+    (tmp_path / "bad.yaml").write_text(
+        "name: bad\nversion: 1.0.0\nsteps:\n  - {id: boom, call: 'steps:boom'}\n"
+        "  - {id: gone, call: 'steps:gone', critical: false}\n"
+    )
+    return tmp_path
+
+
+def test_a_workflow_of_functions_runs(root):
+    done = bluelabel(root, "run", "dag", str(root / "flow.yaml"), "--input", "n=40", "--run-id", "r1")
+
+    assert (done.code, done.err) == (0, "run r1 of flow\n")
+    assert "▶ add RUNNING\n✓ add SUCCESS\n▶ who RUNNING\n✓ who SUCCESS\n" in done.out
+    run = bluelabel(root, "run", "dag", "--status", "r1", "--json").object
+    assert run["steps"]["add"]["result"] == {"sum": 41}
+    assert run["steps"]["who"]["result"] == "r1:who:1"
+    assert (run["owned"], run["waiting"]) == (False, [])
+    assert bluelabel(root, "run", "dag", str(root / "flow.yaml"), "--run-id", "r1").code == 4
+
+
+def test_a_failed_workflow_says_so(root):
+    done = bluelabel(root, "run", "dag", str(root / "bad.yaml"), "--run-id", "r1", "--json")
+
+    assert done.code == 1
+    assert done.object["status"] == "failed"
+    assert done.err.splitlines()[-2:] == [
+        "error: the run ended as FAILED: r1",
+        "hint: see why with `bluelabel run dag --status r1 --verbose`",
+    ]
+    assert "in boom" in done.object["steps"]["boom"]["metadata"]["error_history"][0]["traceback"]
+
+
+def test_wrong_inputs_and_files_are_told_before_anything_runs(root):
+    flow = str(root / "flow.yaml")
+    for given, words in (("n=x", "not of type integer"), ("m=1", "no such input"), ("n", "NAME=VALUE")):
+        done = bluelabel(root, "run", "dag", flow, "--input", given)
+        assert done.code == 2
+        assert words in done.err
+    (root / "broken.yaml").write_text("name: x\nsteps: [{id: a}]\n")
+    assert bluelabel(root, "run", "dag", str(root / "broken.yaml")).code == 5
+    assert bluelabel(root, "run", "dag", str(root / "gone.yaml")).code == 3
+    assert bluelabel(root, "run", "dag", "--list", "--json").out == ""
+    assert "no runs yet" in bluelabel(root, "run", "dag", "--list").out
+
+
+def test_runs_are_listed_as_table_and_as_lines(root):
+    for name in ("r1", "r2"):
+        bluelabel(root, "run", "dag", str(root / "flow.yaml"), "--run-id", name, "-v")
+    rows = bluelabel(root, "run", "dag", "--list", "--json").lines
+
+    assert [(row["run_id"], row["status"]) for row in rows] == [("r2", "success"), ("r1", "success")]
+    assert "SUCCESS" in bluelabel(root, "run", "dag", "--list", "--limit", "1").out
+
+
+def test_a_run_that_was_never_begun_is_told_finished_and_cancelled(root):
+    workspace = Workspace.open(root)
+    from bluelabel.runner.flows import open_runs
+    from bluelabel.services.workflow.runs import load_definition
+
+    runs = open_runs(workspace)
+    for name in ("r1", "r2"):
+        runs.create(load_definition(root / "flow.yaml"), {}, name)
+    assert runs.adrift() == ["r1", "r2"]
+    workspace.close()
+    shown = bluelabel(root, "run", "dag", "--status", "r1")
+    assert "no runner is at work on it; go on with `bluelabel run dag --retry r1`" in shown.err
+    assert bluelabel(root, "run", "dag", "--retry", "r1", "--json").object["status"] == "success"
+    assert bluelabel(root, "run", "dag", "--cancel", "r2", "--json").object["error"] == "cancelled by HUMAN"
+    assert bluelabel(root, "run", "dag", "--cancel", "nobody").code == 3
+
+
+def test_the_family_s_run_with_its_own_workflow_is_finished(root):
+    folder = root / "data" / "dag_runs"
+    folder.mkdir(parents=True, exist_ok=True)
+    definition = {
+        "name": "older",
+        "version": "1.0.0",
+        "steps": [{"name": "ingest", "agent": "nobody", "input": {"text": "x"}, "output": "content"}],
+    }
+    data = {
+        "dag_id": "older", "run_id": "f4", "status": "running", "total_retries": 1,
+        "steps": {"ingest": {"step_id": "ingest", "status": "retry", "retry_count": 3, "max_retries": 3}},
+        "metadata": {"workflow_def": definition},
+    }  # fmt: skip
+    (folder / "run_f4.json").write_text(json.dumps(data))
+    done = bluelabel(root, "run", "dag", "--retry", "f4", "--json")
+
+    assert done.code == 1, done
+    assert "nobody" in done.object["steps"]["ingest"]["error"]
+    assert done.object["dag_id"] == "older"
+
+
+def test_approvals_from_the_command_line(root):
+    (root / "ask.yaml").write_text(
+        "name: ask\nversion: 1.0.0\nsteps:\n  - {id: ask, approval: {by: HUMAN, prompt: Go?}}\n"
+    )
+    workspace = Workspace.open(root)
+    from bluelabel.runner.flows import open_runs
+    from bluelabel.services.workflow.runs import load_definition
+
+    store = open_runs(workspace).create(load_definition(root / "ask.yaml"), {}, "r1").store
+    run = store.require("r1")
+    run.start()
+    run.get_step("ask").start()
+    store.update(run)
+    workspace.close()
+    assert "ask waits for HUMAN" in bluelabel(root, "run", "dag", "--status", "r1").err
+    told = bluelabel(root, "reject", "r1", "ask", "--reason", "no")
+
+    assert (told.code, told.out) == (0, "rejected ask of r1\n")
+    assert "nobody runs it just now" in told.err
+    done = bluelabel(root, "run", "dag", "--retry", "r1", "--json")
+    assert done.object["error"] == "step ask failed: rejected by HUMAN: no"
+    assert bluelabel(root, "inbox", "HUMAN", "--json").lines
