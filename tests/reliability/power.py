@@ -59,7 +59,7 @@ class Socket:
         with self.clean.open("wb") as file:
             file.truncate(megabytes << 20)
         _run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", str(self.clean))
-        with _mounted(self.clean, self.mount):
+        with mounted(self.clean, self.mount):
             (self.mount / "unrelated").touch()
             (self.mount / "d").mkdir()
             scenario.setup(self.mount / "d")
@@ -68,8 +68,8 @@ class Socket:
     def points(self) -> list[Point]:
         """Return the points of a run without faults, checked after it."""
         self._learn()
-        _sparse(self.clean, self.live)
-        with _mounted(self.live, self.mount):
+        snapshot(self.clean, self.live)
+        with mounted(self.live, self.mount):
             outcome = traced(self.scenario, self.base, where=self.mount / "d")
             wrong = judged(self.scenario, outcome) if outcome.fine else [("exit", f"{outcome.status} {outcome.stderr}")]
         if wrong:
@@ -79,8 +79,8 @@ class Socket:
     def _learn(self) -> None:
         servers, where = self.scenario.servers, self.mount / "d"
         if servers is not None:
-            _sparse(self.clean, self.live)
-            with _mounted(self.live, self.mount):
+            snapshot(self.clean, self.live)
+            with mounted(self.live, self.mount):
                 files = [self.base / name for name in ("out", "err")]
                 servers.run(self.scenario.argv(where), where, *files, NEXT, learn=self.base / "modules")
 
@@ -91,15 +91,15 @@ class Socket:
             Whether the kill fired, and the broken promises as (rule, text).
         """
         aim = f"{point.name}:signal=SIGKILL:when={point.nth}" if point else None
-        _sparse(self.clean, self.live)
-        with _mounted(self.live, self.mount):
+        snapshot(self.clean, self.live)
+        with mounted(self.live, self.mount):
             outcome = traced(self.scenario, self.base, aim, point, self.mount / "d")
             if plug == "commit":
                 _synced(self.mount / "unrelated")
-            _sparse(self.live, self.left)
+            snapshot(self.live, self.left)
         if outcome.status == TIMEOUT:
             return True, [("hang", "the command did not end")]
-        with _mounted(self.left, self.after):
+        with mounted(self.left, self.after):
             wrong = judged(_restarted(self.scenario, self.base), replace(outcome, dir=self.after / "d", unplugged=True))
         return outcome.killed or point is None, wrong
 
@@ -152,7 +152,8 @@ def _restarted(scenario: Scenario, base: Path) -> Scenario:
 
 
 @contextmanager
-def _mounted(image: Path, where: Path) -> Iterator[None]:
+def mounted(image: Path, where: Path) -> Iterator[None]:
+    """Have an image mounted for the length of the block, without the kernel's help for careless programs."""
     _run("mount", "-t", "ext4", "-o", _OPTIONS, str(image), str(where))
     try:
         yield
@@ -171,7 +172,8 @@ def _synced(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _sparse(source: Path, target: Path) -> None:
+def snapshot(source: Path, target: Path) -> None:
+    """Copy an image as it is now, mounted or not."""
     _run("cp", "--sparse=always", "--reflink=auto", str(source), str(target))
 
 

@@ -21,6 +21,7 @@ PLACES = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))
 ENV = {"PYTHONPATH": PLACES, "BLUELABEL_AGENT": "", "BLUELABEL_HOME": ""}
 TOLD = r"bluelabel\.(send|claim|delivery|dead|recover|init)/1"
 TRUTH = r"/ledger(/\d{8}\.jsonl|/|$)"
+ERROR = r"(?m)^error: "
 SEGMENT = 700
 """Bytes of a small segment: the first two messages fill it."""
 
