@@ -46,10 +46,8 @@ came again after its work was done.
 
 def machine() -> str:
     """Say where and when this was measured."""
-    cpu = next(
-        (line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?"
-    )
-    memory = next((int(line.split()[1]) >> 20 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
+    cpu = _after("/proc/cpuinfo", "model name").lstrip("\t: ")
+    memory = int(_after("/proc/meminfo", "MemTotal:").split()[0]) >> 20
     system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     load = os.getloadavg()[0]
