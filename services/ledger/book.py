@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from bluelabel.interfaces.events import Draft, Event, Head
 from bluelabel.interfaces.ports import Clock, Ledger
@@ -14,6 +15,9 @@ from bluelabel.services.ledger.file_ledger import FileLedger
 from bluelabel.services.ledger.index import Index, Projection
 from bluelabel.services.ledger.memory_ledger import MemoryLedger
 from bluelabel.services.ledger.system import SystemClock
+
+_FRESH: Final = 256
+"""How many events of its own a book keeps at hand before it takes them into the index."""
 
 
 class Book:
@@ -28,6 +32,7 @@ class Book:
         self.ledger = ledger
         self.index = index
         self._lock = threading.RLock()
+        self._fresh: list[Event] = []
 
     @classmethod
     def open(cls, home: Path, projections: Sequence[Projection], *, clock: Clock | None = None) -> Book:
@@ -42,7 +47,13 @@ class Book:
         clock = clock or SystemClock()
         return cls(MemoryLedger(clock), Index(None, projections, clock.boot()))
 
-    def append(self, decide: Callable[[sqlite3.Connection], Sequence[Draft]], *, durable: bool = True) -> list[Event]:
+    def append(
+        self,
+        decide: Callable[[sqlite3.Connection], Sequence[Draft]],
+        *,
+        durable: bool = True,
+        looks: bool = True,
+    ) -> list[Event]:
         """Decide on the present state and write what follows, as one unit.
 
         Args:
@@ -50,6 +61,7 @@ class Book:
                 nothing; what it raises is passed on and nothing is written.
             durable: return only when the disk has confirmed it. False for facts that may be lost together with
                 the machine's memory; they ride with the next durable append.
+            looks: False when `decide` asks the index nothing, which then need not be brought up to date.
 
         Raises:
             MachineError: nothing was written.
@@ -57,14 +69,14 @@ class Book:
             LockTimeout: another process holds the ledger for too long.
         """
 
-        def with_index() -> Sequence[Draft]:
-            self.index.catch_up(self.ledger)
+        def decided() -> Sequence[Draft]:
+            if looks or len(self._fresh) >= _FRESH:
+                self._catch_up()
             return decide(self.index.db)
 
         with self._lock:
-            events = self.ledger.append(with_index)
-            if events:
-                self.index.apply(events)
+            events = self.ledger.append(decided)
+            self._fresh += events
         if durable:  # even without events: a repeated send must not vouch for an earlier one that failed to sync
             self.ledger.confirm()
         return events
@@ -73,8 +85,13 @@ class Book:
     def reading(self) -> Generator[sqlite3.Connection]:
         """Lend the index, up to date, for questions."""
         with self._lock:
-            self.index.catch_up(self.ledger)
+            self._catch_up()
             yield self.index.db
+
+    def _catch_up(self) -> None:
+        """Bring the index up to date; what was written here last is still at hand and need not be read again."""
+        known, self._fresh = self._fresh, []
+        self.index.catch_up(self.ledger, known)
 
     def read(self, after: int = 0) -> Iterator[Event]:
         """Yield the events above `after`, oldest first."""

@@ -63,19 +63,23 @@ class Index:
             self._db = self._prepare()
         return self._db
 
-    def catch_up(self, ledger: Ledger) -> None:
+    def catch_up(self, ledger: Ledger, known: Sequence[Event] = ()) -> None:
         """Apply every event that is not in the index yet.
+
+        Args:
+            ledger: where the events are.
+            known: the newest of them, where the caller still has them at hand.
 
         Raises:
             MachineError: the index can neither be used nor made anew.
         """
         try:
-            self._read_on(ledger)
+            self._read_on(ledger, known)
             return
         except (sqlite3.DatabaseError, Conflict) as error:
             self._give_up(error)
         try:
-            self._read_on(ledger)
+            self._read_on(ledger, ())
         except sqlite3.DatabaseError as error:
             raise MachineError(
                 f"the index cannot be used ({error})", where=str(self._path or "memory"), hint=_HINT
@@ -92,24 +96,6 @@ class Index:
             self.close()
             self._path = None
 
-    def apply(self, events: Sequence[Event]) -> None:
-        """Apply events that were just appended; leave them to the next `catch_up` if anything is in the way."""
-        try:
-            db = self.db
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                last = events[-1]
-                update = "UPDATE index_meta SET seq = ?, h = ? WHERE seq = ?"
-                if db.execute(update, (last.seq, last.h, events[0].seq - 1)).rowcount:
-                    self._project(events)
-                db.execute("COMMIT")
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error:
-            with suppress(sqlite3.Error):
-                self.close()
-
     def discard(self) -> None:
         """Throw the index away; the next `catch_up` computes it anew."""
         self.close()
@@ -123,25 +109,24 @@ class Index:
             self._db.close()
             self._db = None
 
-    def _read_on(self, ledger: Ledger) -> None:
+    def _read_on(self, ledger: Ledger, known: Sequence[Event]) -> None:
         db = self.db
-        seq, h = self._position()
         head = ledger.head()
-        if (head.seq, head.h) == (seq, h):
+        if self._position() == (head.seq, head.h):
             return
         db.execute("BEGIN IMMEDIATE")
         try:
-            seq, h = self._position()
-            self._apply(ledger.read(seq, h if seq else None))
+            seq, h = self._position()  # another process may have been here in between
+            if known and known[0].seq == seq + 1 and (known[-1].seq, known[-1].h) == (head.seq, head.h):
+                last = self._project(known)
+            else:
+                last = self._project(ledger.read(seq, h if seq else None))
+            if last is not None:
+                db.execute("UPDATE index_meta SET seq = ?, h = ?", (last.seq, last.h))
             db.execute("COMMIT")
         except BaseException:
             db.execute("ROLLBACK")
             raise
-
-    def _apply(self, events: Iterable[Event]) -> None:
-        last = self._project(events)
-        if last is not None:
-            self.db.execute("UPDATE index_meta SET seq = ?, h = ?", (last.seq, last.h))
 
     def _project(self, events: Iterable[Event]) -> Event | None:
         db, last = self.db, None

@@ -72,7 +72,8 @@ class Mailroom:
             answers.extend(found)
             return [*drafts, *also]
 
-        events = self.book.append(decide)
+        looks = any(outgoing.key is not None or outgoing.id is not None for outgoing in batch)
+        events = self.book.append(decide, looks=looks)
         seqs = {event.data["message"]["id"]: event.seq for event in events if event.kind == "message.sent"}
         return [Sent(a.id, a.state, seqs.get(a.id, a.seq), a.to, a.duplicate) for a in answers]
 

@@ -42,14 +42,14 @@ class Postbox(Mailroom):
             UnknownAgent: there is no such agent.
         """
         boxes = self.directory.boxes_of(agent)
+        found = self._claim_once(boxes, worker or agent, lease, durable)
         end = self._clock.uptime() + wait
-        while True:
+        while found is None and (left := end - self._clock.uptime()) > 0:
             head = self.book.head().seq
             found = self._claim_once(boxes, worker or agent, lease, durable)
-            left = end - self._clock.uptime()
-            if found is not None or left <= 0:
-                return found
-            self.book.wait(head, min(left, 1.0))  # at most a second: a delay or a lease may end without an event
+            if found is None:
+                self.book.wait(head, min(left, 1.0))  # at most a second: a delay or lease may end without an event
+        return found
 
     def renew(self, message_id: str, token: str, *, lease: float = LEASE_SECONDS) -> Delivery:
         """Let a claim last `lease` seconds from now.

@@ -13,6 +13,8 @@ from bluelabel.interfaces.strict_json import dumps
 
 RANKS: Final[Mapping[str, int]] = {priority.value: priority.rank for priority in Priority}
 _RANK_SPAN = 1 << 48
+_COUNT = "INSERT INTO mail_counts VALUES (?, ?, ?)"
+_MORE = "ON CONFLICT (recipient, state) DO UPDATE SET n = n + excluded.n"
 _STATES = "SELECT recipient, state FROM mail_deliveries WHERE message_id = ?"
 
 _DDL = """
@@ -104,7 +106,7 @@ def _seen(db: sqlite3.Connection, event: Event) -> None:
 
 def _claimed(db: sqlite3.Connection, event: Event) -> None:
     data = event.data
-    _leave(db, data)
+    _move(db, data, "claimed")
     db.execute(
         "UPDATE mail_deliveries SET state = 'claimed', nb = '', attempt = ?, claimed_by = ?, token = ?, "
         "lease_until = ?, lease_up = ?, lease_boot = ?, seen_at = COALESCE(seen_at, ?) "
@@ -112,7 +114,6 @@ def _claimed(db: sqlite3.Connection, event: Event) -> None:
         (data["attempt"], data["worker"], data["token"], data["lease_until"], data["lease_up"], data["lease_boot"],
          event.at, data["id"], data["recipient"]),
     )  # fmt: skip
-    _count(db, data["recipient"], "claimed", 1)
 
 
 def _renewed(db: sqlite3.Connection, event: Event) -> None:
@@ -128,7 +129,7 @@ def _renewed(db: sqlite3.Connection, event: Event) -> None:
 def _handled(state: str) -> Callable[[sqlite3.Connection, Event], None]:
     def rule(db: sqlite3.Connection, event: Event) -> None:
         data = event.data
-        _leave(db, data)
+        _move(db, data, state)
         result = data.get("result")
         db.execute(
             "UPDATE mail_deliveries SET state = ?, nb = '', sort = ?, result = COALESCE(?, result), "
@@ -142,14 +143,13 @@ def _handled(state: str) -> Callable[[sqlite3.Connection, Event], None]:
                 data["recipient"],
             ),
         )
-        _count(db, data["recipient"], state, 1)
 
     return rule
 
 
 def _waiting_again(db: sqlite3.Connection, event: Event) -> None:
     data = event.data
-    _leave(db, data)
+    _move(db, data, "sent")
     db.execute(
         "UPDATE mail_deliveries SET state = 'sent', nb = ?, sort = rank * ? + seq, token = NULL, claimed_by = NULL, "
         "lease_until = NULL, lease_up = NULL, lease_boot = NULL, reason = ?, "
@@ -163,7 +163,6 @@ def _waiting_again(db: sqlite3.Connection, event: Event) -> None:
             data["recipient"],
         ),
     )
-    _count(db, data["recipient"], "sent", 1)
 
 
 def _amended(db: sqlite3.Connection, event: Event) -> None:
@@ -194,16 +193,15 @@ def _archived(db: sqlite3.Connection, event: Event) -> None:
         db.execute("UPDATE mail_messages SET body = '', via = NULL WHERE id = ?", (message_id,))
 
 
-def _leave(db: sqlite3.Connection, data: Mapping[str, Any]) -> None:
-    """Take a delivery out of the count of the state it is in."""
-    key = (data["id"], data["recipient"])
-    row = db.execute("SELECT state FROM mail_deliveries WHERE message_id = ? AND recipient = ?", key).fetchone()
-    if row is not None:
-        _count(db, data["recipient"], row[0], -1)
+def _move(db: sqlite3.Connection, data: Mapping[str, Any], state: str) -> None:
+    """Count a delivery under the state that it comes to instead of the one that it leaves."""
+    recipient = data["recipient"]
+    row = db.execute(
+        "SELECT state FROM mail_deliveries WHERE message_id = ? AND recipient = ?", (data["id"], recipient)
+    )
+    for (before,) in row.fetchall():
+        db.execute(f"{_COUNT}, (?, ?, ?) {_MORE}", (recipient, before, -1, recipient, state, 1))
 
 
 def _count(db: sqlite3.Connection, recipient: str, state: str, change: int) -> None:
-    db.execute(
-        "INSERT INTO mail_counts VALUES (?, ?, ?) ON CONFLICT (recipient, state) DO UPDATE SET n = n + excluded.n",
-        (recipient, state, change),
-    )
+    db.execute(f"{_COUNT} {_MORE}", (recipient, state, change))

@@ -237,8 +237,8 @@ class Mailbox(RuleBasedStateMachine):
             for item in dead:
                 if item.recipient == "HUMAN":
                     continue
-                key = f"alarm:{item.id}:{item.recipient}:{item.attempt}"
-                query = "SELECT id FROM mail_messages WHERE sender = 'HUMAN' AND key = ?"
+                key = f"alarm:{item.id}:{item.recipient}:%"
+                query = "SELECT id FROM mail_messages WHERE sender = 'HUMAN' AND key LIKE ? ORDER BY seq DESC LIMIT 1"
                 (told,) = db.execute(query, (key,)).fetchone()
                 if ("HUMAN", key) not in self.model.keys:
                     self.model.keys["HUMAN", key] = told
