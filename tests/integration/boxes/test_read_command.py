@@ -157,7 +157,7 @@ def test_a_file_without_permission_says_so(tmp_path: Path) -> None:
 
 
 def test_an_error_of_the_disk_or_a_missing_permission_is_unreadable_and_not_a_crash(
-    tmp_path: Path, monkeypatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.json").write_text("[]", encoding="utf-8")
 

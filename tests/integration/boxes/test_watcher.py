@@ -37,7 +37,7 @@ class Watched(Counter):
             self.looked.put(None)
             return report
 
-        self.office.sweep = noted  # type: ignore[method-assign,assignment]
+        self.office.sweep = noted  # type: ignore[method-assign]
         self.watcher.start()
         self.looked.get(timeout=PATIENCE)
 
@@ -77,7 +77,9 @@ def test_what_was_there_before_the_start_is_read(watched: Callable[..., Watched]
     assert len(post.next().sent) == 1
 
 
-def test_a_look_every_few_seconds_needs_no_event(watched: Callable[..., Watched], monkeypatch) -> None:
+def test_a_look_every_few_seconds_needs_no_event(
+    watched: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(BoxWatcher, "_observed", lambda _self: None)
     post = watched(rescan=0.05)
     post.start()
@@ -133,7 +135,7 @@ def test_an_error_does_not_end_the_watch(watched: Callable[..., Watched]) -> Non
             raise errors.pop()
         return sweep(agents)  # type: ignore[arg-type]
 
-    post.office.sweep = failing  # type: ignore[method-assign,assignment]
+    post.office.sweep = failing  # type: ignore[method-assign]
     (post.folder / "CC" / "drop" / "a.json").write_text('{"a": 1}', encoding="utf-8")
     post.start()
 
@@ -142,7 +144,9 @@ def test_an_error_does_not_end_the_watch(watched: Callable[..., Watched]) -> Non
     assert len(post.next().sent) == 1
 
 
-def test_polling_takes_over_where_there_are_no_events(watched: Callable[..., Watched], monkeypatch) -> None:
+def test_polling_takes_over_where_there_are_no_events(
+    watched: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(watcher, "gives_no_events", lambda _folder: True)
     post = watched()
     post.start()
@@ -152,7 +156,9 @@ def test_polling_takes_over_where_there_are_no_events(watched: Callable[..., Wat
     assert type(post.watcher._observer).__name__ == "PollingObserver"
 
 
-def test_without_any_observer_the_watch_goes_on(watched: Callable[..., Watched], monkeypatch) -> None:
+def test_without_any_observer_the_watch_goes_on(
+    watched: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_args: object, **_kwargs: object) -> None:
         raise OSError(28, "inotify watch limit reached")
 

@@ -22,13 +22,13 @@ class Counter(Office):
         super().__init__()
         self.folder = root / "postbox"
         self.state = root / "state" / "tree"
+        self.names = CountingIds()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.start_again()
 
     def start_again(self) -> None:
         """Forget what the process knew: the next look is another process's."""
-        ids = CountingIds() if not hasattr(self, "office") else self.office._ids
-        self.office = BoxOffice(self.box, self.folder, self.state, self.clock, ids)
+        self.office = BoxOffice(self.box, self.folder, self.state, self.clock, self.names)
 
     def file(self, agent: str, box: str) -> Path:
         return self.folder / agent / f"{box}.json"

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.limits import MESSAGE_BYTES
+from bluelabel.interfaces.records import BoxMessage, BoxTask
 from bluelabel.services.postbox import box_office, folders, publish
 from bluelabel.services.postbox.box_office import BoxOffice
 from bluelabel.services.postbox.box_reader import read_box
@@ -84,7 +85,8 @@ def test_every_shape_of_box_is_taken_in(post: Counter, name: str, box: str) -> N
 
     assert len(report.sent) == len(reading.messages) + len(reading.tasks) + len(reading.history)
     assert report.problems == []
-    for record in (*reading.messages, *reading.tasks, *reading.history):
+    records: list[BoxMessage | BoxTask] = [*reading.messages, *reading.tasks, *reading.history]
+    for record in records:
         told = record.task_id or record.raw.get("session_id") or record.raw.get("plan_id") or record.raw.get("id")
         assert told is None or any(json.dumps(told) in text for text in texts)
     assert is_own(post.text("WA", box)) is not None
@@ -430,7 +432,9 @@ def test_values_that_are_no_messages_are_set_aside_with_their_text(post: Counter
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_no_mutation_of_a_view_loses_a_waiting_message(tmp_path_factory, data: st.DataObject) -> None:
+def test_no_mutation_of_a_view_loses_a_waiting_message(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
     post = Counter(tmp_path_factory.mktemp("office"))
     for number in range(3):
         post.send("CC", content={"body": f"text {number}"})
@@ -563,7 +567,7 @@ def backup_and_write(path: Path, text: str) -> None:
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("swap", [True, False])
 def test_a_save_at_the_instant_of_publishing_is_not_lost(
-    post: Counter, monkeypatch, save: Callable[[Path, str], None], moment: str, swap: bool
+    post: Counter, monkeypatch: pytest.MonkeyPatch, save: Callable[[Path, str], None], moment: str, swap: bool
 ) -> None:
     """Three ways in which editors save, forced to either side of the swap."""
     path = post.file("CC", "outbox")
@@ -633,7 +637,7 @@ def test_a_file_left_by_a_crash_in_the_middle_of_publishing_is_read(post: Counte
     assert [path.name for path in (post.folder / "CC").iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_busy_worktree_is_left_to_the_one_that_is_busy_there(post: Counter, monkeypatch) -> None:
+def test_a_busy_worktree_is_left_to_the_one_that_is_busy_there(post: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(box_office, "_LOCK_SECONDS", 0.01)
     other = BoxOffice(post.box, post.folder, post.state, post.clock, post.office._ids)
     post.append("CC", "outbox", {"task_id": "T-1", "status": "done"})
@@ -656,7 +660,7 @@ def test_old_bases_are_forgotten_and_the_newest_kept(post: Counter) -> None:
     assert f"CC.inbox.{header['rev']}" in kept
 
 
-def test_a_full_or_read_only_disk_is_told_and_the_view_stays(post: Counter, monkeypatch) -> None:
+def test_a_full_or_read_only_disk_is_told_and_the_view_stays(post: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
     before = post.text("CC", "inbox")
     post.send("CC")
 
@@ -670,10 +674,12 @@ def test_a_full_or_read_only_disk_is_told_and_the_view_stays(post: Counter, monk
     assert post.text("CC", "inbox") == before
 
 
-def test_a_mailbox_that_cannot_be_read_is_told_and_the_others_are_served(post: Counter, monkeypatch) -> None:
+def test_a_mailbox_that_cannot_be_read_is_told_and_the_others_are_served(
+    post: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = os.open
 
-    def refuse(path, flags: int, *args, **kwargs) -> int:
+    def refuse(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
         if path == "CC":
             raise PermissionError(13, "Permission denied")
         return real(path, flags, *args, **kwargs)
@@ -686,7 +692,9 @@ def test_a_mailbox_that_cannot_be_read_is_told_and_the_others_are_served(post: C
     assert len(report.sent) == 1
 
 
-def test_a_swapped_out_file_that_cannot_be_followed_now_is_tried_again(post: Counter, monkeypatch) -> None:
+def test_a_swapped_out_file_that_cannot_be_followed_now_is_tried_again(
+    post: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held = post.state / "held"
     post.send("CA", sender="CC")
     post.refresh("CC")
@@ -697,7 +705,7 @@ def test_a_swapped_out_file_that_cannot_be_followed_now_is_tried_again(post: Cou
     def full(*_args: object, **_kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(box_office.Held, "was_read", full)
+    monkeypatch.setattr(publish.Held, "was_read", full)
     assert any("swapped-out" in problem for problem in post.sweep().problems)
     monkeypatch.undo()
     post.sweep()
@@ -706,7 +714,9 @@ def test_a_swapped_out_file_that_cannot_be_followed_now_is_tried_again(post: Cou
     assert not (held / "CC.outbox.new.7").exists()
 
 
-def test_a_save_that_is_still_going_on_when_it_is_swapped_out_is_read_later(post: Counter, monkeypatch) -> None:
+def test_a_save_that_is_still_going_on_when_it_is_swapped_out_is_read_later(
+    post: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = post.file("CC", "outbox")
     real = folders.exchange
 

@@ -15,6 +15,7 @@ from bluelabel.services.postbox.box_reader import read_box
 
 DATA = Path(__file__).parents[2] / "data" / "boxes"
 CORPUS = os.environ.get("BLUELABEL_CORPUS")
+SHORT = ("task_id", "status")
 
 
 def read(name: str) -> BoxReading:
@@ -25,7 +26,7 @@ def codes(reading: BoxReading) -> list[str]:
     return [problem.code for problem in reading.problems]
 
 
-MESSAGES = {
+MESSAGES: dict[str, list[tuple[str | None, ...]]] = {
     "o1_messages.json": [
         (None, "TASK-1", "task", "CC", "CA", None),
         (None, "TASK-2", "task_completion", "CC", None, "completed"),
@@ -197,8 +198,7 @@ def test_real_files_read_as_their_truth_says() -> None:
             assert reading.problems
             continue
         for key in ("messages", "tasks", "history"):
-            fields = ("id", "task_id", "type", "sender", "recipient", "status")
-            fields = fields if key == "messages" else ("task_id", "status")
+            fields = ("id", "task_id", "type", "sender", "recipient", "status") if key == "messages" else SHORT
             found = [tuple(getattr(record, field) for field in fields) for record in getattr(reading, key)]
             if found != [tuple(record[field] for field in fields) for record in want[key]]:
                 different.append(f"{name}: {key}")

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,7 +124,9 @@ def test_the_same_text_dropped_again_is_a_new_message(post: Counter) -> None:
     assert len(post.received("CC")) == 2
 
 
-def test_a_message_that_cannot_be_stored_stays_where_it_was_dropped(post: Counter, monkeypatch) -> None:
+def test_a_message_that_cannot_be_stored_stays_where_it_was_dropped(
+    post: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = put(post, "a.json", '{"a": 1}')
 
     def refuse(*_args: object, **_kwargs: object) -> None:
@@ -266,7 +269,7 @@ def test_a_burst_of_files_is_taken_in_whole(post: Counter) -> None:
     assert [message["content"]["n"] for message in post.received("CC")] == list(range(200))
 
 
-def test_what_can_neither_be_read_nor_moved_is_told_and_stays(post: Counter, monkeypatch) -> None:
+def test_what_can_neither_be_read_nor_moved_is_told_and_stays(post: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
     drop = post.folder / "CC" / "drop"
     put(post, "a.json", "{")
     os.mkfifo(drop / "pipe")
@@ -283,11 +286,11 @@ def test_what_can_neither_be_read_nor_moved_is_told_and_stays(post: Counter, mon
     assert len(report.problems) == 2
 
 
-def test_a_file_that_may_not_be_read_is_told_and_stays(post: Counter, monkeypatch) -> None:
+def test_a_file_that_may_not_be_read_is_told_and_stays(post: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
     path = put(post, "a.json", "{}")
     real = os.open
 
-    def refuse(name, flags: int, *args, **kwargs) -> int:
+    def refuse(name: Any, flags: int, *args: Any, **kwargs: Any) -> int:
         if name == "a.json":
             raise PermissionError(13, "Permission denied")
         return real(name, flags, *args, **kwargs)
@@ -299,12 +302,14 @@ def test_a_file_that_may_not_be_read_is_told_and_stays(post: Counter, monkeypatc
     assert ["Permission denied" in problem for problem in report.problems] == [True]
 
 
-def test_a_file_that_is_gone_or_replaced_meanwhile_is_left_to_the_next_look(post: Counter, monkeypatch) -> None:
+def test_a_file_that_is_gone_or_replaced_meanwhile_is_left_to_the_next_look(
+    post: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = put(post, "a.json", '{"a": 1}')
     put(post, "b.json", "{")
     intake, real = post.office._intake, post.office._intake.follow_all
 
-    def slow(*args, **kwargs):
+    def slow(*args: Any, **kwargs: Any) -> Any:
         found = real(*args, **kwargs)
         for name in ("a.json", "b.json"):
             new = path.with_name(f".{name}")

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,14 +16,14 @@ from bluelabel.services.postbox.folders import exchange, kind_at, opened, read_a
 from bluelabel.services.postbox.publish import Bases, Held
 
 
-def without_links(monkeypatch, code: int = errno.EPERM) -> None:
+def without_links(monkeypatch: pytest.MonkeyPatch, code: int = errno.EPERM) -> None:
     def refuse(*_args: object, **_kwargs: object) -> None:
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, "link", refuse)
 
 
-def without_exchange(monkeypatch) -> None:
+def without_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
     def renameat2(*_args: object) -> int:
         ctypes.set_errno(errno.EINVAL)
         return -1
@@ -34,7 +35,7 @@ def without_exchange(monkeypatch) -> None:
 @pytest.mark.parametrize("swaps", [True, False])
 @pytest.mark.parametrize("there", [True, False])
 def test_the_new_text_is_in_place_and_the_old_one_kept(
-    tmp_path: Path, monkeypatch, links: bool, swaps: bool, there: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool, swaps: bool, there: bool
 ) -> None:
     if there:
         (tmp_path / "inbox.json").write_text("old", encoding="utf-8")
@@ -52,10 +53,10 @@ def test_the_new_text_is_in_place_and_the_old_one_kept(
     assert len(list(tmp_path.iterdir())) == 1 + there
 
 
-def test_a_file_made_at_the_same_instant_is_swapped_out(tmp_path: Path, monkeypatch) -> None:
+def test_a_file_made_at_the_same_instant_is_swapped_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.link
 
-    def late(*args, **kwargs) -> None:
+    def late(*args: Any, **kwargs: Any) -> None:
         monkeypatch.setattr(os, "link", real)
         (tmp_path / "inbox.json").write_text("somebody's", encoding="utf-8")
         real(*args, **kwargs)
@@ -68,7 +69,7 @@ def test_a_file_made_at_the_same_instant_is_swapped_out(tmp_path: Path, monkeypa
     assert (tmp_path / old).read_text(encoding="utf-8") == "somebody's"
 
 
-def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch) -> None:
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "inbox.json").write_text("old", encoding="utf-8")
 
     def broken(*_args: object) -> bool:
@@ -85,7 +86,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypat
     assert (tmp_path / "inbox.json").read_text(encoding="utf-8") == "old"
 
 
-def test_an_exchange_tells_what_it_cannot_do(tmp_path: Path, monkeypatch) -> None:
+def test_an_exchange_tells_what_it_cannot_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").touch()
     with opened(tmp_path) as folder:
         with pytest.raises(FileNotFoundError):
@@ -95,7 +96,9 @@ def test_an_exchange_tells_what_it_cannot_do(tmp_path: Path, monkeypatch) -> Non
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_a_held_file_keeps_its_text_on_another_file_system_too(tmp_path: Path, monkeypatch, links: bool) -> None:
+def test_a_held_file_keeps_its_text_on_another_file_system_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
     mailbox = tmp_path / "CC"
     mailbox.mkdir()
     (mailbox / "x.new").write_text("text", encoding="utf-8")
@@ -138,7 +141,7 @@ def test_a_base_is_asked_for_by_its_revision_only(tmp_path: Path) -> None:
     assert [bases.get("CC", "inbox", rev) for rev in ("", "../x", "1-zz", "1-ab/../x")] == [None] * 4
 
 
-def test_reading_stops_at_the_limit_even_when_the_file_grows(tmp_path: Path, monkeypatch) -> None:
+def test_reading_stops_at_the_limit_even_when_the_file_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").write_bytes(b"x" * 10)
     with opened(tmp_path) as folder:
         with pytest.raises(TooLarge, match="10 bytes"):
@@ -148,7 +151,7 @@ def test_reading_stops_at_the_limit_even_when_the_file_grows(tmp_path: Path, mon
             read_at(folder, "a", "a", max_bytes=10)
 
 
-def test_a_file_that_may_not_be_opened_says_why(tmp_path: Path, monkeypatch) -> None:
+def test_a_file_that_may_not_be_opened_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").touch()
 
     def refuse(*_args: object, **_kwargs: object) -> int:
@@ -165,10 +168,12 @@ def test_a_file_that_may_not_be_opened_says_why(tmp_path: Path, monkeypatch) -> 
         assert not same_file(folder, "none", 1)
 
 
-def test_a_folder_that_may_not_be_opened_is_an_error_of_the_machine(tmp_path: Path, monkeypatch) -> None:
+def test_a_folder_that_may_not_be_opened_is_an_error_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = os.open
 
-    def refuse(path, flags: int, *args, **kwargs) -> int:
+    def refuse(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
         if kwargs.get("dir_fd") is not None:
             raise PermissionError(errno.EACCES, "Permission denied")
         return real(path, flags, *args, **kwargs)
@@ -178,7 +183,7 @@ def test_a_folder_that_may_not_be_opened_is_an_error_of_the_machine(tmp_path: Pa
         pass
 
 
-def test_a_write_that_fails_leaves_no_file(tmp_path: Path, monkeypatch) -> None:
+def test_a_write_that_fails_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_args: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -189,7 +194,7 @@ def test_a_write_that_fails_leaves_no_file(tmp_path: Path, monkeypatch) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_where_leases_are_unknown_nobody_counts_as_a_writer(tmp_path: Path, monkeypatch) -> None:
+def test_where_leases_are_unknown_nobody_counts_as_a_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import fcntl
 
     (tmp_path / "a").touch()

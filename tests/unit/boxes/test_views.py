@@ -6,11 +6,12 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.limits import VIEW_HANDLED, VIEW_WAITING
-from bluelabel.interfaces.messages import Priority
+from bluelabel.interfaces.messages import DeliveryState, Priority
 from bluelabel.services.postbox import queries, view_text
 from bluelabel.services.postbox.view_text import Box, Header, entries_of, is_own, render, same_content
 from bluelabel.services.postbox.views import touched_by, view
@@ -44,7 +45,7 @@ def test_what_is_listed_is_rendered_and_read_back(steps: list[tuple[str, str, Pr
             held[found.message.id] = found.token or ""
         elif action == "withdraw":
             with office.book.reading() as db:
-                waiting = queries.in_state(db, agent, queries.DeliveryState.SENT, 1)
+                waiting = queries.in_state(db, agent, DeliveryState.SENT, 1)
             for delivery in waiting:
                 office.box.withdraw(delivery.message.id, "ARCH")
         elif held:
@@ -132,7 +133,7 @@ def test_an_outbox_line_tells_the_state_with_each_recipient() -> None:
     assert "token" not in shown(office, "CC", "inbox")
 
 
-def test_a_view_does_not_grow_past_what_a_person_can_open(monkeypatch) -> None:
+def test_a_view_does_not_grow_past_what_a_person_can_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(view_text, "SHOWN_BYTES", 1000)
     entries = [{"id": str(number), "content": {"body": "x" * 300}} for number in range(9)]
     text = render(Header("CC", "inbox", "home"), 1, entries)
