@@ -106,11 +106,11 @@ def _waits(step: FoundStep, ids: Collection[str], outputs: Mapping[str, list[str
 def _check(found: list[FoundStep], steps: list[StepSpec], dialect: Dialect, findings: Findings) -> None:
     places = {step.id: step.place for step in found if step.id is not None}
     check_circles({spec.id: spec.depends_on for spec in steps if spec.id in places}, places, findings)
-    for number, (step, spec) in enumerate(zip(found, steps, strict=True)):
+    for step, spec in zip(found, steps, strict=True):
         if dialect not in PLANS:
             _check_agent(step, findings)
-        if dialect is Dialect.HEADED and number and not spec.input and not spec.depends_on:
-            findings.warn("no-input", f"step {spec.id!r} is given nothing", step.place, "add input_from or input_file")
+        if dialect is Dialect.HEADED and not spec.input and not spec.depends_on:
+            findings.warn("no-input", f"step {spec.id!r} names no input", step.place, "add input_file or input_from")
 
 
 def _check_agent(step: FoundStep, findings: Findings) -> None:

@@ -42,7 +42,10 @@ _FLAT: Final = frozenset({
     "output", "outputs", "retry_count", "action", "parameters", "input_mapping", "output_mapping", "input_from",
     "input_file", "config", "type",
 })  # fmt: skip
-_POLICY: Final = frozenset({"autonomy_level", "active_phase", "policy_version"})
+_POLICY: Final = frozenset({
+    "autonomy_level", "active_phase", "policy_version", "escalation_rules", "permissions", "cto_scope",
+})  # fmt: skip
+_TASK: Final = frozenset({"content", "dependencies", "task_type", "type", "deadline", "priority", "description"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +97,7 @@ def detect(root: Node) -> Dialect | None:
         return _with_steps(root, steps)
     if tasks is not None:
         return _with_tasks(root, tasks)
-    if root.get("escalation_rules") is not None and {"autonomy_level", "active_phase", "policy_version"} & set(
-        root.entries
-    ):
-        return Dialect.POLICY
-    return None
+    return Dialect.POLICY if len(_POLICY & set(root.entries)) > 1 else None
 
 
 def found_steps(root: Node, dialect: Dialect) -> list[FoundStep]:
@@ -138,8 +137,12 @@ def _with_tasks(root: Node, tasks: Node) -> Dialect | None:
         return Dialect.PLAN
     if root.get("plan_id") is not None:
         return Dialect.PLAN_TEMPLATE
-    planned = {"task_id", "agent"} <= keys and bool(keys & {"content", "dependencies", "task_type", "type"})
-    return Dialect.PLAN if planned and metadata is not None else None
+    # Boxes keep lists of tasks too, but theirs have a status and no agent to give them to.
+    if "agent" not in keys or not {"task_id", "id"} & keys or not _TASK & keys or "status" in keys:
+        return None
+    if metadata is not None:
+        return Dialect.PLAN
+    return Dialect.PLAN_TEMPLATE if root.get("name") is not None else None
 
 
 def _found(node: Node, key: Node | None) -> FoundStep:

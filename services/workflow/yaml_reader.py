@@ -17,6 +17,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _VALUES: Final = 60_000
 """More keys and values than any workflow within the limit of bytes has use for."""
 
+_BREAK = re.compile("[\x85\u2028\u2029]")
 _PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _HINTS: Final = (
     (
@@ -49,8 +50,9 @@ def read_nodes(data: bytes, findings: Findings) -> Node | None:
         findings.error("not-utf8", f"not UTF-8 at byte {error.start}", _places(data, error.start), "save it as UTF-8")
         return None
     inner = Findings()
-    root = _Builder(_PAIR.sub(_joined, text), inner).build()
-    if root is None and text.lstrip()[:1] == "{" and not inner.refused:
+    is_json = text.lstrip()[:1] == "{"
+    root = _Builder(_as_yaml(text) if is_json else text, inner).build()
+    if root is None and is_json and not inner.refused:
         root = _from_json(text)
     if root is None or not inner.syntax:
         findings.merge(inner)
@@ -60,6 +62,11 @@ def read_nodes(data: bytes, findings: Findings) -> Node | None:
 def _places(data: bytes, offset: int) -> Place:
     before = data[:offset].decode("utf-8-sig", "replace")
     return Lines(before).place(len(before))
+
+
+def _as_yaml(text: str) -> str:
+    # What JSON takes for characters of a text and YAML for line breaks is escaped; columns after it shift.
+    return _BREAK.sub(lambda match: f"\\u{ord(match[0]):04x}", _PAIR.sub(_joined, text))
 
 
 def _joined(match: re.Match[str]) -> str:

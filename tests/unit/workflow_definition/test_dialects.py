@@ -134,6 +134,7 @@ def test_numbers_stay_numbers_in_ids() -> None:
         ("workflow: {name: n}\nsteps:\n  - {agent: digest, input_file: x}\n", "missing"),
         ("workflow: {name: n}\nsteps:\n  - {name: a, agent: digest, input_file: x}\n", "no-id"),
         ("workflow: {name: n}\nsteps:\n  - {id: a, agent: digest}\n  - {id: b, agent: digest}\n", "no-input"),
+        ("workflow: {name: n}\nsteps:\n  - {id: a, agent: digest}\n", "no-input"),
         ("workflow: {name: n}\nsteps:\n  - {id: a, agent: digest, input_from: zz}\n", "unknown-step"),
         ("workflow: {name: n}\nsteps:\n  - {id: a, agent: digest, input_from: a}\n", "circle"),
         (
@@ -365,10 +366,23 @@ def test_a_broken_file_is_known_by_its_lines() -> None:
     assert not looks_like_workflow(b"note: [\n", "f.yaml")
 
 
-def test_a_plan_is_known_by_its_tasks_where_it_has_no_id() -> None:
-    source = b"metadata: {version: 1}\ntasks:\n  - {task_id: a, agent: CA, content: {}}\n"
-
-    assert detected(source) is Dialect.PLAN
+@pytest.mark.parametrize(
+    ("source", "dialect"),
+    [
+        ("metadata: {version: 1}\ntasks:\n  - {task_id: a, agent: CA, content: {}}\n", Dialect.PLAN),
+        ("metadata: {version: 1}\ntasks:\n  - {id: a, agent: CA, description: d}\n", Dialect.PLAN),
+        ("name: n\ntasks:\n  - {task_id: a, agent: CA, priority: high}\n", Dialect.PLAN_TEMPLATE),
+        ("tasks:\n  - {task_id: a, agent: CA, priority: high}\n", None),
+        ("metadata: {a: 1}\ntasks:\n  - {task_id: a, agent: CA, type: x, status: open}\n", None),
+        ("name: n\ntasks: [{task_id: a, type: x}]\n", None),
+        ("permissions: {}\nautonomy_level: low\n", Dialect.POLICY),
+        ("permissions: {}\n", None),
+        ("name: n\nsteps: []\n", Dialect.CANONICAL),
+        ("steps: [{note: 1}]\n", None),
+    ],
+)
+def test_files_are_told_apart_by_their_keys(source: str, dialect: Dialect | None) -> None:
+    assert detected(source.encode()) is dialect
 
 
 KEYS = st.sampled_from(
