@@ -31,9 +31,9 @@ def handoff_step(spec: StepSpec, tools: Tools, feed: Callable[[], Feed]) -> Call
         courier = tools.need_courier()
         facts = cast("Mapping[str, Any]", render(cast("Mapping[str, Any]", spec.target), context.names))
         handoff = _handoff(spec, facts, context)
-        sent = await asyncio.to_thread(courier.send, handoff)
-        waiting = [sent]
+        waiting: list[Sent] = []
         try:
+            await _send(courier, handoff, waiting)
             answer = await _answer(courier, waiting, facts, handoff, tools, feed())
         except asyncio.CancelledError:
             if context.cancelled_for_good:
@@ -47,6 +47,16 @@ def handoff_step(spec: StepSpec, tools: Tools, feed: Callable[[], Feed]) -> Call
         return dict(answer.result)
 
     return work
+
+
+async def _send(courier: Courier, handoff: Handoff, waiting: list[Sent]) -> None:
+    """Send, and note what was sent even if this step is cut off while it is on its way."""
+    sending = asyncio.ensure_future(asyncio.to_thread(courier.send, handoff))
+    try:
+        waiting.append(await asyncio.shield(sending))
+    except asyncio.CancelledError:
+        waiting.append(await sending)
+        raise
 
 
 async def _answer(
@@ -64,7 +74,7 @@ async def _answer(
     if not other:
         courier.withdraw(waiting[0], "its deadline has passed")
         raise HandoffFailed(f"{handoff.to} did not answer in time")
-    waiting.append(await asyncio.to_thread(courier.send, _escalation(handoff, str(other), waiting[0])))
+    await _send(courier, _escalation(handoff, str(other), waiting[0]), waiting)
     return cast("Answer", await wait_for(feed, look, None, now))
 
 

@@ -49,7 +49,7 @@ def definition_from_json(data: object, name: str) -> Definition:
         return _foreign(found, name)
     try:
         return _definition(found)
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, KeyError) as error:
         raise UnreadableInput(f"the definition in the run is damaged ({error})", where=name) from None
 
 
