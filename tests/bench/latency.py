@@ -23,7 +23,8 @@ def delivery(kind: str, count: int) -> list[float]:
     """Return the microseconds from the start of each send until the waiting process had the text.
 
     Args:
-        kind: ``inotify`` or ``bluelabel``.
+        kind: ``inotify``; ``ledger`` for a process that waits for the next event and reads it; ``claim`` for one that
+            waits for a message and claims it.
         count: how many are sent, one after the other.
     """
     with tempfile.TemporaryDirectory(prefix="bench.") as place:
@@ -48,14 +49,17 @@ def middle(values: list[float]) -> tuple[float, float]:
     return median(values), quantiles(values, n=100)[98]
 
 
-def started(argv: list[str], times: int) -> float:
-    """Return the median of the milliseconds that a command takes."""
-    found: list[float] = []
-    for _ in range(times):
-        began = time.perf_counter()
-        subprocess.run(argv, stdout=subprocess.DEVNULL, check=True)
-        found.append((time.perf_counter() - began) * 1000)
-    return median(found)
+def started(argv: list[str], times: int) -> tuple[float, float, float]:
+    """Return medians over runs in turns: ms of an interpreter that does nothing, ms of a command, their ratio."""
+    pairs = [(_once([sys.executable, "-c", "pass"]), _once(argv)) for _ in range(times)]
+    bare, ours = (median(values) for values in zip(*pairs, strict=True))
+    return bare, ours, median(b / a for a, b in pairs)
+
+
+def _once(argv: list[str]) -> float:
+    began = time.perf_counter()
+    subprocess.run(argv, stdout=subprocess.DEVNULL, check=True)
+    return (time.perf_counter() - began) * 1000
 
 
 def _appender(place: Path) -> Callable[[str], None]:
@@ -88,6 +92,20 @@ def _watch(place: Path, count: int) -> None:
                 print(time.perf_counter_ns(), flush=True)
 
 
+def _read(place: Path, count: int) -> None:
+    from bench.stores import Bluelabel
+
+    book = Bluelabel(place).postbox.book
+    seq = book.head().seq
+    book.wait(seq, 0.05)
+    print("ready", flush=True)
+    while count:
+        book.wait(seq, WAIT)
+        for event in book.read(seq):
+            seq, count = event.seq, count - 1
+            print(time.perf_counter_ns(), flush=True)
+
+
 def _claim(place: Path, count: int) -> None:
     from bench.stores import Bluelabel
 
@@ -105,7 +123,4 @@ def _claim(place: Path, count: int) -> None:
 
 if __name__ == "__main__":
     what, where, number = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    if what == "inotify":
-        _watch(where, number)
-    else:
-        _claim(where, number)
+    {"inotify": _watch, "ledger": _read, "claim": _claim}[what](where, number)

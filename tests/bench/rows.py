@@ -87,11 +87,12 @@ def growth(plan: Plan) -> tuple[list[Row], list[Speed]]:
 
 def waiting(plan: Plan) -> list[Row]:
     """Measure how long a message needs to a process that waits for it."""
-    bare, ours = (middle(delivery(kind, plan.deliveries)) for kind in ("inotify", "bluelabel"))
+    bare, read, claim = (middle(delivery(kind, plan.deliveries)) for kind in ("inotify", "ledger", "claim"))
     rows: list[Row] = []
-    for what, a, b, budget in (("p50", bare[0], ours[0], 1.5), ("p99", bare[1], ours[1], None)):
-        beside = f"bare inotify, {a:,.0f} us"
-        rows.append(Row(f"delivery, {what}", f"{b:,.0f} us", beside, b / a, budget, f"{COMMAND}delivery"))
+    figures = (("event, p50", 0, read, 1.5), ("event, p99", 1, read, None), ("claimed message, p50", 0, claim, None))
+    for what, place, ours, budget in figures:
+        beside, ratio = f"bare inotify, {bare[place]:,.0f} us", ours[place] / bare[place]
+        rows.append(Row(f"delivery of {what}", f"{ours[place]:,.0f} us", beside, ratio, budget, f"{COMMAND}delivery"))
     return rows
 
 
@@ -107,11 +108,10 @@ def starting(plan: Plan) -> list[Row]:
         }
         rows: list[Row] = []
         for name, (argv, budget) in commands.items():
-            bare = started([sys.executable, "-c", "pass"], plan.starts)
-            ours = started(argv, plan.starts)
+            bare, ours, ratio = started(argv, plan.starts)
             beside = f"python -c pass, {bare:.0f} ms"
-            rows.append(Row(f"bluelabel {name}", f"{ours:.0f} ms", beside, ours / bare, budget, f"{COMMAND}start"))
-    return rows
+            rows.append(Row(f"bluelabel {name}", f"{ours:.0f} ms", beside, ratio, budget, f"{COMMAND}start"))
+        return rows
 
 
 def peers(plan: Plan, python: str | None) -> Iterator[tuple[Speed, Losses, Losses | None]]:
