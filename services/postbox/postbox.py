@@ -5,20 +5,33 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from bluelabel.interfaces.errors import StaleToken
 from bluelabel.interfaces.events import Draft
-from bluelabel.interfaces.limits import LEASE_SECONDS
+from bluelabel.interfaces.limits import LEASE_SECONDS, MAX_ATTEMPTS
 from bluelabel.interfaces.messages import Delivery, DeliveryState
+from bluelabel.interfaces.ports import Clock, Ids
+from bluelabel.services.ledger.book import Book
+from bluelabel.services.postbox.directory import Directory
 from bluelabel.services.postbox.mailroom import Also, Mailroom
 from bluelabel.services.postbox.picking import pick
 
 _Settlement = Callable[[Delivery, sqlite3.Connection], Sequence[Draft]]
 
 
+_CLAIMS: Final = 64
+"""How many of the messages that were claimed here are kept at hand."""
+
+
 class Postbox(Mailroom):
     """Hands out and settles messages, as well as accepting them. Arguments as for `Mailroom`."""
+
+    def __init__(
+        self, book: Book, directory: Directory, clock: Clock, ids: Ids, *, max_attempts: int = MAX_ATTEMPTS
+    ) -> None:
+        super().__init__(book, directory, clock, ids, max_attempts=max_attempts)
+        self._claims: dict[str, Delivery] = {}
 
     def claim(
         self,
@@ -150,24 +163,39 @@ class Postbox(Mailroom):
             return drafts
 
         self.book.append(decide, durable=durable)
+        for held in claimed:
+            self._claims[held.token or ""] = held
+            if len(self._claims) > _CLAIMS:
+                del self._claims[next(iter(self._claims))]
         return claimed[0] if claimed else None
 
     def _settle(self, message_id: str, token: str, draft: _Settlement, again: DeliveryState | None = None) -> Delivery:
         settled: list[Delivery] = []
 
         def decide(db: sqlite3.Connection) -> Sequence[Draft]:
-            known = self.known(db, message_id)
-            for held in known:
-                if held.token == token and held.state in (DeliveryState.CLAIMED, again):
-                    drafts = draft(held, db) if held.state == DeliveryState.CLAIMED else ()
-                    settled.append(_as_settled(held, drafts))
+            held = self._in_hand(db, message_id, token)
+            for each in [held] if held is not None else self.known(db, message_id):
+                if each.token == token and each.state in (DeliveryState.CLAIMED, again):
+                    drafts = draft(each, db) if each.state == DeliveryState.CLAIMED else ()
+                    settled.append(_as_settled(each, drafts))
                     return drafts
-            now = ", ".join(f"{d.recipient}: {d.state.value}" for d in known)
+            now = ", ".join(f"{d.recipient}: {d.state.value}" for d in self.known(db, message_id))
             hint = "claim again; somebody else may have it"
             raise StaleToken(f"the claim is over ({now})", where=message_id, hint=hint)
 
         self.book.append(decide)
+        if settled[0].state != DeliveryState.CLAIMED:
+            self._claims.pop(token, None)
         return settled[0]
+
+    def _in_hand(self, db: sqlite3.Connection, message_id: str, token: str) -> Delivery | None:
+        """Return a delivery that was claimed here and still is: it need not be read from the index again."""
+        held = self._claims.get(token)
+        if held is None or held.message.id != message_id:
+            return None
+        query = "SELECT state, token FROM mail_deliveries WHERE message_id = ? AND recipient = ?"
+        row = db.execute(query, (message_id, held.recipient)).fetchone()
+        return held if row == (DeliveryState.CLAIMED.value, token) else None
 
 
 _AFTER = {
