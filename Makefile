@@ -50,12 +50,15 @@ unit: $(DEV_STAMP)  ## the unit tests alone, without coverage
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not nightly' tests/unit $(ARGS)
 
 lint: $(DEV_STAMP)  ## style, types (mypy and pyright, both strict) and who may import whom
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy -p bluelabel
-	$(BIN)/mypy hatch_build.py tests/typing
-	$(BIN)/pyright
-	$(BIN)/lint-imports --no-cache
+	@status=0; \
+	check() { echo "$$@"; "$$@" || status=1; }; \
+	check $(BIN)/ruff check .; \
+	check $(BIN)/ruff format --check .; \
+	check $(BIN)/mypy -p bluelabel; \
+	check $(BIN)/mypy hatch_build.py docs/generate.py docs/tour.py tests/typing; \
+	check $(BIN)/pyright; \
+	check $(BIN)/lint-imports --no-cache; \
+	exit $$status
 
 format: $(DEV_STAMP)  ## put the code into shape
 	$(BIN)/ruff check --fix .

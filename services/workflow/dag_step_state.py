@@ -55,7 +55,7 @@ class DAGStepState:
         "step_id",
     )
 
-    def __init__(  # noqa: PLR0917 - the order that callers of this class already know
+    def __init__(
         self,
         step_id: str,
         status: DAGStepStatus | str = DAGStepStatus.PENDING,
