@@ -13,7 +13,7 @@ from bluelabel.agents.base_agent import BaseAgent
 from bluelabel.agents.confined import read_confined
 from bluelabel.agents.content_store import ContentStore, new_id
 from bluelabel.agents.fetch import Fetcher, Page, Resolver
-from bluelabel.agents.inputs import did_you_mean, text_of, whole_number, words
+from bluelabel.agents.inputs import did_you_mean, mapping, text_of, whole_number, words
 from bluelabel.agents.plain_text import clean, one_line
 from bluelabel.agents.summarize import summarize
 from bluelabel.agents.text_extract import (
@@ -89,17 +89,30 @@ class IngestionAgent(BaseAgent):
 
         Returns:
             On success a result with ``content_id``, ``content_type``, ``title``, ``summary``, ``content_length`` and
-            ``metadata``.
+            ``metadata``. A second attempt at the same message gives what the first one stored.
         """
         return self.attempt(agent_input, self._ingest)
 
     def _ingest(self, agent_input: AgentInput) -> dict[str, Any]:
         content = agent_input.content
         kind = _kind(agent_input)
+        earlier = self._earlier(agent_input)
+        if earlier is not None:
+            return earlier
         source, extract = self._page(content) if kind == "url" else self._document(kind, content)
         if not extract.text.strip():
             raise UnreadableInput("no text was found in it", where=one_line(source, 200))
         return self._keep(kind, source, extract, agent_input)
+
+    def _earlier(self, agent_input: AgentInput) -> dict[str, Any] | None:
+        """Return what an attempt that was killed before it could report has stored already."""
+        key, attempt = agent_input.metadata.get("idempotency_key"), agent_input.metadata.get("attempt")
+        if not isinstance(key, str) or not isinstance(attempt, int) or attempt < 2:
+            return None
+        for record in self.store.documents():
+            if _facts(record).get("idempotency_key") == key:
+                return _result(record)
+        return None
 
     def _page(self, content: dict[str, Any]) -> tuple[str, Extract]:
         url = text_of(content, "url").strip()
@@ -160,8 +173,9 @@ class IngestionAgent(BaseAgent):
             additional_metadata={**(extract.facts if wants_facts else {}), "task_id": agent_input.task_id},
         ).model_dump(mode="json", exclude={"content_id"})
         facts["tags"] = _tags(agent_input)
-        if isinstance(agent_input.metadata.get("user_id"), str):
-            facts["user_id"] = agent_input.metadata["user_id"]
+        for key in ("user_id", "idempotency_key"):
+            if isinstance(agent_input.metadata.get(key), str):
+                facts[key] = agent_input.metadata[key]
         record = {
             "type": kind,
             "title": title,
@@ -170,15 +184,26 @@ class IngestionAgent(BaseAgent):
             "metadata": facts,
             "created_at": to_text(now),
         }
-        content_id = self.store.add(kind, record)
-        return {
-            "content_id": content_id,
-            "content_type": kind,
-            "title": title,
-            "summary": record["summary"],
-            "content_length": len(extract.text),
-            "metadata": {"content_id": content_id, **facts},
-        }
+        return _result({"id": self.store.add(kind, record), **record})
+
+
+def _facts(record: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return mapping(record.get("metadata"), "metadata")
+    except UsageError:
+        return {}  # a document of other origin
+
+
+def _result(record: dict[str, Any]) -> dict[str, Any]:
+    facts: dict[str, Any] = record["metadata"]
+    return {
+        "content_id": record["id"],
+        "content_type": record["type"],
+        "title": record["title"],
+        "summary": record["summary"],
+        "content_length": facts["content_length"],
+        "metadata": {"content_id": record["id"], **facts},
+    }
 
 
 _CAPABILITIES: Final = (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
+from bluelabel.agents.plain_text import one_line
 from bluelabel.interfaces.agent_models import AgentOutput, AgentStatus
 from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.events import Draft
@@ -12,6 +14,8 @@ from bluelabel.interfaces.messages import Delivery, MessageType
 
 if TYPE_CHECKING:
     from bluelabel.services.cards.board import Board
+
+_log = logging.getLogger(__name__)
 
 ASSIGNMENTS: Final = frozenset({MessageType.TASK_ASSIGNMENT.value, MessageType.HANDOFF_REQUEST.value})
 """Only what hands a task over moves its card; a question about a task does not."""
@@ -75,8 +79,8 @@ class BoardCards:
             drafts = board.plan_move(task, "in_progress", by=agent, message=delivery.message.id)
             board.book.append(lambda _db: drafts, durable=False)
             board.recover()
-        except BluelabelError as error:
-            return f"the card stays as it is: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message goes on
+            return _stays(error)
         return ""
 
     def plan(self, agent: str, delivery: Delivery, output: AgentOutput) -> tuple[Sequence[Draft], str]:
@@ -86,8 +90,8 @@ class BoardCards:
             return (), ""
         try:
             drafts = self._open().plan_move(task, word, by=agent, message=delivery.message.id)
-        except BluelabelError as error:
-            return (), f"the card stays as it is: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message goes on
+            return (), _stays(error)
         kinds = {draft.kind for draft in drafts}
         is_refused = "card.verified" in kinds and "card.changed" not in kinds
         return drafts, "claims of the card are false, so it is not completed" if is_refused else ""
@@ -96,9 +100,18 @@ class BoardCards:
         """Bring the file in line; what is not done now, the next command does."""
         try:
             self._open().recover()
-        except BluelabelError as error:
-            return f"the card file follows later: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message goes on
+            return f"the card file follows later: {_told(error)}"
         return ""
+
+
+def _stays(error: Exception) -> str:
+    return f"the card stays as it is: {_told(error)}"
+
+
+def _told(error: Exception) -> str:
+    _log.debug("the cards failed", exc_info=error)
+    return one_line(str(error) if isinstance(error, BluelabelError) else f"{type(error).__name__}: {error}")
 
 
 def _task(delivery: Delivery) -> str | None:

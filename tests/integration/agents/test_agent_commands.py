@@ -86,7 +86,7 @@ def workspace(tmp_path: Path, pattern: Path) -> Path:
 
 def send(folder: Path, to: str, content: dict[str, Any] | None = None) -> str:
     words = ("send", "--from", "ARCH", "--to", to, "--task", "TASK-1", "--content", json.dumps(content or {}), "--json")
-    return lines(bluelabel(folder, *words))[0]["id"]
+    return str(lines(bluelabel(folder, *words))[0]["id"])
 
 
 def waiting(folder: Path, agent: str) -> list[dict[str, Any]]:
@@ -106,7 +106,8 @@ def start_worker(folder: Path, *words: str) -> subprocess.Popen[str]:
 
 def next_line(worker: subprocess.Popen[str]) -> dict[str, Any]:
     assert worker.stdout is not None
-    return json.loads(worker.stdout.readline())
+    found: dict[str, Any] = json.loads(worker.stdout.readline())
+    return found
 
 
 def finish(worker: subprocess.Popen[str], number: int | None = None) -> tuple[int, str, str]:
@@ -119,7 +120,7 @@ def finish(worker: subprocess.Popen[str], number: int | None = None) -> tuple[in
     return worker.returncode, out, err
 
 
-def test_all_agents_are_listed(workspace: Path):
+def test_all_agents_are_listed(workspace: Path) -> None:
     command(workspace, "CC", "pass")
     found = {each["name"]: each for each in lines(bluelabel(workspace, "agent", "list", "--json"))}
 
@@ -129,7 +130,7 @@ def test_all_agents_are_listed(workspace: Path):
     assert "ingestion" in bluelabel(workspace, "agent", "list").stdout
 
 
-def test_a_broken_agent_is_told_beside_the_list(workspace: Path):
+def test_a_broken_agent_is_told_beside_the_list(workspace: Path) -> None:
     with (workspace / "bluelabel.toml").open("a") as file:
         file.write('\n[agents.CC]\nkind = "digst"\n')
     done = bluelabel(workspace, "agent", "list")
@@ -138,7 +139,7 @@ def test_a_broken_agent_is_told_beside_the_list(workspace: Path):
     assert "broken: CC: no such kind of agent" in done.stderr
 
 
-def test_an_agent_shows_what_it_can_do(workspace: Path):
+def test_an_agent_shows_what_it_can_do(workspace: Path) -> None:
     shown = lines(bluelabel(workspace, "agent", "show", "digest", "--json"))[0]
 
     assert shown["schema"] == "bluelabel.agent/1"
@@ -157,7 +158,7 @@ def test_an_agent_shows_what_it_can_do(workspace: Path):
         (("worker",), "agent add"),
     ],
 )
-def test_an_unknown_agent_is_exit_3_with_the_nearest_names(workspace: Path, words: tuple[str, ...], hint: str):
+def test_an_unknown_agent_is_exit_3_with_the_nearest_names(workspace: Path, words: tuple[str, ...], hint: str) -> None:
     done = bluelabel(workspace, *words)
 
     assert (done.returncode, done.stdout) == (3, "")
@@ -165,7 +166,7 @@ def test_an_unknown_agent_is_exit_3_with_the_nearest_names(workspace: Path, word
     assert hint in done.stderr.splitlines()[1]
 
 
-def test_an_agent_is_added_with_a_mailbox_and_everything_else_stays(workspace: Path):
+def test_an_agent_is_added_with_a_mailbox_and_everything_else_stays(workspace: Path) -> None:
     before = (workspace / "bluelabel.toml").read_text()
     done = lines(
         bluelabel(workspace, "agent", "add", "LINT", "--command", "echo 'two words'", "--timeout", "5m", "--json")
@@ -181,7 +182,9 @@ def test_an_agent_is_added_with_a_mailbox_and_everything_else_stays(workspace: P
     assert "two words" in bluelabel(workspace, "worker", "--once", "--agent", "LINT").stdout
 
 
-def test_a_settings_file_that_cannot_be_written_stays_as_it_was(workspace: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_settings_file_that_cannot_be_written_stays_as_it_was(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = (workspace / "bluelabel.toml").read_bytes()
 
     def full(*_args: Any, **_more: Any) -> None:
@@ -194,7 +197,7 @@ def test_a_settings_file_that_cannot_be_written_stays_as_it_was(workspace: Path,
     assert (workspace / "bluelabel.toml").read_bytes() == before
 
 
-def test_an_agent_is_added_where_there_are_no_settings_yet(workspace: Path):
+def test_an_agent_is_added_where_there_are_no_settings_yet(workspace: Path) -> None:
     (workspace / "bluelabel.toml").unlink()
 
     assert bluelabel(workspace, "agent", "add", "NEW").returncode == 0
@@ -203,7 +206,7 @@ def test_an_agent_is_added_where_there_are_no_settings_yet(workspace: Path):
     assert bluelabel(workspace, "agent", "add", "NEW", "--kind", "digest").returncode == 0
 
 
-def test_names_of_agents_are_completed(workspace: Path, monkeypatch: pytest.MonkeyPatch):
+def test_names_of_agents_are_completed(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context = click.Context(click.Command("x"), info_name="x")
     monkeypatch.chdir(workspace)
 
@@ -213,7 +216,7 @@ def test_names_of_agents_are_completed(workspace: Path, monkeypatch: pytest.Monk
     assert complete_runnable(context, click.Argument(["name"]), "in") == []
 
 
-def test_a_mailbox_is_given_a_template(workspace: Path):
+def test_a_mailbox_is_given_a_template(workspace: Path) -> None:
     done = bluelabel(workspace, "agent", "add", "CC", "--template", "claude-code")
 
     assert done.returncode == 0, done.stderr
@@ -233,7 +236,7 @@ def test_a_mailbox_is_given_a_template(workspace: Path):
         (("NEW", "--command", "echo 'x"), 2, "close every quotation mark"),
     ],
 )
-def test_a_wrong_add_changes_nothing(workspace: Path, words: tuple[str, ...], code: int, text: str):
+def test_a_wrong_add_changes_nothing(workspace: Path, words: tuple[str, ...], code: int, text: str) -> None:
     before = (workspace / "bluelabel.toml").read_bytes()
     done = bluelabel(workspace, "agent", "add", *words)
 
@@ -242,7 +245,7 @@ def test_a_wrong_add_changes_nothing(workspace: Path, words: tuple[str, ...], co
 
 
 @pytest.mark.parametrize("form", ["content", "input", "file", "document", "stdin"])
-def test_an_agent_runs_on_one_input(workspace: Path, form: str):
+def test_an_agent_runs_on_one_input(workspace: Path, form: str) -> None:
     (workspace / "a.md").write_text("# A title\n\nSome words.")
     (workspace / "in.json").write_text('{"task_id": "T-1", "content": {"file_path": "a.md"}}')
     given = {
@@ -271,7 +274,7 @@ def test_an_agent_runs_on_one_input(workspace: Path, form: str):
         ('{"url": "http://127.0.0.1/"}', 1, "will not visit 127.0.0.1"),
     ],
 )
-def test_a_wrong_input_is_told(workspace: Path, given: str, code: int, text: str):
+def test_a_wrong_input_is_told(workspace: Path, given: str, code: int, text: str) -> None:
     (workspace / "list.json").write_text("[]")
     (workspace.parent / "outside.md").write_text("x")
     done = bluelabel(workspace, "agent", "run", "ingestion", "--input", given)
@@ -280,7 +283,7 @@ def test_a_wrong_input_is_told(workspace: Path, given: str, code: int, text: str
     assert "Traceback" not in done.stderr
 
 
-def test_a_worker_does_what_waits_and_tells_each_in_a_line(workspace: Path):
+def test_a_worker_does_what_waits_and_tells_each_in_a_line(workspace: Path) -> None:
     command(workspace, "CC", "print('did it')")
     message = send(workspace, "CC")
     told = lines(bluelabel(workspace, "worker", "--max", "1", "--json"))
@@ -290,7 +293,7 @@ def test_a_worker_does_what_waits_and_tells_each_in_a_line(workspace: Path):
     assert "nothing waits" in bluelabel(workspace, "worker", "--once").stdout
 
 
-def test_text_of_a_message_does_not_steer_the_terminal(workspace: Path):
+def test_text_of_a_message_does_not_steer_the_terminal(workspace: Path) -> None:
     command(workspace, "CC", "print('\\x1b]0;owned\\x07done')")
     send(workspace, "CC", {"body": "\x1b[2J$(touch canary)"})
     done = bluelabel(workspace, "worker", "--once")
@@ -300,7 +303,7 @@ def test_text_of_a_message_does_not_steer_the_terminal(workspace: Path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_gives_the_message_back_and_ends_the_command(workspace: Path, number: int, tmp_path: Path):
+def test_a_stop_gives_the_message_back_and_ends_the_command(workspace: Path, number: int, tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     os.mkfifo(pid_file)
     command(workspace, "CC", f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)")
@@ -315,7 +318,7 @@ def test_a_stop_gives_the_message_back_and_ends_the_command(workspace: Path, num
     assert not Path(f"/proc/{pid}").exists()
 
 
-def test_a_stop_lets_short_work_finish(workspace: Path, tmp_path: Path):
+def test_a_stop_lets_short_work_finish(workspace: Path, tmp_path: Path) -> None:
     up = tmp_path / "up"
     os.mkfifo(up)
     command(workspace, "CC", f"open({str(up)!r}, 'w').close(); import time; time.sleep(0.5); print('done')")
@@ -327,7 +330,7 @@ def test_a_stop_lets_short_work_finish(workspace: Path, tmp_path: Path):
     assert (code, [json.loads(line)["state"] for line in out.splitlines()]) == (0, ["taken", "done"])
 
 
-def test_an_idle_worker_ends_on_ctrl_c(workspace: Path):
+def test_an_idle_worker_ends_on_ctrl_c(workspace: Path) -> None:
     command(workspace, "CC", "print('done')")
     send(workspace, "CC")
     worker = start_worker(workspace)
@@ -337,7 +340,7 @@ def test_an_idle_worker_ends_on_ctrl_c(workspace: Path):
     assert (states, code, out, err) == (["taken", "done"], 0, "", "")
 
 
-def test_a_task_of_a_killed_worker_is_finished_by_another(workspace: Path, tmp_path: Path):
+def test_a_task_of_a_killed_worker_is_finished_by_another(workspace: Path, tmp_path: Path) -> None:
     """The first worker is killed with SIGKILL in mid-task; its command ends too, and the message comes again."""
     pid_file = tmp_path / "pid"
     os.mkfifo(pid_file)
@@ -400,7 +403,7 @@ def answering(status: str, **more: Any) -> str:
         ("success", {"card_status": "ready_for_review"}, "IN_PROGRESS"),
     ],
 )
-def test_a_card_follows_the_work_on_it(workspace: Path, status: str, result: dict[str, Any], word: str):
+def test_a_card_follows_the_work_on_it(workspace: Path, status: str, result: dict[str, Any], word: str) -> None:
     (workspace / "TASK_CARDS.md").write_text(CARDS)
     (workspace / "notes.md").write_text("written")
     command(workspace, "CC", answering(status, result=result))
@@ -415,7 +418,7 @@ def test_a_card_follows_the_work_on_it(workspace: Path, status: str, result: dic
     )
 
 
-def test_a_card_with_a_false_claim_is_not_completed(workspace: Path):
+def test_a_card_with_a_false_claim_is_not_completed(workspace: Path) -> None:
     (workspace / "TASK_CARDS.md").write_text(CARDS)
     command(workspace, "CC", answering("success"))
     send(workspace, "CC")
@@ -426,7 +429,7 @@ def test_a_card_with_a_false_claim_is_not_completed(workspace: Path):
     assert [m["type"] for m in waiting(workspace, "ARCH")] == ["task_result"]
 
 
-def test_a_question_about_a_task_does_not_move_its_card(workspace: Path):
+def test_a_question_about_a_task_does_not_move_its_card(workspace: Path) -> None:
     (workspace / "TASK_CARDS.md").write_text(CARDS)
     command(workspace, "CC", "print('fine')")
     bluelabel(workspace, "send", "--from", "ARCH", "--to", "CC", "--type", "message", "--task", "TASK-1")
@@ -435,7 +438,7 @@ def test_a_question_about_a_task_does_not_move_its_card(workspace: Path):
     assert (workspace / "TASK_CARDS.md").read_text() == CARDS
 
 
-def test_a_finished_card_is_not_begun_again(workspace: Path):
+def test_a_finished_card_is_not_begun_again(workspace: Path) -> None:
     (workspace / "TASK_CARDS.md").write_text(CARDS.replace("NOT_STARTED", "BLOCKED"))
     command(workspace, "CC", answering("pending"))
     send(workspace, "CC")
@@ -444,7 +447,7 @@ def test_a_finished_card_is_not_begun_again(workspace: Path):
     assert "BLOCKED" in (workspace / "seen.txt").read_text()
 
 
-def test_cards_that_cannot_be_read_do_not_hold_a_message_up(workspace: Path):
+def test_cards_that_cannot_be_read_do_not_hold_a_message_up(workspace: Path) -> None:
     (workspace / "TASK_CARDS.md").unlink()
     (workspace / "TASK_CARDS.md").mkdir()
     command(workspace, "CC", "print('did it')")
@@ -456,7 +459,7 @@ def test_cards_that_cannot_be_read_do_not_hold_a_message_up(workspace: Path):
     assert [m["type"] for m in waiting(workspace, "ARCH")] == ["task_result"]
 
 
-def test_an_agent_in_one_worktree_takes_what_was_sent_in_another(workspace: Path, tmp_path: Path):
+def test_an_agent_in_one_worktree_takes_what_was_sent_in_another(workspace: Path, tmp_path: Path) -> None:
     command(workspace, "CC", "import os; print(os.getcwd())")
     git = ["git", "-C", str(workspace), "-c", "user.name=A", "-c", "user.email=a@example.org"]
     subprocess.run([*git, "add", "-A"], check=True)
@@ -469,7 +472,7 @@ def test_an_agent_in_one_worktree_takes_what_was_sent_in_another(workspace: Path
     assert [m["sender"] for m in waiting(workspace, "ARCH")] == ["CC"]
 
 
-def test_starting_the_program_does_not_load_the_agents(tmp_path: Path):
+def test_starting_the_program_does_not_load_the_agents(tmp_path: Path) -> None:
     code = (
         "import sys; sys.argv = ['bluelabel', '--help']\n"
         "from bluelabel.apps.cli.main import main\n"

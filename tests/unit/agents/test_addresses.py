@@ -50,29 +50,29 @@ def wrapped(inner: IPv4Address) -> list[str]:
 
 
 @given(not_public)
-def test_every_address_of_a_closed_block_is_refused(address: IPv4Address):
+def test_every_address_of_a_closed_block_is_refused(address: IPv4Address) -> None:
     assert refusal(str(address)) is not None
 
 
 @given(not_public)
-def test_a_closed_address_wrapped_in_ipv6_is_refused(address: IPv4Address):
+def test_a_closed_address_wrapped_in_ipv6_is_refused(address: IPv4Address) -> None:
     assert [text for text in wrapped(address) if refusal(text) is None] == []
 
 
 @pytest.mark.parametrize("address", [*PUBLIC, "2606:4700:4700::1111", "2a00:1450:4001:82b::200e"])
-def test_a_public_address_passes(address: str):
+def test_a_public_address_passes(address: str) -> None:
     assert refusal(address) is None
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_a_public_address_passes_as_ipv4_mapped_and_through_nat64(address: str):
+def test_a_public_address_passes_as_ipv4_mapped_and_through_nat64(address: str) -> None:
     mapped, nat64 = wrapped(IPv4Address(address))[:2]
 
     assert (refusal(mapped), refusal(nat64)) == (None, None)
 
 
 @given(st.ip_addresses(v=4))
-def test_what_the_standard_library_does_not_call_global_is_never_visited(address: IPv4Address):
+def test_what_the_standard_library_does_not_call_global_is_never_visited(address: IPv4Address) -> None:
     if not address.is_global or address.is_multicast:
         assert refusal(str(address)) is not None
 
@@ -100,21 +100,21 @@ def test_what_the_standard_library_does_not_call_global_is_never_visited(address
         ("0x7f.1", "not an IP address"),
     ],
 )
-def test_a_refusal_says_why(address: str, reason: str):
+def test_a_refusal_says_why(address: str, reason: str) -> None:
     assert reason in (refusal(address) or "")
 
 
-def test_one_closed_address_among_public_ones_refuses_the_host():
+def test_one_closed_address_among_public_ones_refuses_the_host() -> None:
     with pytest.raises(Refused, match="is in a private network"):
         checked("example.org", 443, ["1.1.1.1", "192.168.1.1"])
 
 
-def test_a_host_without_address_is_refused():
+def test_a_host_without_address_is_refused() -> None:
     with pytest.raises(Refused, match="no address"):
         checked("example.org", 443, [])
 
 
-def test_checked_addresses_are_kept_in_order():
+def test_checked_addresses_are_kept_in_order() -> None:
     target = checked("example.org", 443, ["8.8.8.8", "1.1.1.1"])
 
     assert (target.host, target.port, target.addresses) == ("example.org", 443, ("8.8.8.8", "1.1.1.1"))

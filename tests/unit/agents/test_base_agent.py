@@ -29,7 +29,7 @@ class Loud(BaseAgent):
         return AgentOutput(task_id=agent_input.task_id, status=AgentStatus.SUCCESS, result={"text": text})
 
 
-def test_an_agent_is_initialized_once_and_again_after_shutdown():
+def test_an_agent_is_initialized_once_and_again_after_shutdown() -> None:
     agent = Loud()
     agent.run(TASK)
     agent.run(TASK)
@@ -39,7 +39,7 @@ def test_an_agent_is_initialized_once_and_again_after_shutdown():
     assert agent.events == ["initialize", "process", "process", "initialize", "process"]
 
 
-def test_the_output_is_measured():
+def test_the_output_is_measured() -> None:
     output = Loud().run(TASK)
 
     assert (output.status, output.result) == ("success", {"text": "HELLO"})
@@ -47,7 +47,7 @@ def test_the_output_is_measured():
     assert output.duration_ms >= 0
 
 
-def test_a_measurement_of_the_agent_itself_is_kept():
+def test_a_measurement_of_the_agent_itself_is_kept() -> None:
     class Timed(Loud):
         def process(self, agent_input: AgentInput) -> AgentOutput:
             return AgentOutput(task_id=agent_input.task_id, status=AgentStatus.SUCCESS, duration_ms=7.0)
@@ -68,7 +68,7 @@ def test_a_measurement_of_the_agent_itself_is_kept():
         (Conflict("taken"), "taken", True),
     ],
 )
-def test_what_is_raised_comes_back_as_an_error(error: Exception, text: str, retryable: bool):
+def test_what_is_raised_comes_back_as_an_error(error: Exception, text: str, retryable: bool) -> None:
     output = Loud(error).run(TASK)
 
     assert (output.task_id, output.status, output.error) == ("TASK-1", "error", text)
@@ -76,13 +76,13 @@ def test_what_is_raised_comes_back_as_an_error(error: Exception, text: str, retr
     assert output.metadata["retryable"] is retryable
 
 
-def test_where_and_hint_of_an_error_are_kept():
+def test_where_and_hint_of_an_error_are_kept() -> None:
     output = Loud(UsageError("wrong", where="a.md:3", hint="correct it")).run(TASK)
 
     assert (output.metadata["where"], output.metadata["hint"]) == ("a.md:3", "correct it")
 
 
-def test_a_failing_initialize_is_an_error_too():
+def test_a_failing_initialize_is_an_error_too() -> None:
     class Unready(Loud):
         def initialize(self) -> None:
             raise MachineError("no disk")
@@ -90,7 +90,7 @@ def test_a_failing_initialize_is_an_error_too():
     assert Unready().run(TASK).error == "no disk"
 
 
-def test_a_coroutine_is_awaited():
+def test_a_coroutine_is_awaited() -> None:
     class Slow(Loud):
         async def process(self, agent_input: AgentInput) -> AgentOutput:  # type: ignore[override]
             return AgentOutput(task_id=agent_input.task_id, status=AgentStatus.SUCCESS)
@@ -98,7 +98,7 @@ def test_a_coroutine_is_awaited():
     assert Slow().run(TASK).status == "success"
 
 
-def test_an_agent_that_returns_something_else_is_an_error():
+def test_an_agent_that_returns_something_else_is_an_error() -> None:
     class Wrong(Loud):
         def process(self, agent_input: AgentInput) -> AgentOutput:
             return "done"  # type: ignore[return-value]
@@ -106,7 +106,7 @@ def test_an_agent_that_returns_something_else_is_an_error():
     assert Wrong().run(TASK).error == "TypeError: process returned str, not AgentOutput"
 
 
-def test_capabilities_keep_their_order_and_the_last_of_a_name():
+def test_capabilities_keep_their_order_and_the_last_of_a_name() -> None:
     agent = Loud()
     agent.add_capability(AgentCapability(name="a", description="first"))
     agent.add_capability(AgentCapability(name="b", description="b"))
@@ -115,7 +115,7 @@ def test_capabilities_keep_their_order_and_the_last_of_a_name():
     assert [(c.name, c.description) for c in agent.get_capabilities()] == [("a", "second"), ("b", "b")]
 
 
-def test_the_id_is_the_name_unless_given():
+def test_the_id_is_the_name_unless_given() -> None:
     agent = Loud()
     agent.cancel()
 

@@ -41,14 +41,14 @@ def work(text: str = "hello", **more: Any) -> AgentInput:
     return AgentInput(task_id="TASK-1", content={"text": text}, **more)
 
 
-def test_the_program_gets_the_input_as_one_line_of_json():
+def test_the_program_gets_the_input_as_one_line_of_json() -> None:
     output = agent("import sys; sys.stdout.write(sys.stdin.read())").run(work(metadata={"attempt": 2}))
     got = json.loads(output.result["text"])
 
     assert (got["task_id"], got["content"], got["metadata"]) == ("TASK-1", {"text": "hello"}, {"attempt": 2})
 
 
-def test_the_program_gets_its_variables():
+def test_the_program_gets_its_variables() -> None:
     code = "import os, json; print(json.dumps({k: v for k, v in os.environ.items() if k.startswith('BLUELABEL_')}))"
     spec = CommandSpec((sys.executable, "-I", "-S", "-c", code), env={"BLUELABEL_MORE": "x"})
     facts = {"attempt": 2, "message_id": "m-1", "idempotency_key": "m-1\x00\n"}
@@ -66,7 +66,7 @@ def test_the_program_gets_its_variables():
 
 @pytest.mark.parametrize("text", INJECTIONS)
 @pytest.mark.parametrize("stdin", ["json", "prompt"])
-def test_what_a_message_says_is_never_run(tmp_path: Path, text: str, stdin: str):
+def test_what_a_message_says_is_never_run(tmp_path: Path, text: str, stdin: str) -> None:
     code = (
         "import sys, json\n"
         "result = {'argv': sys.argv, 'got': sys.stdin.read()}\n"
@@ -82,7 +82,7 @@ def test_what_a_message_says_is_never_run(tmp_path: Path, text: str, stdin: str)
 
 
 @given(st.text(max_size=200))
-def test_the_text_of_a_handoff_cannot_leave_its_block_in_a_prompt(text: str):
+def test_the_text_of_a_handoff_cannot_leave_its_block_in_a_prompt(text: str) -> None:
     spec = command_spec({"template": "claude-code"}, "x")
     prompt = CommandAgent("CC", spec)._stdin(AgentInput(task_id="T", content={"body": text}))
     line = "=" * 60
@@ -93,7 +93,7 @@ def test_the_text_of_a_handoff_cannot_leave_its_block_in_a_prompt(text: str):
     assert "print one JSON object" in after
 
 
-def test_a_placeholder_in_a_handoff_stays_as_it_is():
+def test_a_placeholder_in_a_handoff_stays_as_it_is() -> None:
     spec = command_spec({"template": "codex"}, "x")
     prompt = CommandAgent("CC", spec)._stdin(work("$agent ${handoff}"))
 
@@ -117,7 +117,7 @@ def test_a_placeholder_in_a_handoff_stays_as_it_is():
         ("\x1b[32mgreen\x1b[0m", {"text": "green"}),
     ],
 )
-def test_the_answer_is_an_output_or_text(printed: str, result: dict[str, Any]):
+def test_the_answer_is_an_output_or_text(printed: str, result: dict[str, Any]) -> None:
     said = read_answer(printed, Answer())
 
     assert (said.status, said.result) == ("success", result)
@@ -139,7 +139,7 @@ def test_the_answer_is_an_output_or_text(printed: str, result: dict[str, Any]):
 )  # fmt: skip
 def test_the_answer_of_a_shipped_command_line_is_found(
     printed: str, answer: str, status: str, result: dict[str, Any], error: str | None
-):
+) -> None:
     where = {"claude": Answer("json", "result", "is_error"), "gemini": Answer("json", "response", "error")}[answer]
     said = read_answer(printed, where)
 
@@ -148,25 +148,25 @@ def test_the_answer_of_a_shipped_command_line_is_found(
 
 
 @given(st.text(max_size=300) | st.text(alphabet='{}"[]`\n:,statusroe\\ ', max_size=100))
-def test_no_answer_raises(printed: str):
+def test_no_answer_raises(printed: str) -> None:
     for answer in (Answer(), Answer("json", "result", "is_error"), Answer("json", "result")):
         assert isinstance(read_answer(printed, answer), AgentOutput)
 
 
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("piece", ["```json\n{", "```\n", "{", "\n", '{"status":'])
-def test_no_answer_takes_long_to_read(piece: str):
+def test_no_answer_takes_long_to_read(piece: str) -> None:
     read_answer(piece * (1_000_000 // len(piece)) + "```", Answer("json", "result", "is_error"))
 
 
-def test_an_exit_code_is_an_error_whatever_the_answer_says():
+def test_an_exit_code_is_an_error_whatever_the_answer_says() -> None:
     output = agent('print(\'{"status": "success"}\'); raise SystemExit(3)').run(work())
 
     assert (output.status, output.error) == ("error", "the command ended with exit code 3")
     assert (output.metadata["exit_code"], output.metadata["retryable"]) == (3, True)
 
 
-def test_the_last_words_on_stderr_are_the_reason():
+def test_the_last_words_on_stderr_are_the_reason() -> None:
     output = agent("import sys; sys.stderr.write('first\\nno such card\\n\\n'); sys.exit(1)").run(work())
 
     assert output.error == "the command ended with exit code 1: no such card"
@@ -178,35 +178,35 @@ def test_the_last_words_on_stderr_are_the_reason():
     [(1, {}, True), (64, {}, False), (75, {}, True), (42, {"final_exit_codes": frozenset({42})}, False),
      (1, {"retry": False}, False)],
 )  # fmt: skip
-def test_exit_codes_decide_whether_to_try_again(code: int, more: dict[str, Any], retryable: bool):
+def test_exit_codes_decide_whether_to_try_again(code: int, more: dict[str, Any], retryable: bool) -> None:
     assert agent(f"raise SystemExit({code})", **more).run(work()).metadata["retryable"] is retryable
 
 
-def test_the_program_may_say_itself_that_trying_again_is_a_waste():
+def test_the_program_may_say_itself_that_trying_again_is_a_waste() -> None:
     answer = {"status": "error", "error": "no such card", "metadata": {"retryable": False}}
     output = agent(f"print({json.dumps(answer)!r})").run(work())
 
     assert (output.status, output.error, output.metadata["retryable"]) == ("error", "no such card", False)
 
 
-def test_pending_means_that_somebody_else_reports():
+def test_pending_means_that_somebody_else_reports() -> None:
     assert agent('print(\'{"status": "pending"}\')').run(work()).status == "pending"
 
 
-def test_a_program_killed_by_a_signal_says_by_which():
+def test_a_program_killed_by_a_signal_says_by_which() -> None:
     output = agent("import os, signal; os.kill(os.getpid(), signal.SIGKILL)").run(work())
 
     assert output.error == "the command ended with signal SIGKILL"
 
 
-def test_a_program_that_takes_too_long_is_ended():
+def test_a_program_that_takes_too_long_is_ended() -> None:
     output = agent("import time; time.sleep(60)", timeout=0.5).run(work())
 
     assert output.error == "the command ran longer than 0.5 seconds and was ended"
     assert (output.metadata["ending"], output.metadata["retryable"]) == ("timeout", True)
 
 
-def test_cancelling_ends_the_program(tmp_path: Path):
+def test_cancelling_ends_the_program(tmp_path: Path) -> None:
     fifo = tmp_path / "up"
     os.mkfifo(fifo)
     running = agent(f"import time; open({str(fifo)!r}, 'w').close(); time.sleep(60)")
@@ -224,7 +224,7 @@ def test_cancelling_ends_the_program(tmp_path: Path):
     assert (output.error, output.metadata["ending"]) == ("the command was ended on request", "cancelled")
 
 
-def test_a_program_that_is_not_there_is_a_final_error(tmp_path: Path):
+def test_a_program_that_is_not_there_is_a_final_error(tmp_path: Path) -> None:
     for name in ("no-such-program-anywhere", "./nothing"):
         output = CommandAgent("CC", CommandSpec((name,)), cwd=tmp_path).run(work())
 
@@ -232,7 +232,7 @@ def test_a_program_that_is_not_there_is_a_final_error(tmp_path: Path):
         assert output.metadata["retryable"] is False
 
 
-def test_a_program_beside_the_work_may_be_named_by_its_path(tmp_path: Path):
+def test_a_program_beside_the_work_may_be_named_by_its_path(tmp_path: Path) -> None:
     program = tmp_path / "do.sh"
     program.write_text("#!/bin/sh\necho done\n")
     program.chmod(0o755)
@@ -240,19 +240,19 @@ def test_a_program_beside_the_work_may_be_named_by_its_path(tmp_path: Path):
     assert CommandAgent("CC", CommandSpec(("./do.sh",)), cwd=tmp_path).run(work()).result == {"text": "done"}
 
 
-def test_a_directory_that_is_gone_is_an_error_that_may_pass(tmp_path: Path):
+def test_a_directory_that_is_gone_is_an_error_that_may_pass(tmp_path: Path) -> None:
     output = agent("print(1)", cwd=tmp_path / "nothing").run(work())
 
     assert (output.status, output.metadata["retryable"]) == ("error", True)
 
 
-def test_output_over_the_cap_is_told():
+def test_output_over_the_cap_is_told() -> None:
     output = agent("print('x' * 1000)", output_bytes=10).run(work())
 
     assert (output.result, output.metadata["output_cut"]) == ({"text": "x" * 10}, True)
 
 
-def test_what_it_can_do_names_the_command():
+def test_what_it_can_do_names_the_command() -> None:
     made = CommandAgent("CC", command_spec({"template": "gemini"}, "x"))
     capability = made.get_capabilities()[0]
 

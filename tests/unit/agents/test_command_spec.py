@@ -11,12 +11,12 @@ from bluelabel.agents.command_spec import CommandSpec, command_spec, load_templa
 from bluelabel.interfaces.errors import NotFound, UsageError
 
 
-def test_three_command_lines_are_shipped():
+def test_three_command_lines_are_shipped() -> None:
     assert template_names() == ["claude-code", "codex", "gemini"]
 
 
 @pytest.mark.parametrize("name", ["claude-code", "codex", "gemini"])
-def test_a_template_is_a_whole_command(name: str):
+def test_a_template_is_a_whole_command(name: str) -> None:
     spec = command_spec({"template": name}, "agents.CC")
 
     assert spec.stdin == "prompt"
@@ -26,19 +26,19 @@ def test_a_template_is_a_whole_command(name: str):
     assert load_template(name)["notes"]
 
 
-def test_options_go_between_the_command_and_its_end():
+def test_options_go_between_the_command_and_its_end() -> None:
     spec = command_spec({"template": "codex", "options": ["--model", "x"]}, "agents.CC")
 
     assert spec.command == ("codex", "exec", "--sandbox", "workspace-write", "--color", "never", "--model", "x", "-")
 
 
-def test_a_command_of_ones_own_does_not_get_the_end_of_the_template():
+def test_a_command_of_ones_own_does_not_get_the_end_of_the_template() -> None:
     spec = command_spec({"template": "codex", "command": ["mine"]}, "agents.CC")
 
     assert spec.command == ("mine",)
 
 
-def test_every_setting_is_taken():
+def test_every_setting_is_taken() -> None:
     spec = command_spec(
         {
             "command": ["a", "b"],
@@ -88,7 +88,7 @@ def test_every_setting_is_taken():
         ({"command": ["a"], "env": [1]}, "agents.X.env is not an object", None),
     ],
 )
-def test_a_wrong_setting_says_what_is_wrong(settings: dict[str, Any], error: str, hint: str | None):
+def test_a_wrong_setting_says_what_is_wrong(settings: dict[str, Any], error: str, hint: str | None) -> None:
     with pytest.raises(UsageError) as caught:
         command_spec(settings, "agents.X")
 
@@ -96,19 +96,19 @@ def test_a_wrong_setting_says_what_is_wrong(settings: dict[str, Any], error: str
     assert (hint or "") in (caught.value.hint or "")
 
 
-def test_an_unknown_template_names_the_nearest():
+def test_an_unknown_template_names_the_nearest() -> None:
     with pytest.raises(NotFound) as caught:
         command_spec({"template": "claud"}, "agents.X")
 
     assert caught.value.hint == "did you mean claude-code?"
 
 
-def test_a_template_name_is_no_path():
+def test_a_template_name_is_no_path() -> None:
     with pytest.raises(NotFound):
         load_template("../templates/codex")
 
 
-def test_a_spec_needs_nothing_but_a_command():
+def test_a_spec_needs_nothing_but_a_command() -> None:
     spec = CommandSpec(("true",))
 
     assert json.dumps([spec.stdin, spec.retry, dict(spec.env)]) == '["json", true, {}]'

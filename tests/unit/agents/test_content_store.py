@@ -15,7 +15,7 @@ from bluelabel.agents.content_store import ContentStore, Unreadable
 from bluelabel.interfaces.errors import AlreadyExists, InvalidName, MachineError, NotFound, UnreadableInput
 
 
-def test_a_document_comes_back_as_it_was_stored(tmp_path: Path):
+def test_a_document_comes_back_as_it_was_stored(tmp_path: Path) -> None:
     store = ContentStore(tmp_path / "k")
     content_id = store.add("text", {"type": "text", "content": "hällo"})
 
@@ -23,7 +23,7 @@ def test_a_document_comes_back_as_it_was_stored(tmp_path: Path):
     assert [path.name for path in (tmp_path / "k").iterdir()] == [f"{content_id}.json"]
 
 
-def test_threads_that_store_at_once_get_ids_of_their_own(tmp_path: Path):
+def test_threads_that_store_at_once_get_ids_of_their_own(tmp_path: Path) -> None:
     store = ContentStore(tmp_path)
     start = threading.Barrier(8)
     ids: list[str] = []
@@ -42,7 +42,7 @@ def test_threads_that_store_at_once_get_ids_of_their_own(tmp_path: Path):
     assert len(list(store.documents())) == 200
 
 
-def test_processes_that_store_at_once_get_ids_of_their_own(tmp_path: Path):
+def test_processes_that_store_at_once_get_ids_of_their_own(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from bluelabel.agents.content_store import ContentStore\n"
         "s = ContentStore(Path(sys.argv[1])); sys.stdin.read(1)\n"
@@ -62,7 +62,7 @@ def test_processes_that_store_at_once_get_ids_of_their_own(tmp_path: Path):
     assert len(list(ContentStore(tmp_path).documents())) == 150
 
 
-def test_an_id_that_is_taken_overwrites_nothing(tmp_path: Path):
+def test_an_id_that_is_taken_overwrites_nothing(tmp_path: Path) -> None:
     store = ContentStore(tmp_path, ids=lambda: "same")
     store.add("text", {"content": "first"})
 
@@ -73,7 +73,7 @@ def test_an_id_that_is_taken_overwrites_nothing(tmp_path: Path):
 
 
 @pytest.mark.parametrize("broken", ["fsync", "link"])
-def test_a_failed_write_leaves_no_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str):
+def test_a_failed_write_leaves_no_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
     def fail(*_args: object, **_more: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -84,7 +84,7 @@ def test_a_failed_write_leaves_no_document(tmp_path: Path, monkeypatch: pytest.M
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_scratch_directory_is_left_empty(tmp_path: Path):
+def test_a_scratch_directory_is_left_empty(tmp_path: Path) -> None:
     store = ContentStore(tmp_path / "k", tmp_path / "t")
     store.add("text", {"content": "x"})
 
@@ -92,17 +92,17 @@ def test_a_scratch_directory_is_left_empty(tmp_path: Path):
 
 
 @pytest.mark.parametrize("content_id", ["../x", "a/b", "", "x\0"])
-def test_an_id_that_is_no_id_is_refused(tmp_path: Path, content_id: str):
+def test_an_id_that_is_no_id_is_refused(tmp_path: Path, content_id: str) -> None:
     with pytest.raises(InvalidName):
         ContentStore(tmp_path).get(content_id)
 
 
-def test_an_unknown_id_is_not_found(tmp_path: Path):
+def test_an_unknown_id_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         ContentStore(tmp_path).get("text_1")
 
 
-def test_damaged_files_are_told_and_skipped(tmp_path: Path):
+def test_damaged_files_are_told_and_skipped(tmp_path: Path) -> None:
     store = ContentStore(tmp_path)
     good = store.add("text", {"content": "x"})
     (tmp_path / "b.json").write_text("{")
@@ -120,11 +120,11 @@ def test_damaged_files_are_told_and_skipped(tmp_path: Path):
         store.get("c")
 
 
-def test_a_store_that_is_not_there_is_empty(tmp_path: Path):
+def test_a_store_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert list(ContentStore(tmp_path / "nothing").documents()) == []
 
 
-def test_half_a_surrogate_pair_does_not_stop_a_document(tmp_path: Path):
+def test_half_a_surrogate_pair_does_not_stop_a_document(tmp_path: Path) -> None:
     store = ContentStore(tmp_path)
     content_id = store.add("text", {"content": "a\ud800b"})
 

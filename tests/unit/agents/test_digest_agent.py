@@ -53,7 +53,7 @@ def titles(agent: DigestAgent, **parameters: Any) -> list[str]:
     return [entry["title"] for entry in output.result["summaries"]]
 
 
-def test_the_limit_applies_after_sorting(agent: DigestAgent, tmp_path: Path):
+def test_the_limit_applies_after_sorting(agent: DigestAgent, tmp_path: Path) -> None:
     for day in (3, 1, 5, 2, 4):
         store(tmp_path, f"day {day}", day)
 
@@ -75,14 +75,14 @@ def test_the_limit_applies_after_sorting(agent: DigestAgent, tmp_path: Path):
         ({"tags": []}, [5, 4, 3, 2, 1]),
     ],
 )
-def test_filters(agent: DigestAgent, tmp_path: Path, parameters: dict[str, Any], days: list[int]):
+def test_filters(agent: DigestAgent, tmp_path: Path, parameters: dict[str, Any], days: list[int]) -> None:
     for day in (1, 2, 3, 4, 5):
         store(tmp_path, f"day {day}", day, tags=[*(["odd"] if day % 2 else []), *(["small"] if day < 3 else [])])
 
     assert titles(agent, **parameters) == [f"day {day}" for day in days]
 
 
-def test_documents_of_somebody_else_are_left_out(agent: DigestAgent, tmp_path: Path):
+def test_documents_of_somebody_else_are_left_out(agent: DigestAgent, tmp_path: Path) -> None:
     store(tmp_path, "mine", 1, metadata={"user_id": "u1"})
     store(tmp_path, "theirs", 2, metadata={"user_id": "u2"})
     store(tmp_path, "everyone's", 3)
@@ -90,7 +90,7 @@ def test_documents_of_somebody_else_are_left_out(agent: DigestAgent, tmp_path: P
     assert titles(agent, user_id="u1") == ["everyone's", "mine"]
 
 
-def test_a_record_without_title_and_summary_gets_both(agent: DigestAgent, tmp_path: Path):
+def test_a_record_without_title_and_summary_gets_both(agent: DigestAgent, tmp_path: Path) -> None:
     text = "# A plan\n\nThe plan has two parts. Both are short."
     record = {"type": "url", "content": text, "metadata": {"created_at": "2026-01-01"}}
     (tmp_path / "url_20250101_120000.json").write_text(json.dumps({"id": "url_20250101_120000", **record}))
@@ -103,14 +103,14 @@ def test_a_record_without_title_and_summary_gets_both(agent: DigestAgent, tmp_pa
 @pytest.mark.parametrize(
     "record", [{}, {"content": 7, "metadata": [], "title": 1}, {"metadata": {"tags": 7, "created_at": "soon"}}]
 )
-def test_a_record_of_any_shape_has_a_title(agent: DigestAgent, tmp_path: Path, record: dict[str, Any]):
+def test_a_record_of_any_shape_has_a_title(agent: DigestAgent, tmp_path: Path, record: dict[str, Any]) -> None:
     (tmp_path / "odd_1.json").write_text(json.dumps(record))
 
     assert titles(agent) == ["odd_1"]
     assert titles(agent, date_from="2020-01-01") == []
 
 
-def test_damaged_files_are_told(agent: DigestAgent, tmp_path: Path):
+def test_damaged_files_are_told(agent: DigestAgent, tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("{")
     output = digest(agent)
 
@@ -118,24 +118,24 @@ def test_damaged_files_are_told(agent: DigestAgent, tmp_path: Path):
     assert output.result["unreadable"][0]["file"] == "bad.json"
 
 
-def test_an_empty_store_gives_an_empty_digest(tmp_path: Path):
+def test_an_empty_store_gives_an_empty_digest(tmp_path: Path) -> None:
     output = digest(DigestAgent(storage_path=tmp_path / "nothing"))
 
     assert (output.result["summary_count"], output.result["digest"][:8]) == (0, "# Digest")
 
 
-def test_the_same_store_gives_the_same_digest(agent: DigestAgent, tmp_path: Path):
+def test_the_same_store_gives_the_same_digest(agent: DigestAgent, tmp_path: Path) -> None:
     for day in (1, 1, 1):
         store(tmp_path, "same day", day)
 
     assert digest(agent).result == digest(agent).result
 
 
-def test_generate_digest_is_what_happens_without_an_action(agent: DigestAgent):
+def test_generate_digest_is_what_happens_without_an_action(agent: DigestAgent) -> None:
     assert digest(agent, None).result["format"] == "markdown"
 
 
-def test_what_ingestion_stores_is_what_the_digest_shows(tmp_path: Path):
+def test_what_ingestion_stores_is_what_the_digest_shows(tmp_path: Path) -> None:
     IngestionAgent(storage_path=tmp_path).run(AgentInput(task_id="T", content={"text": "# Hello\n\nIt is a test."}))
 
     assert "## Hello" in digest(DigestAgent(storage_path=tmp_path)).result["digest"]
@@ -158,14 +158,14 @@ def test_what_ingestion_stores_is_what_the_digest_shows(tmp_path: Path):
 )
 def test_a_wrong_call_says_what_is_wrong(
     agent: DigestAgent, action: str, parameters: dict[str, Any], error: str, hint: str | None
-):
+) -> None:
     output = digest(agent, action, **parameters)
 
     assert error in (output.error or "")
     assert output.metadata.get("hint") == hint
 
 
-def test_parameters_that_are_no_object_are_told(agent: DigestAgent):
+def test_parameters_that_are_no_object_are_told(agent: DigestAgent) -> None:
     output = agent.run(AgentInput(task_id="D", content={"parameters": [1]}))
 
     assert output.error == "parameters is not an object: [1]"
@@ -186,7 +186,7 @@ def entry(**more: Any) -> dict[str, Any]:
 
 
 @given(st.text(max_size=200), st.text(max_size=200), st.text(max_size=100))
-def test_html_is_escaped_whatever_strangers_write(title: str, summary: str, source: str):
+def test_html_is_escaped_whatever_strangers_write(title: str, summary: str, source: str) -> None:
     html = render("html", [entry(title=title, summary=summary, source=source, tags=[title])], "now")
     tags = _Tags()
     tags.feed(html)
@@ -198,7 +198,7 @@ def test_html_is_escaped_whatever_strangers_write(title: str, summary: str, sour
 
 
 @given(st.text(max_size=100) | st.text(alphabet="#*_`[]()<>!|-=1. \n\\&~", max_size=60))
-def test_markdown_is_escaped_whatever_strangers_write(text: str):
+def test_markdown_is_escaped_whatever_strangers_write(text: str) -> None:
     tokens = MarkdownIt().parse("x " + escape_markdown(text))
     inline = [child.type for token in tokens for child in token.children or []]
 
@@ -206,7 +206,7 @@ def test_markdown_is_escaped_whatever_strangers_write(text: str):
     assert set(inline) <= {"text", "softbreak", "hardbreak", "text_special"}
 
 
-def test_a_hostile_document_does_no_harm_in_any_format(agent: DigestAgent, tmp_path: Path):
+def test_a_hostile_document_does_no_harm_in_any_format(agent: DigestAgent, tmp_path: Path) -> None:
     store(tmp_path, HOSTILE, 1, summary=HOSTILE, metadata={"source": "javascript:alert(1)"}, tags=["<b>"])
     html = digest(agent, format="html").result["digest"]
     markdown = digest(agent, format="markdown").result["digest"]
@@ -231,11 +231,11 @@ def test_a_hostile_document_does_no_harm_in_any_format(agent: DigestAgent, tmp_p
         ("", False),
     ],
 )
-def test_only_plain_web_links_are_links(source: str, link: bool):
+def test_only_plain_web_links_are_links(source: str, link: bool) -> None:
     assert safe_link(source) == (source if link else "")
 
 
-def test_a_template_of_ones_own_lays_the_digest_out(tmp_path: Path):
+def test_a_template_of_ones_own_lays_the_digest_out(tmp_path: Path) -> None:
     template = tmp_path / "t.j2"
     template.write_text("{% for e in entries %}{{ e.title | md }};{% endfor %}")
     store(tmp_path / "k", "*one*", 1)
@@ -254,7 +254,7 @@ def test_a_template_of_ones_own_lays_the_digest_out(tmp_path: Path):
         (None, "No such file"),
     ],
 )
-def test_a_template_that_does_not_work_is_told(tmp_path: Path, body: bytes | None, error: str):
+def test_a_template_that_does_not_work_is_told(tmp_path: Path, body: bytes | None, error: str) -> None:
     template = tmp_path / "t.j2"
     if body is not None:
         template.write_bytes(body)
@@ -264,7 +264,7 @@ def test_a_template_that_does_not_work_is_told(tmp_path: Path, body: bytes | Non
     assert error.casefold() in (output.error or "").casefold()
 
 
-def test_dates_of_today_are_within_today(tmp_path: Path):
+def test_dates_of_today_are_within_today(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     IngestionAgent(storage_path=tmp_path).run(AgentInput(task_id="T", content={"text": "words here"}))
     agent = DigestAgent(storage_path=tmp_path)

@@ -48,11 +48,21 @@ class Site:
         self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
 
-    def page(self, path: str, body: bytes = b"", status: int = 200, kind: str = "text/html", **headers: str) -> None:
+    def page(
+        self,
+        path: str,
+        body: bytes = b"",
+        status: int = 200,
+        kind: str = "text/html",
+        encoding: str = "",
+        **headers: str,
+    ) -> None:
         def answer(handler: BaseHTTPRequestHandler) -> None:
             handler.send_response(status)
             handler.send_header("Content-Type", kind)
             handler.send_header("Content-Length", str(len(body)))
+            if encoding:
+                handler.send_header("Content-Encoding", encoding)
             for name, value in headers.items():
                 handler.send_header(name, value)
             handler.end_headers()
@@ -77,7 +87,7 @@ def to_loopback(_host: str, _port: int) -> Sequence[str]:
     return ["127.0.0.1"]
 
 
-def test_a_page_is_fetched(site: Site):
+def test_a_page_is_fetched(site: Site) -> None:
     site.page("/a", b"hello", kind="Text/Plain; charset=utf-8")
 
     page = Fetcher(allow_private=True).get(site.url + "/a", max_bytes=100)
@@ -85,7 +95,7 @@ def test_a_page_is_fetched(site: Site):
     assert (page.url, page.content_type, page.charset, page.body) == (site.url + "/a", "text/plain", "utf-8", b"hello")
 
 
-def test_without_leave_the_own_machine_is_not_asked(site: Site):
+def test_without_leave_the_own_machine_is_not_asked(site: Site) -> None:
     site.page("/a", b"hello")
 
     with pytest.raises(Refused, match="loopback"):
@@ -94,7 +104,7 @@ def test_without_leave_the_own_machine_is_not_asked(site: Site):
 
 
 @pytest.mark.parametrize("host", ["localhost", "2130706433", "0x7f000001", "127.1", "[::1]", "[::ffff:127.0.0.1]"])
-def test_no_way_of_writing_loopback_gets_through(site: Site, host: str):
+def test_no_way_of_writing_loopback_gets_through(site: Site, host: str) -> None:
     site.page("/", b"hello")
 
     with pytest.raises((Refused, UsageError, NotFound, MachineError)) as caught:
@@ -103,7 +113,7 @@ def test_no_way_of_writing_loopback_gets_through(site: Site, host: str):
     assert site.seen == []
 
 
-def test_the_connection_goes_to_the_address_that_was_checked(site: Site):
+def test_the_connection_goes_to_the_address_that_was_checked(site: Site) -> None:
     """A name that resolves to something else on the second look is not looked up a second time."""
     site.page("/a", b"hello")
     asked: list[str] = []
@@ -119,12 +129,12 @@ def test_the_connection_goes_to_the_address_that_was_checked(site: Site):
     assert site.seen == [(f"no.such.host.invalid:{site.port}", "/a")]
 
 
-def test_a_name_that_resolves_to_a_private_address_is_refused(site: Site):
+def test_a_name_that_resolves_to_a_private_address_is_refused(site: Site) -> None:
     with pytest.raises(Refused, match="private network"):
         Fetcher(resolver=lambda _h, _p: ["10.0.0.7"]).get("http://example.org/", max_bytes=9)
 
 
-def test_every_redirect_is_checked(site: Site):
+def test_every_redirect_is_checked(site: Site) -> None:
     """The first host may be visited, the one it points to may not."""
     site.page("/a", status=302, Location="http://inside.example/secret")
 
@@ -139,7 +149,7 @@ def test_every_redirect_is_checked(site: Site):
     assert [path for _, path in site.seen] == ["/a"]
 
 
-def test_a_redirect_is_followed_relative_to_where_it_was_found(site: Site):
+def test_a_redirect_is_followed_relative_to_where_it_was_found(site: Site) -> None:
     site.page("/a", status=301, Location="b?x=1")
     site.page("/b?x=1", b"there")
 
@@ -149,28 +159,28 @@ def test_a_redirect_is_followed_relative_to_where_it_was_found(site: Site):
 
 
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://example.org/", "gopher://example.org:70/"])
-def test_a_redirect_to_another_scheme_is_refused(site: Site, target: str):
+def test_a_redirect_to_another_scheme_is_refused(site: Site, target: str) -> None:
     site.page("/a", status=302, Location=target)
 
     with pytest.raises(UsageError, match="only http and https"):
         Fetcher(allow_private=True).get(site.url + "/a", max_bytes=100)
 
 
-def test_going_round_in_redirects_ends(site: Site):
+def test_going_round_in_redirects_ends(site: Site) -> None:
     site.page("/a", status=302, Location="/a")
 
     with pytest.raises(Refused, match="more than 5 redirects"):
         Fetcher(allow_private=True).get(site.url + "/a", max_bytes=100)
 
 
-def test_a_redirect_without_a_place_is_an_answer_that_means_no(site: Site):
+def test_a_redirect_without_a_place_is_an_answer_that_means_no(site: Site) -> None:
     site.page("/a", status=302)
 
     with pytest.raises(Refused, match="answered 302"):
         Fetcher(allow_private=True).get(site.url + "/a", max_bytes=100)
 
 
-def test_a_page_that_says_it_is_too_long_is_not_read(site: Site):
+def test_a_page_that_says_it_is_too_long_is_not_read(site: Site) -> None:
     read = threading.Event()
 
     def endless(handler: BaseHTTPRequestHandler) -> None:
@@ -186,7 +196,7 @@ def test_a_page_that_says_it_is_too_long_is_not_read(site: Site):
     assert read.is_set()
 
 
-def test_a_page_that_hides_its_length_is_cut_off(site: Site):
+def test_a_page_that_hides_its_length_is_cut_off(site: Site) -> None:
     stopped = threading.Event()
 
     def endless(handler: BaseHTTPRequestHandler) -> None:
@@ -205,8 +215,8 @@ def test_a_page_that_hides_its_length_is_cut_off(site: Site):
     assert stopped.wait(10)
 
 
-def test_a_packed_page_is_refused(site: Site):
-    site.page("/a", b"\x1f\x8b", **{"Content-Encoding": "gzip"})
+def test_a_packed_page_is_refused(site: Site) -> None:
+    site.page("/a", b"\x1f\x8b", encoding="gzip")
 
     with pytest.raises(UnreadableInput, match="packed"):
         Fetcher(allow_private=True).get(site.url + "/a", max_bytes=100)
@@ -218,21 +228,21 @@ def test_a_packed_page_is_refused(site: Site):
 )
 def test_what_the_server_answers_decides_whether_to_try_again(
     site: Site, status: int, error: type[Exception], text: str
-):
+) -> None:
     site.page("/a", status=status)
 
     with pytest.raises(error, match=text):
         Fetcher(allow_private=True).get(site.url + "/a", max_bytes=100)
 
 
-def test_a_server_that_says_nothing_is_given_up():
+def test_a_server_that_says_nothing_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         with pytest.raises(MachineError, match="did not answer in time"):
             Fetcher(allow_private=True, timeout=0.2).get(url, max_bytes=100)
 
 
-def test_a_server_that_drips_is_given_up(site: Site):
+def test_a_server_that_drips_is_given_up(site: Site) -> None:
     free = threading.Event()
 
     def drip(handler: BaseHTTPRequestHandler) -> None:
@@ -252,7 +262,7 @@ def test_a_server_that_drips_is_given_up(site: Site):
         free.set()
 
 
-def test_nobody_at_the_address_is_an_error_that_may_pass():
+def test_nobody_at_the_address_is_an_error_that_may_pass() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
@@ -277,12 +287,12 @@ def test_nobody_at_the_address_is_an_error_that_may_pass():
         "http://" + "a" * 300 + ".example/",
     ],
 )
-def test_what_is_no_url_is_refused(url: str):
+def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises((UsageError, NotFound)):
         Fetcher(resolver=resolve if len(url) < 5000 else None).get(url, max_bytes=100)
 
 
-def test_a_name_that_does_not_exist_is_not_found():
+def test_a_name_that_does_not_exist_is_not_found() -> None:
     def resolver(_host: str, _port: int) -> Sequence[str]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -290,7 +300,7 @@ def test_a_name_that_does_not_exist_is_not_found():
         Fetcher(resolver=resolver).get("http://example.org/", max_bytes=100)
 
 
-def test_a_resolver_in_trouble_is_an_error_that_may_pass():
+def test_a_resolver_in_trouble_is_an_error_that_may_pass() -> None:
     def resolver(_host: str, _port: int) -> Sequence[str]:
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure")
 
@@ -320,7 +330,7 @@ def self_signed(folder: Path, name: str) -> Path:
     return path
 
 
-def test_the_certificate_is_asked_for_by_name_and_must_be_trusted(tmp_path: Path):
+def test_the_certificate_is_asked_for_by_name_and_must_be_trusted(tmp_path: Path) -> None:
     """The connection goes to the checked number, the handshake names the host, and an unsigned certificate ends it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(self_signed(tmp_path, "pinned.example"))
@@ -343,5 +353,5 @@ def test_the_certificate_is_asked_for_by_name_and_must_be_trusted(tmp_path: Path
     assert named == ["pinned.example"]
 
 
-def test_the_system_resolves_names():
+def test_the_system_resolves_names() -> None:
     assert "127.0.0.1" in resolve("localhost", 80) or "::1" in resolve("localhost", 80)

@@ -60,31 +60,31 @@ def gone_within(pid: int, seconds: float) -> bool:
     return True
 
 
-def test_output_and_exit_code_come_back():
+def test_output_and_exit_code_come_back() -> None:
     finished = run("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
 
     assert (finished.ending, finished.exit_code) == (Ending.EXITED, 3)
     assert (finished.stdout, finished.stderr, finished.cut) == (b"out\n", b"err\n", False)
 
 
-def test_a_large_input_and_a_large_output_pass_each_other():
+def test_a_large_input_and_a_large_output_pass_each_other() -> None:
     text = b"x" * 3_000_000
     finished = run("import sys; sys.stdout.write(sys.stdin.read())", stdin=text, cap=4_000_000)
 
     assert finished.stdout == text
 
 
-def test_a_command_that_does_not_read_is_no_error():
+def test_a_command_that_does_not_read_is_no_error() -> None:
     assert run("print('done')", stdin=b"x" * 1_000_000).stdout == b"done\n"
 
 
-def test_output_over_the_cap_is_thrown_away_and_told():
+def test_output_over_the_cap_is_thrown_away_and_told() -> None:
     finished = run("print('x' * 1000000)", cap=100)
 
     assert (finished.stdout, finished.cut) == (b"x" * 100, True)
 
 
-def test_the_command_is_alone_in_a_session_of_its_own():
+def test_the_command_is_alone_in_a_session_of_its_own() -> None:
     finished = run("import os; print(os.getsid(0) == os.getpid() == os.getpgrp())")
 
     assert finished.stdout == b"True\n"
@@ -111,14 +111,14 @@ def run_until_up(code: str, folder: Path, *, grace: float) -> Finished:
     return finished
 
 
-def test_at_the_end_of_its_time_the_command_is_ended():
+def test_at_the_end_of_its_time_the_command_is_ended() -> None:
     finished = run("import time; time.sleep(60)", timeout=0.3)
 
     assert (finished.ending, finished.exit_code) == (Ending.TIMEOUT, -signal.SIGTERM)
     assert finished.seconds < 30
 
 
-def test_a_command_that_is_asked_to_end_may_say_goodbye(tmp_path: Path):
+def test_a_command_that_is_asked_to_end_may_say_goodbye(tmp_path: Path) -> None:
     code = (
         "import signal, sys, time\n"
         "def bye(*_): print('bye', flush=True); sys.exit(9)\n"
@@ -129,7 +129,7 @@ def test_a_command_that_is_asked_to_end_may_say_goodbye(tmp_path: Path):
     assert (finished.ending, finished.exit_code, finished.stdout) == (Ending.CANCELLED, 9, b"here\nbye\n")
 
 
-def test_a_command_that_will_not_end_is_killed(tmp_path: Path):
+def test_a_command_that_will_not_end_is_killed(tmp_path: Path) -> None:
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); up(); time.sleep(60)"
     finished = run_until_up(code, tmp_path, grace=0.1)
 
@@ -138,7 +138,7 @@ def test_a_command_that_will_not_end_is_killed(tmp_path: Path):
 
 
 @pytest.mark.parametrize("stubborn", [False, True])
-def test_the_whole_process_group_ends_with_the_command(tmp_path: Path, stubborn: bool):
+def test_the_whole_process_group_ends_with_the_command(tmp_path: Path, stubborn: bool) -> None:
     ignore = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " if stubborn else ""
     child = f"{ignore}import os, time; print(os.getpid(), flush=True); time.sleep(60)"
     code = (
@@ -152,7 +152,7 @@ def test_the_whole_process_group_ends_with_the_command(tmp_path: Path, stubborn:
     assert gone_within(int(finished.stdout), 10)
 
 
-def test_what_a_command_leaves_in_the_background_is_ended():
+def test_what_a_command_leaves_in_the_background_is_ended() -> None:
     child = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
     code = (
         "import subprocess, sys\n"
@@ -166,7 +166,7 @@ def test_what_a_command_leaves_in_the_background_is_ended():
     assert finished.seconds < 20
 
 
-def test_output_held_open_from_another_session_does_not_hold_the_worker():
+def test_output_held_open_from_another_session_does_not_hold_the_worker() -> None:
     child = "import os, sys, time; os.setsid(); print(os.getpid(), file=sys.stderr, flush=True); time.sleep(60)"
     code = (
         "import subprocess, sys\n"
@@ -180,7 +180,7 @@ def test_output_held_open_from_another_session_does_not_hold_the_worker():
     assert finished.seconds < 20
 
 
-def test_a_switch_that_is_pressed_already_ends_it_at_once():
+def test_a_switch_that_is_pressed_already_ends_it_at_once() -> None:
     switch = Cancellation()
     switch.press()
     finished = run("import time; time.sleep(60)", cancellation=switch)
@@ -189,11 +189,11 @@ def test_a_switch_that_is_pressed_already_ends_it_at_once():
     assert finished.ending is Ending.CANCELLED
 
 
-def test_the_command_runs_where_it_is_told(tmp_path: Path):
+def test_the_command_runs_where_it_is_told(tmp_path: Path) -> None:
     assert run("import os; print(os.getcwd())", cwd=tmp_path).stdout.decode().strip() == str(tmp_path)
 
 
-def test_a_command_that_cannot_be_started_exits_with_127(tmp_path: Path):
+def test_a_command_that_cannot_be_started_exits_with_127(tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.write_text("#!/no/such/interpreter\n")
     broken.chmod(0o755)
@@ -214,12 +214,12 @@ def test_a_command_that_cannot_be_started_exits_with_127(tmp_path: Path):
     assert b"No such file" in finished.stderr
 
 
-def test_a_directory_that_is_not_there_raises(tmp_path: Path):
+def test_a_directory_that_is_not_there_raises(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         run("", cwd=tmp_path / "nothing")
 
 
-def test_no_descriptors_are_left_open():
+def test_no_descriptors_are_left_open() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
         run("print('x')")
@@ -227,7 +227,7 @@ def test_no_descriptors_are_left_open():
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_the_command_ends_when_its_worker_is_killed():
+def test_the_command_ends_when_its_worker_is_killed() -> None:
     """The parent dies by SIGKILL and can end nothing; the kernel ends the command for it."""
     child = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
     code = (
@@ -248,7 +248,7 @@ def test_the_command_ends_when_its_worker_is_killed():
     assert gone_within(pid, 5)
 
 
-def test_a_command_whose_worker_is_gone_already_does_not_start(tmp_path: Path):
+def test_a_command_whose_worker_is_gone_already_does_not_start(tmp_path: Path) -> None:
     made = tmp_path / "made"
     done = subprocess.run([sys.executable, "-I", "-S", str(LEASH), "1", "touch", str(made)])
 

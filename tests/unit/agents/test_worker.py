@@ -88,8 +88,8 @@ class Office:
         self.appends: list[list[str]] = []
         append = self.book.append
 
-        def counted(decide: Any, *, durable: bool = True) -> list[Event]:
-            events = append(decide, durable=durable)
+        def counted(decide: Any, **more: Any) -> list[Event]:
+            events = append(decide, **more)
             if events:
                 self.appends.append([event.kind for event in events])
             return events
@@ -148,7 +148,7 @@ def failed(retryable: bool | None) -> Work:
     return work
 
 
-def test_result_ack_and_card_move_are_one_append(office: Office):
+def test_result_ack_and_card_move_are_one_append(office: Office) -> None:
     message = office.send()
     told: list[str] = []
 
@@ -172,7 +172,7 @@ def test_result_ack_and_card_move_are_one_append(office: Office):
     assert office.progress[-1].note == "did it; moved"
 
 
-def test_the_sender_gets_a_result_in_the_same_thread(office: Office):
+def test_the_sender_gets_a_result_in_the_same_thread(office: Office) -> None:
     message = office.send({"do": "the dishes"}, subject="Please")
     office.worker(done, once=True).run()
     reply = office.inbox("ARCH")[0]
@@ -193,7 +193,7 @@ def test_the_sender_gets_a_result_in_the_same_thread(office: Office):
     assert after.result["result"] == {"text": "did the dishes"}
 
 
-def test_the_agent_gets_the_message_as_its_input(office: Office):
+def test_the_agent_gets_the_message_as_its_input(office: Office) -> None:
     message = office.send({"task_type": "url", "url": "x", "metadata": {"a": 1, "attempt": 99}}, priority="HIGH")
     office.worker(done, once=True).run()
     given = office.agents["CA"].inputs[0]
@@ -212,7 +212,7 @@ def test_the_agent_gets_the_message_as_its_input(office: Office):
     }
 
 
-def test_without_a_task_the_message_is_the_task(office: Office):
+def test_without_a_task_the_message_is_the_task(office: Office) -> None:
     message = office.send({"task_type": 7, "metadata": 7}, task_id=None, type="message")
     office.worker(done, once=True).run()
     given = office.agents["CA"].inputs[0]
@@ -220,7 +220,7 @@ def test_without_a_task_the_message_is_the_task(office: Office):
     assert (given.task_id, given.task_type) == (message, None)
 
 
-def test_a_final_error_is_told_to_the_sender(office: Office):
+def test_a_final_error_is_told_to_the_sender(office: Office) -> None:
     message = office.send()
     office.worker(failed(retryable=False), once=True).run()
 
@@ -230,7 +230,7 @@ def test_a_final_error_is_told_to_the_sender(office: Office):
 
 
 @pytest.mark.parametrize("retryable", [True, None])
-def test_an_error_that_may_pass_is_tried_again_later(office: Office, retryable: bool | None):
+def test_an_error_that_may_pass_is_tried_again_later(office: Office, retryable: bool | None) -> None:
     message = office.send()
     office.worker(failed(retryable), once=True, retry_delay=5).run()
     waiting = office.state(message)
@@ -244,7 +244,7 @@ def test_an_error_that_may_pass_is_tried_again_later(office: Office, retryable: 
     assert office.progress[-1].note == "again in 10 s: it does not work"
 
 
-def test_after_five_attempts_the_message_is_dead_and_the_human_is_told(office: Office):
+def test_after_five_attempts_the_message_is_dead_and_the_human_is_told(office: Office) -> None:
     message = office.send()
     for _ in range(5):
         office.worker(failed(retryable=True), once=True, retry_delay=60, max_retry_delay=100).run()
@@ -255,14 +255,14 @@ def test_after_five_attempts_the_message_is_dead_and_the_human_is_told(office: O
     assert [m["type"] for m in office.inbox("HUMAN")] == ["error"]
 
 
-def test_pending_work_is_answered_with_a_status(office: Office):
+def test_pending_work_is_answered_with_a_status(office: Office) -> None:
     office.send()
     office.worker(lambda i: AgentOutput(task_id=i.task_id, status=AgentStatus.PENDING), once=True).run()
 
     assert [m["type"] for m in office.inbox("ARCH")] == ["task_status"]
 
 
-def test_an_agent_that_raises_is_an_error_like_any_other(office: Office):
+def test_an_agent_that_raises_is_an_error_like_any_other(office: Office) -> None:
     def work(_input: AgentInput) -> AgentOutput:
         raise ValueError("odd")
 
@@ -272,7 +272,7 @@ def test_an_agent_that_raises_is_an_error_like_any_other(office: Office):
     assert office.state(message).reason == "ValueError: odd"
 
 
-def test_the_lease_is_renewed_while_the_agent_works(office: Office):
+def test_the_lease_is_renewed_while_the_agent_works(office: Office) -> None:
     def work(agent_input: AgentInput) -> AgentOutput:
         while not any(event.kind == "message.renewed" for event in office.book.read()):
             office.book.wait(office.book.head().seq, 5)
@@ -284,7 +284,7 @@ def test_the_lease_is_renewed_while_the_agent_works(office: Office):
     assert office.state(message).state is DeliveryState.ACKED
 
 
-def test_what_is_done_under_a_lost_lease_is_thrown_away(office: Office):
+def test_what_is_done_under_a_lost_lease_is_thrown_away(office: Office) -> None:
     """Somebody else gets the message while the agent works; the agent is ended and its result goes nowhere."""
     message = office.send()
     taken: list[Delivery | None] = []
@@ -304,7 +304,7 @@ def test_what_is_done_under_a_lost_lease_is_thrown_away(office: Office):
     assert office.inbox("ARCH") == []
 
 
-def test_a_lease_lost_at_the_last_moment_gives_no_second_result(office: Office):
+def test_a_lease_lost_at_the_last_moment_gives_no_second_result(office: Office) -> None:
     message = office.send()
 
     def work(agent_input: AgentInput) -> AgentOutput:
@@ -320,7 +320,7 @@ def test_a_lease_lost_at_the_last_moment_gives_no_second_result(office: Office):
     assert office.inbox("ARCH") == []
 
 
-def test_a_late_end_of_lost_work_does_not_disturb_the_next_message(office: Office):
+def test_a_late_end_of_lost_work_does_not_disturb_the_next_message(office: Office) -> None:
     """The first agent ignores that it was cancelled and ends in the middle of the second message."""
     first = office.send({"do": "first"})
     free, second_began = threading.Event(), threading.Event()
@@ -345,7 +345,7 @@ def test_a_late_end_of_lost_work_does_not_disturb_the_next_message(office: Offic
     assert [m["content"]["summary"] for m in office.inbox("ARCH")] == ["did second"]
 
 
-def test_a_renewal_that_fails_is_tried_again(office: Office):
+def test_a_renewal_that_fails_is_tried_again(office: Office) -> None:
     renew = office.postbox.renew
     calls: list[int] = []
 
@@ -369,7 +369,7 @@ def test_a_renewal_that_fails_is_tried_again(office: Office):
     assert office.endings == [Ending.DONE]
 
 
-def test_a_stop_lets_the_running_message_finish_and_takes_no_other(office: Office):
+def test_a_stop_lets_the_running_message_finish_and_takes_no_other(office: Office) -> None:
     first, second = office.send({"do": "a"}), office.send({"do": "b"})
     running: list[Worker] = []
 
@@ -384,7 +384,7 @@ def test_a_stop_lets_the_running_message_finish_and_takes_no_other(office: Offic
 
 
 @pytest.mark.parametrize(("stops", "grace"), [(2, 60.0), (1, 0.05)])
-def test_a_message_that_takes_too_long_for_a_stop_is_given_back(office: Office, stops: int, grace: float):
+def test_a_message_that_takes_too_long_for_a_stop_is_given_back(office: Office, stops: int, grace: float) -> None:
     message = office.send()
     running: list[Worker] = []
 
@@ -403,7 +403,7 @@ def test_a_message_that_takes_too_long_for_a_stop_is_given_back(office: Office, 
     assert office.inbox("ARCH") == []
 
 
-def test_a_stop_ends_an_idle_worker(office: Office):
+def test_a_stop_ends_an_idle_worker(office: Office) -> None:
     worker = office.worker(done)
     waiting = threading.Thread(target=worker.run)
     waiting.start()
@@ -413,7 +413,7 @@ def test_a_stop_ends_an_idle_worker(office: Office):
     assert not waiting.is_alive()
 
 
-def test_an_idle_worker_takes_what_arrives(office: Office):
+def test_an_idle_worker_takes_what_arrives(office: Office) -> None:
     worker = office.worker(done, max_messages=1)
     waiting = threading.Thread(target=worker.run)
     waiting.start()
@@ -424,7 +424,7 @@ def test_an_idle_worker_takes_what_arrives(office: Office):
 
 
 @pytest.mark.parametrize("kind", sorted(REPORTS))
-def test_a_report_is_read_and_never_answered(office: Office, kind: str):
+def test_a_report_is_read_and_never_answered(office: Office, kind: str) -> None:
     message = office.send(type=kind)
     office.worker(done, once=True).run()
 
@@ -434,7 +434,7 @@ def test_a_report_is_read_and_never_answered(office: Office, kind: str):
     assert office.endings == [Ending.READ]
 
 
-def test_an_agent_that_reads_reports_is_given_them_and_still_does_not_answer(office: Office):
+def test_an_agent_that_reads_reports_is_given_them_and_still_does_not_answer(office: Office) -> None:
     office.send(type="task_result")
     worker = office.worker(done, once=True)
     office.agents["CA"].reads_reports = True
@@ -444,7 +444,7 @@ def test_an_agent_that_reads_reports_is_given_them_and_still_does_not_answer(off
     assert office.inbox("ARCH") == []
 
 
-def test_two_workers_do_not_answer_each_other_for_ever(office: Office):
+def test_two_workers_do_not_answer_each_other_for_ever(office: Office) -> None:
     office.send(sender="WA")
     handled = office.worker(done, agents=("CA", "WA"), max_messages=2).run()
 
@@ -452,7 +452,7 @@ def test_two_workers_do_not_answer_each_other_for_ever(office: Office):
     assert office.worker(done, agents=("CA", "WA"), once=True).run() == 0
 
 
-def test_a_queue_is_served_in_the_name_of_the_agent(office: Office):
+def test_a_queue_is_served_in_the_name_of_the_agent(office: Office) -> None:
     office.send(recipients=("Q",))
     office.worker(done, once=True).run()
 
@@ -460,7 +460,7 @@ def test_a_queue_is_served_in_the_name_of_the_agent(office: Office):
     assert office.settled == [{"CA", "Q", "ARCH"}]
 
 
-def test_a_message_to_oneself_is_not_answered(office: Office):
+def test_a_message_to_oneself_is_not_answered(office: Office) -> None:
     message = office.send(sender="CA")
     office.worker(done, once=True).run()
 
@@ -468,7 +468,7 @@ def test_a_message_to_oneself_is_not_answered(office: Office):
     assert office.appends[-1] == ["message.acked"]
 
 
-def test_a_sender_without_mailbox_is_answered_through_the_coordinator(office: Office):
+def test_a_sender_without_mailbox_is_answered_through_the_coordinator(office: Office) -> None:
     message = office.send(sender="WA")
     office.postbox.directory = Directory(("ARCH", "CA"))
     office.worker(done, once=True).run()
@@ -485,7 +485,7 @@ def nested(depth: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("result", [nested(100), {"text": "x" * (11 * 1024 * 1024)}, {"text": "\ud800"}])
-def test_an_answer_that_cannot_be_sent_is_told_instead(office: Office, result: dict[str, Any]):
+def test_an_answer_that_cannot_be_sent_is_told_instead(office: Office, result: dict[str, Any]) -> None:
     message = office.send()
     office.worker(lambda i: AgentOutput(task_id=i.task_id, status=AgentStatus.SUCCESS, result=result), once=True).run()
 
@@ -493,7 +493,7 @@ def test_an_answer_that_cannot_be_sent_is_told_instead(office: Office, result: d
     assert "the answer cannot be sent" in office.inbox("ARCH")[0]["content"]["error"]
 
 
-def test_a_ledger_that_cannot_be_written_ends_the_worker_and_loses_nothing(office: Office):
+def test_a_ledger_that_cannot_be_written_ends_the_worker_and_loses_nothing(office: Office) -> None:
     message = office.send()
 
     def full(*_args: Any, **_more: Any) -> Delivery:
@@ -506,7 +506,7 @@ def test_a_ledger_that_cannot_be_written_ends_the_worker_and_loses_nothing(offic
     assert office.state(message).state is DeliveryState.CLAIMED
 
 
-def test_a_locked_ledger_is_waited_for(office: Office):
+def test_a_locked_ledger_is_waited_for(office: Office) -> None:
     claim = office.postbox.claim
     calls: list[int] = []
 
@@ -523,7 +523,7 @@ def test_a_locked_ledger_is_waited_for(office: Office):
     assert office.state(message).state is DeliveryState.ACKED
 
 
-def test_progress_is_one_clean_line(office: Office):
+def test_progress_is_one_clean_line(office: Office) -> None:
     office.send(subject="\x1b[31mred\x1b[0m\nlines")
     office.worker(done, once=True).run()
     taken, ended = office.progress
@@ -534,7 +534,7 @@ def test_progress_is_one_clean_line(office: Office):
     assert ended.seconds is not None
 
 
-def test_every_mailbox_gets_its_turn(office: Office):
+def test_every_mailbox_gets_its_turn(office: Office) -> None:
     for name in ("CA", "CA", "WA", "WA"):
         office.send(recipients=(name,))
     office.worker(done, agents=("CA", "WA"), max_messages=4).run()
@@ -543,12 +543,12 @@ def test_every_mailbox_gets_its_turn(office: Office):
 
 
 @pytest.mark.parametrize(("name", "error"), [("CB", UnknownAgent), ("ARCH", NotFound)])
-def test_an_agent_that_cannot_work_is_refused_at_once(office: Office, name: str, error: type[Exception]):
+def test_an_agent_that_cannot_work_is_refused_at_once(office: Office, name: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         Worker(office.postbox, AgentRegistry(entry_points=list), [name], report=office.progress.append)
 
 
-def test_broken_settings_are_told_at_once(office: Office):
+def test_broken_settings_are_told_at_once(office: Office) -> None:
     registry = AgentRegistry({"CA": {"kind": "digst"}}, entry_points=list)
 
     with pytest.raises(UsageError, match="no such kind"):
@@ -559,5 +559,5 @@ def test_broken_settings_are_told_at_once(office: Office):
     ("result", "text"),
     [({"title": "A", "content_id": "x"}, "A"), ({"a": 1, "b": 2}, "a, b"), ({}, "success"), ({"text": " "}, "text")],
 )
-def test_a_summary_is_found_in_any_result(result: dict[str, Any], text: str):
+def test_a_summary_is_found_in_any_result(result: dict[str, Any], text: str) -> None:
     assert summary(AgentOutput(task_id="T", status=AgentStatus.SUCCESS, result=result)) == text
