@@ -66,12 +66,16 @@ def read_file(path: str) -> FileReading:
     """
     file = os.fsencode(path).decode("utf-8", "replace")
     try:
-        data = _bytes_of(path)
+        return read_content(_bytes_of(path), file)
+    except MemoryError:
+        return _unread(file, TooLarge("there is not enough memory to read it", where=file, hint="split it"))
     except BluelabelError as error:
-        code = "not-found" if isinstance(error, NotFound) else "unreadable"
-        code = "too-large" if isinstance(error, TooLarge) else code
-        return FileReading(file, FileKind.UNKNOWN, {}, (Problem(code, error.what, hint=error.hint),), error)
-    return read_content(data, file)
+        return _unread(file, error)
+
+
+def _unread(file: str, error: BluelabelError) -> FileReading:
+    code = "not-found" if isinstance(error, NotFound) else "too-large" if isinstance(error, TooLarge) else "unreadable"
+    return FileReading(file, FileKind.UNKNOWN, {}, (Problem(code, error.what, hint=error.hint),), error)
 
 
 def read_content(data: bytes, file: str) -> FileReading:
@@ -140,7 +144,7 @@ def _json(data: bytes, file: str) -> FileReading:
     if len(data) <= WORKFLOW_BYTES and looks_like_workflow(data, _AS_JSON):
         return _workflow(data, file, _AS_JSON)
     error = None
-    if not documents.values:
+    if not documents.strict:
         first = documents.problems[0] if documents.problems else Problem("not-json", "not JSON")
         error = UnreadableInput(first.message, where=first.at(file), hint=first.hint or "correct the text")
     return FileReading(file, FileKind.UNKNOWN, {}, documents.problems, error)

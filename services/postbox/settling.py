@@ -10,7 +10,7 @@ from bluelabel.services.postbox.folders import FileText
 QUIET_SECONDS: Final = 0.3
 """A text that is no JSON is left alone for this long after its last change: the next part may be on its way."""
 
-_OPEN_SECONDS: Final = 60.0
+_OPEN_SECONDS: Final = 10.0
 """So long, and no longer, is a file waited for that somebody has open for writing."""
 
 

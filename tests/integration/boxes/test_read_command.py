@@ -173,6 +173,27 @@ def test_an_error_of_the_disk_or_a_missing_permission_is_unreadable_and_not_a_cr
         assert found.error.exit_code == 5
 
 
+def test_a_file_that_memory_cannot_hold_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.md").write_text("# x\n", encoding="utf-8")
+
+    def hungry(_data: bytes) -> bool:
+        raise MemoryError
+
+    monkeypatch.setattr("bluelabel.runner.reading.looks_like_cards", hungry)
+
+    assert read_file(str(tmp_path / "a.md")).problems[0].code == "too-large"
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a', '{"a": 1, "a": 2}', '{"n": ' + "9" * 5000 + "}"])
+def test_json_that_is_neither_whole_nor_of_a_known_kind_leaves_with_5(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text, encoding="utf-8")
+    result = run("--json", tmp_path / "a.json")
+
+    assert exit_code(result) == 5
+    assert lines(result)[0]["kind"] == "unknown"
+    assert lines(result)[0]["problems"]
+
+
 def test_broken_json_that_holds_nothing_leaves_with_5(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("[" * 10 + '"' * 3, encoding="utf-16")
     (tmp_path / "b.json").write_bytes(b"\xff\xfe")
