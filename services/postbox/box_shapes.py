@@ -22,6 +22,8 @@ _SENDERS = ("sender", "sender_id", "from", "from_agent", "agent")
 _RECIPIENTS = ("recipient", "recipient_id", "to", "to_agent")
 _BODIES = ("content", "payload")
 _OTHER_THINGS = frozenset({"$schema", "properties", "dag_id", "run_id", "step_id", "steps", "workflow", "workflow_id"})
+_NO_BOX = frozenset({"$schema", "properties", "dag_id"})
+_TELLING = ("summary", "report", "details", "message", "notes", "implementation_summary")
 _REPORT_HINTS = ("status", "timestamp", "summary", "details", "report", "completed_at", "content", "payload", "message")
 
 _LOOKED_AT = 1000
@@ -64,14 +66,18 @@ def of_item(raw: dict[str, Any], path: str) -> Iterator[Entry]:
 
 def looks_like_message(raw: Mapping[str, Any]) -> bool:
     """Tell whether an object that stands alone is a message, a report or a signal."""
-    if _OTHER_THINGS & raw.keys() or is_header(raw):
+    if _NO_BOX & raw.keys() or is_header(raw):
         return False
-    has_type, has_sender = _has(raw, _TYPES), _has(raw, _SENDERS)
+    has_type, has_sender, has_body = _has(raw, _TYPES), _has(raw, _SENDERS), _has(raw, _BODIES)
+    has_recipient = _has(raw, _RECIPIENTS)
+    if (has_type and (has_sender or has_recipient or has_body)) or (has_sender and has_recipient):
+        return True
+    if _OTHER_THINGS & raw.keys():
+        return False
     return (
         (_text(raw, ("task_id", "task")) is not None and (has_type or _has(raw, _REPORT_HINTS)))
-        or (has_type and (has_sender or _has(raw, _RECIPIENTS) or _has(raw, _BODIES)))
-        or (has_sender and _has(raw, _RECIPIENTS))
-        or (_has(raw, _IDS) and (has_sender or _has(raw, _BODIES)))
+        or (_has(raw, _IDS) and (has_sender or has_body))
+        or (_has(raw, ("timestamp",)) and _has(raw, _TELLING))
         or "signal_id" in raw
         or _wrapped(raw) is not None
     )
@@ -141,7 +147,7 @@ def _of_object(value: dict[str, Any], path: str) -> Iterator[Entry] | None:
 
 def _of_box_object(value: dict[str, Any], path: str) -> Iterator[Entry] | None:
     """Return what a whole box holds, or None when `value` is not one."""
-    if _OTHER_THINGS & value.keys():
+    if _NO_BOX & value.keys():
         return None
     has_list = any(_is_objects(value.get(key)) for key in LISTS)
     has_tasks = _is_objects(value.get("tasks")) and ("agent_id" in value or isinstance(value.get("history"), list))
@@ -189,14 +195,18 @@ def _is_box_list(items: list[object]) -> bool:
     objects = [cast("dict[str, Any]", item) for item in items[:_LOOKED_AT] if isinstance(item, dict)]
     return any(
         is_header(item)
-        or (not _OTHER_THINGS & item.keys() and (looks_like_message(item) or _has(item, ("timestamp", *_TYPES))))
+        or looks_like_message(item)
+        or (not _OTHER_THINGS & item.keys() and _has(item, ("timestamp", *_TYPES)))
         or _of_box_object(item, "") is not None
         for item in objects
     )
 
 
 def _is_objects(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, dict | None) for item in cast("list[object]", value))
+    if not isinstance(value, list):
+        return False
+    items = cast("list[object]", value)
+    return not items or any(isinstance(item, dict) for item in items)
 
 
 def _wrapped(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -153,6 +153,22 @@ def test_numbers_serve_as_ids_and_several_recipients_are_all_named() -> None:
 @pytest.mark.parametrize(
     "value",
     [
+        {"type": "plan_escalation", "sender": "ARCH", "run_id": "r", "steps": []},
+        [{"type": "plan_escalation", "recipient": "HUMAN", "workflow": "w"}],
+        {"timestamp": "2031-01-01", "report": "no task at all"},
+        {"messages": ["stray", {"id": "m", "type": "info"}]},
+        {"CA Report": {"summary": "s"}},
+    ],
+)
+def test_a_message_may_be_about_other_things(value: object) -> None:
+    reading = read_box(json.dumps(value).encode(), "x.json")
+
+    assert (len(reading.messages), codes(reading)) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
         {},
         5,
         [1, 2],
