@@ -61,7 +61,7 @@ def to_input(delivery: Delivery, agent: str) -> AgentInput:
         task_id=message.task_id or message.id,
         task_type=kind if isinstance(kind, str) else None,
         source=message.sender,
-        content=message.content,
+        content=dict(message.content),
         metadata={**(given if isinstance(given, dict) else {}), **facts},
         timestamp=_moment(message.created_at),
     )
