@@ -17,8 +17,10 @@ LARGE: Final = 64 * 1024
 """Characters of JSON above which a result is stored beside."""
 
 REFERENCE: Final = "$ref"
-_SMALL = (type(None), bool, int)
 _SHORT = 4096
+_FEW = 16
+_DEEP = 3
+_LARGE: Final = object()
 
 
 class Results:
@@ -37,8 +39,9 @@ class Results:
         Raises:
             MachineError: the file could not be written.
         """
-        if isinstance(value, _SMALL) or (isinstance(value, str) and len(value) <= _SHORT):
-            return value
+        small = _small_copy(value, _DEEP)
+        if small is not _LARGE:
+            return small
         text = _dumps(value)
         if self._folder is None or len(text) <= LARGE:
             return json.loads(text)
@@ -70,6 +73,26 @@ class Results:
         if not name.endswith(f"{hashlib.sha256(data).hexdigest()}.json"):
             raise UnreadableInput("a stored result has been changed", where=str(path), hint=hint)
         return strict_json.loads(data, str(path), max_bytes=len(data))
+
+
+def _small_copy(value: object, deep: int) -> object:
+    """Return a copy of a value that certainly is JSON and not large, cheaper than by writing it; else _LARGE.
+
+    A copy, because a step may go on changing what it returned.
+    """
+    kind = type(value)
+    if kind is str:
+        return value if len(cast("str", value)) <= _SHORT else _LARGE
+    if value is None or kind is bool or kind is int:
+        return value
+    if kind is dict and deep:
+        items = cast("dict[object, object]", value)
+        copy = {key: _small_copy(item, deep - 1) for key, item in items.items() if type(key) is str}
+        return copy if len(copy) == len(items) <= _FEW and _LARGE not in copy.values() else _LARGE
+    if kind is list and deep:
+        entries = [_small_copy(item, deep - 1) for item in cast("list[object]", value)[: _FEW + 1]]
+        return entries if len(entries) <= _FEW and _LARGE not in entries else _LARGE
+    return _LARGE
 
 
 def _dumps(value: object) -> str:

@@ -79,7 +79,7 @@ class RunLoop:
         self._timer = timer or self._loop.call_later
         self._roll = roll
         self._fail_fast = fail_fast
-        self._calls: dict[str, Callable[[StepContext], Any]] = {}
+        self._calls: dict[int, Callable[[StepContext], Any]] = {}
         about = {"id": run.run_id, "dag_id": run.dag_id}
         self._names: dict[str, Any] = {"steps": StepsView(run, results), "run": about}
         self._names["inputs"] = run.metadata.get("inputs") or {}
@@ -206,17 +206,22 @@ class RunLoop:
             state.start_time or self.run.now(),
             self._names_of(state),
         )
-        call = self._calls.get(step_id)
-        if call is None:
-            own = functools.partial(run_map, self, step) if step.map is not None else caller(step.executor)
-            call = self._calls[step_id] = own
+        call: Callable[[StepContext], Any]
         if step.map is not None:
-            step = without_map(step)
+            call, step = functools.partial(run_map, self, step), without_map(step)
+        else:
+            call = self._call_of(step)
         task = self._loop.create_task(_attempt(call, step, context))
         task.add_done_callback(functools.partial(self._note_end, step_id))
         self._active[step_id] = (task, context)
         if self._ending is not None:
             self._cut_off(step_id)
+
+    def _call_of(self, step: Registered) -> Callable[[StepContext], Any]:
+        call = self._calls.get(id(step.executor))
+        if call is None:
+            call = self._calls[id(step.executor)] = caller(step.executor)
+        return call
 
     def _note_end(self, step_id: str, _task: object) -> None:
         self._ended.append(step_id)
@@ -308,7 +313,7 @@ class RunLoop:
     async def _write(self, begin: list[str]) -> None:
         """Write the changes. Mere starts ride with the next sync, unless a step asks for more."""
         durable = self.run.count_changes() > len(begin) or any(self.steps[name].durable_start for name in begin)
-        await self._writer.write(durable=durable)
+        await self._writer.write(durable=durable, alone=not self._active)
         self._heed()
 
     def _look(self) -> None:

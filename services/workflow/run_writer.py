@@ -31,8 +31,12 @@ class RunWriter:
         self._store = store
         self._slow = False
 
-    async def write(self, *, durable: bool) -> None:
+    async def write(self, *, durable: bool, alone: bool) -> None:
         """Append the changes of the run as one unit.
+
+        Args:
+            durable: return only when the disk has confirmed it.
+            alone: nothing else is under way that a slow disk could hold up.
 
         Raises:
             Conflict: another runner took the run over.
@@ -40,7 +44,7 @@ class RunWriter:
         """
         changes = self._run.take_changes()
         # A fast disk is quicker than a change of threads; a slow one must not hold up the other steps.
-        if self._slow:
+        if self._slow and not alone:
             await asyncio.to_thread(self._append, changes, durable)
         else:
             self._append(changes, durable)

@@ -843,9 +843,15 @@ def test_a_slow_disk_does_not_hold_up_the_loop(store):
         return events
 
     store.book.append = slow
-    runner = a_runner(store)
-    for n in range(3):
-        runner.register_step(f"s{n}", Work()("x"))
+    ended = asyncio.Event()
+
+    async def last():
+        ended.set()
+
+    runner = a_runner(store, max_parallel=2)
+    runner.register_step("beside", lambda _context: ended.wait())
+    runner.register_step("first", Work()("x"))
+    runner.register_step("last", last, depends_on=["first"])
 
     assert execute(runner).status is DAGRunStatus.SUCCESS
     assert threads == {True, False}
