@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -108,7 +108,7 @@ class PostOffice:
             self._say(f"{doing}: {error}")
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> Generator[None]:
         from filelock import FileLock, Timeout
 
         lock = FileLock(self._workspace.home / "up.lock")

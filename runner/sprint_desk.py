@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.sprint.checklist import STEPS
@@ -41,7 +41,7 @@ def _words(command: object) -> tuple[str, ...]:
         import shlex
 
         return tuple(shlex.split(command))
-    return tuple(str(word) for word in command) if isinstance(command, list) else ()
+    return tuple(str(word) for word in cast("list[object]", command)) if isinstance(command, list) else ()
 
 
 def _seconds(value: object) -> float:

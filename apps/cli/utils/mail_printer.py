@@ -19,7 +19,7 @@ def record(item: Delivery) -> dict[str, Any]:
         "seen_at": item.seen_at, "claimed_by": item.claimed_by, "token": item.token, "lease_until": item.lease_until,
         "result": item.result, "reason": item.reason,
     }  # fmt: skip
-    message = {"content": {}, "priority": item.message.priority, **item.message.as_json()}
+    message: dict[str, Any] = {"content": {}, "priority": item.message.priority, **item.message.as_json()}
     return {**message, **{key: value for key, value in more.items() if value is not None}}
 
 
