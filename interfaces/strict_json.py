@@ -33,7 +33,7 @@ def loads(text: str | bytes, where: str, *, max_bytes: int = MESSAGE_BYTES, max_
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
         check(value, where, max_depth=max_depth)
         return value
     except json.JSONDecodeError as error:
@@ -106,3 +106,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(word: str) -> float:
+    value = float(word)
+    if value in (float("inf"), float("-inf")):  # 1e999: it could be read, but never written again
+        raise ValueError(f"{word[:40]} is beyond what a number can hold")
+    return value

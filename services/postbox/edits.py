@@ -33,11 +33,13 @@ class Addition:
         entry: what was written.
         ordinal: how many like it stand before it in the same text.
         written: a post office wrote this line once, here or elsewhere.
+        said: the canonical text of the entry, empty when it was not made yet.
     """
 
     entry: Entry
     ordinal: int = 0
     written: bool = False
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def identity(agent: str, box: str, origin: str, addition: Addition) -> str:
     """
     raw = addition.entry.raw
     own_moment = any(isinstance(raw.get(key), str) and raw[key] for key in _MOMENTS)
-    parts = [agent, box, "" if own_moment else origin, canonical(raw), addition.ordinal]
+    parts = [agent, box, "" if own_moment else origin, addition.said or canonical(raw), addition.ordinal]
     return strict_json.dumps(parts)
 
 
@@ -167,7 +169,7 @@ def _numbered(entries: Sequence[Entry]) -> Iterator[Addition]:
     counts: Counter[str] = Counter()
     for entry in entries:
         said = canonical(entry.raw)
-        yield Addition(entry, counts[said], is_written(entry.raw))
+        yield Addition(entry, counts[said], is_written(entry.raw), said)
         counts[said] += 1
 
 

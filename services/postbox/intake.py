@@ -158,7 +158,8 @@ class _Decision:
             return
         for draft in drafts:
             self._keys.add((outgoing.sender, outgoing.key))
-            self._new[draft.data["message"]["id"]] = (outgoing.sender, canonical(outgoing.content))
+            if outgoing.id is not None:
+                self._new[outgoing.id] = (outgoing.sender, canonical(outgoing.content))
             self._outcome.sent.append(draft.data["message"]["id"])
             self._outcome.touched.update((outgoing.sender, *answers[0].to))
         self.drafts += drafts

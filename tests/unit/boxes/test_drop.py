@@ -323,3 +323,9 @@ def test_a_file_that_is_gone_or_replaced_meanwhile_is_left_to_the_next_look(
     post.sweep()
 
     assert [message["content"] for message in post.received("CC")] == [{"a": 1}, {"b": 2}, {"b": 2}]
+
+
+def test_a_number_beyond_all_numbers_is_set_aside(post: Counter) -> None:
+    put(post, "a.json", '{"n": 1e999}')
+
+    assert len(post.sweep().set_aside) == 1
