@@ -195,7 +195,7 @@ def _archived(outcome: Outcome, data: Mapping[str, Any]) -> None:
     if block != edit.block(document, card):
         outcome.missed.append(f"{card.id} was changed meanwhile; it stays where it is")
         return
-    outcome.take(parse_text(edit.without(document, card)))
+    outcome.take(places.removed(document, card))
     if target:
         outcome.take(places.noted(outcome.document, f"- {card.id}: {card.title} → {target}"))
 
@@ -208,7 +208,7 @@ def _restored(outcome: Outcome, data: Mapping[str, Any]) -> None:
         return
     if cards:
         block = edit.block(document, cards[0])
-        outcome.take(_added(parse_text(edit.without(document, cards[0])), block, section))
+        outcome.take(_added(places.removed(document, cards[0]), block, section))
         return
     document = places.unnoted(document, name)
     outcome.take(_after(document, unpack(data.get("block")) or "", section, str(data.get("follows") or "")))

@@ -57,7 +57,7 @@ _FILES: Final = re.compile(
     r"^(?:files?|file list|paths?)\b|\bfiles? (?:created|modified|changed|added|removed|deleted)\b"
 )
 _BRANCH: Final = re.compile(
-    r"`([A-Za-z0-9][\w.-]*(?:/[\w.+@-]+)+)`|(?<![\w/`.])([A-Za-z][\w.-]*(?:/[\w.+@-]*[A-Za-z0-9])+)"
+    r"`([A-Za-z0-9][\w.-]*(?:/[\w.+@-]+)+)`|(?<![\w/`.+@-])([A-Za-z][\w.-]*(?:/[\w.+@-]*[A-Za-z0-9])+)"
 )
 # The arrow also as it looks after the file was saved in a wrong encoding.
 _INTO: Final = re.compile(r"[\s`*]*(?:→|->|=>|â†’|into|to)[\s`*]*(main|master|develop|trunk)\b")
@@ -75,6 +75,9 @@ _TESTS: Final = re.compile(
 _SOURCE: Final = re.compile(
     r"\.(?:py|tsx?|jsx?|md|json|ya?ml|toml|txt|sh|html|css|cfg|ini|lock|rs|go|java|rb|sql|csv|xml|svg|png|pdf)$"
 )
+_LONGEST: Final = 2000
+"""Nobody names files in a longer line; it is a dump of something."""
+
 _NOT_YET: Final = re.compile(r"^(?:no|none|not|pending|tbd|n/a|todo|-)\b", re.IGNORECASE)
 _OPEN_MARK: Final = re.compile(r"[ \t]*(?:[-*+]|\d+[.)])[ \t]+(?:\[ \]|❌|⚠|⏳|🔄)")
 
@@ -151,7 +154,7 @@ def _body_claims(document: CardDocument, card: Card) -> Iterator[Claim]:
 
 def _line_claims(line: str, number: int, section: str, *, heading: bool) -> Iterator[Claim]:
     text = shown(line.strip())
-    if not text:
+    if not text or len(text) > _LONGEST:
         return
     merging = "merge" in section or "branch" in section
     found_branches: set[str] = set()

@@ -76,12 +76,12 @@ class _Open:
             assignees=assignees_of(owner.raw, agents) if owner else (),
         )
 
-    def belongs(self, level: int, words: str) -> bool:
-        """Tell whether a heading inside this card's reach is a part of the card."""
+    def belongs(self, level: int, words: str, *, field: bool) -> bool:
+        """Tell whether a heading inside this card's reach is a part of it; `field`: it reads as a metadata line."""
         if level > self.level or (self.flat and level >= self.flat):
             return level > self.level or not _SECTION.search(heading_name(words))
         # Some cards write their sections, one even its fields, as headings no lower than their own.
-        own = is_card_section(words) and not _SECTION.search(heading_name(words))
+        own = (field or is_card_section(words)) and not _SECTION.search(heading_name(words))
         if own and level > 1 and (level == self.level or (self.in_head and not self.fields)):
             self.flat = level
             return True
@@ -114,7 +114,9 @@ class _Scanner:
             number += 1
             stop = text.find("\n", start)
             stop = size if stop < 0 else stop
-            end = stop - 1 if stop > start and text[stop - 1] == "\r" else stop
+            end = stop
+            while end > start and text[end - 1] == "\r":
+                end -= 1
             self._line(text[start:end], number, start, end)
             start = stop + 1
         self._close(size)
@@ -127,7 +129,7 @@ class _Scanner:
         return self._result()
 
     def _line(self, line: str, number: int, start: int, end: int) -> None:
-        first = line.lstrip(" \t")[:1]
+        first = line.lstrip(" \t\r")[:1]
         if not first:
             return
         if first == "#" and self._card_heading(line, number, start):
@@ -194,9 +196,9 @@ class _Scanner:
         if match is None:
             return False
         level, words = len(match[1]), (match[2] or "").strip()
-        if self.card and self.card.belongs(level, words):
+        found = grammar.heading_metadata(line)
+        if self.card and self.card.belongs(level, words, field=found is not None):
             self._grow(end)
-            found = grammar.heading_metadata(line)
             if found:
                 self._field(found, line, number, start)
             else:

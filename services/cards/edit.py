@@ -216,7 +216,7 @@ def _whole_lines(document: CardDocument, field: Field) -> tuple[int, int]:
 
 def _inserted_line(document: CardDocument, card: Card, name: str, value: str) -> bytes:
     """Put in a metadata line: the status before all others, anything else after the run below the heading."""
-    run = _head(card)
+    run = _head(document, card)
     model = run[-1] if run else _usual_field(document)
     line = _written(document, model, _key(document, name), value)
     text, eol = document.text, document.eol
@@ -230,14 +230,16 @@ def _inserted_line(document: CardDocument, card: Card, name: str, value: str) ->
     return _replaced(document, at + 1, at + 1, apart + line + eol)
 
 
-def _head(card: Card) -> list[Field]:
+def _head(document: CardDocument, card: Card) -> list[Field]:
+    """Return the metadata lines that stand together below the heading, nothing but blank lines above them."""
     run: list[Field] = []
-    line = card.line
+    at, line = card.heading_end, card.line
     for field in sorted(card.fields.values(), key=lambda found: found.start):
-        if field.line > line + (3 if not run else 1) + (run[-1].below if run else 0):
+        if document.text[at : field.start].strip() or (run and field.line > line + 1):
             break
         run.append(field)
-        line = field.line
+        at = max(field.end, field.value_end)
+        line = field.line + document.text.count("\n", field.start, at)
     return run
 
 

@@ -17,7 +17,7 @@ from bluelabel.services.cards.diff3 import Entry, union
 from bluelabel.services.cards.document import parse_text
 from bluelabel.services.cards.merge_card import merge_card, merge_value
 from bluelabel.services.cards.merge_frame import Frame
-from bluelabel.services.cards.model import Card, CardDocument, to_bytes, to_text
+from bluelabel.services.cards.model import Card, CardDocument, shown, to_bytes, to_text
 from bluelabel.services.cards.statistics import with_statistics
 
 
@@ -89,7 +89,8 @@ class _Merge:
         entries, clashes = union(self.base.lines, self.ours.lines, self.theirs.lines, self._line)
         for key in clashes:
             if not key.startswith("\0"):
-                self._say("merge-clash", f"both sides changed the line “{key.strip()[:50]}”; both are kept")
+                words = shown(key.strip("=\1 ")[:50])
+                self._say("merge-clash", f"both sides changed the line “{words}”; both are kept")
         entries = self._once(entries)
         entries = self._complete(entries)
         text = self._written(entries)

@@ -8,6 +8,7 @@ from typing import Final
 from bluelabel.services.cards.body import checklist
 from bluelabel.services.cards.diff3 import Lines, union
 from bluelabel.services.cards.document import parse_text
+from bluelabel.services.cards.model import shown
 
 OTHER_SIDE: Final = "(other side)"
 """Stands in the key of a metadata line that a merge kept beside ours: `Status (other side): …`."""
@@ -48,7 +49,7 @@ def _lines(text: str) -> Lines:
     """Key the lines of a card: a field's line by the field, an entry by its words, a blank line by what follows."""
     document = parse_text(text)
     texts = text.split("\n")
-    keys = [line.rstrip() for line in texts]
+    keys = [f"={bare}" if (bare := line.rstrip()) else "" for line in texts]
     if document.cards:
         card = document.cards[0]
         for item in checklist(document, card):
@@ -84,5 +85,5 @@ def _resolve(key: str, base: str, ours: str, theirs: str) -> tuple[list[str], bo
 def _words(key: str) -> str:
     if key.startswith("\1"):
         _, kind, name = key.split("\1", 2)
-        return {"field": name, "value": name, "item": f"the entry “{name[:40]}”", "heading": "the title"}[kind]
-    return f"the line “{key.strip()[:40]}”"
+        return {"field": name, "value": name, "item": f"the entry “{shown(name[:40])}”", "heading": "the title"}[kind]
+    return f"the line “{shown(key.strip('= ')[:40])}”"

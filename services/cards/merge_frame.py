@@ -81,4 +81,6 @@ def _line_key(line: str) -> str:
         return f"\1row\1{next(group for group in match.groups() if grammar.ID_ONLY.fullmatch(group))}"
     if match := grammar.STATISTIC.match(bare):
         return f"\1statistic\1{match[1]}"
-    return "\1updated" if grammar.LAST_UPDATED.match(bare) else bare
+    if grammar.LAST_UPDATED.match(bare):
+        return "\1updated"
+    return f"={bare}" if bare else ""

@@ -100,22 +100,38 @@ def unnoted(document: CardDocument, name: str) -> CardDocument:
     return document
 
 
+def removed(document: CardDocument, card: Card) -> CardDocument:
+    """Return the file without a card.
+
+    Raises:
+        Refused: an open fence or a saved conflict would change what the other cards are.
+    """
+    rest = parse_text(edit.without(document, card))
+    blocks = Counter(edit.block(document, other) for other in document.cards if other.start != card.start)
+    if blocks != Counter(edit.block(rest, other) for other in rest.cards):
+        raise _entangled()
+    return rest
+
+
 def move(document: CardDocument, card: Card, name: str) -> bytes:
     """Move a card, byte for byte, to the end of a section.
 
     Raises:
         NotFound: there is no such section.
+        Refused: an open fence or a saved conflict is in the way.
     """
-    text = edit.block(document, card)
-    rest = parse_text(edit.without(document, card))
-    return add(rest, text, section(rest, name))
+    rest = removed(document, card)
+    return add(rest, edit.block(document, card), section(rest, name))
 
 
 def archive(document: CardDocument, card: Card) -> bytes:
-    """Move a card, byte for byte, to the archive section, which is made at the end of the file when there is none."""
-    text = edit.block(document, card)
-    rest, heading = _with_archive(parse_text(edit.without(document, card)))
-    return add(rest, text, heading)
+    """Move a card, byte for byte, to the archive section, which is made at the end of the file when there is none.
+
+    Raises:
+        Refused: an open fence or a saved conflict is in the way.
+    """
+    rest, heading = _with_archive(removed(document, card))
+    return add(rest, edit.block(document, card), heading)
 
 
 def _with_archive(document: CardDocument) -> tuple[CardDocument, Heading]:
@@ -133,8 +149,12 @@ def _check(before: CardDocument, after: CardDocument, text: str, *, headings: in
     blocks.update(edit.block(found, card) for found in [parse_text(text)] for card in found.cards)
     same = blocks == Counter(edit.block(after, card) for card in after.cards)
     if not same or len(after.headings) != len(before.headings) + headings:
-        hint = "close it with `bluelabel doctor --fix`, then try again"
-        raise Refused("a code fence that is never closed would swallow other cards", hint=hint)
+        raise _entangled()
+
+
+def _entangled() -> Refused:
+    what = "a code fence that is never closed, or a saved conflict, would change other cards"
+    return Refused(what, hint="repair it with `bluelabel doctor --fix`, then try again")
 
 
 def _first(document: CardDocument, pattern: re.Pattern[str]) -> Heading | None:
