@@ -201,7 +201,12 @@ def test_every_link_to_a_file_leads_somewhere(page: Path):
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target]
 
-    assert [target for target in targets if target and not (page.parent / target).exists()] == []
+    assert [target for target in targets if target and not place(page, target).exists()] == []
+
+
+def place(page: Path, target: str) -> Path:
+    """Return where a link leads; one that begins with / begins at the top of the repository."""
+    return ROOT / target[1:] if target.startswith("/") else page.parent / target
 
 
 @pytest.mark.parametrize("page", PAGES, ids=shown)

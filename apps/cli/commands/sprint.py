@@ -151,14 +151,13 @@ def burndown(app: App, number: str | None, phase: str | None, path: str | None) 
             svg(found.days, len(found.cards), chosen.plan.end, f"{chosen.plan.name}: burndown"), "utf-8"
         )
     hours = [{"card": card.id, "hours": card.hours} for card in found.cards]
-    days = [asdict(day) for day in found.days]
     app.emit(
         "burndown",
         {
             "sprint": chosen.plan.number,
             "phase": chosen.plan.phase,
             "total": len(found.cards),
-            "days": days,
+            "days": [asdict(day) for day in found.days],
             "hours": hours,
         },
     )
