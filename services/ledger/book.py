@@ -75,7 +75,8 @@ class Book:
             return decide(self.index.db)
 
         with self._lock:
-            events = self.ledger.append(decided)
+            with self.index.usable():
+                events = self.ledger.append(decided)
             self._fresh += events
         if durable:  # even without events: a repeated send must not vouch for an earlier one that failed to sync
             self.ledger.confirm()
@@ -86,7 +87,8 @@ class Book:
         """Lend the index, up to date, for questions."""
         with self._lock:
             self._catch_up()
-            yield self.index.db
+            with self.index.usable():
+                yield self.index.db
 
     def _catch_up(self) -> None:
         """Bring the index up to date; what was written here last is still at hand and need not be read again."""

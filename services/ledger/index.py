@@ -7,8 +7,8 @@ made under another start of the machine, by another set of projections, or from 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -58,9 +58,18 @@ class Index:
 
     @property
     def db(self) -> sqlite3.Connection:
-        """The open database."""
-        if self._db is None:
-            self._db = self._prepare()
+        """The open database: the file's, made anew where it is damaged, in memory where it cannot be used."""
+        tried = False
+        while self._db is None:
+            try:
+                self._db = self._prepare()
+            except sqlite3.DatabaseError as error:
+                if self._path is None:
+                    raise
+                if tried:
+                    self._path = None
+                self._give_up(error)
+                tried = True
         return self._db
 
     def catch_up(self, ledger: Ledger, known: Sequence[Event] = ()) -> None:
@@ -78,12 +87,21 @@ class Index:
             return
         except (sqlite3.DatabaseError, Conflict) as error:
             self._give_up(error)
-        try:
+        with self.usable():
             self._read_on(ledger, ())
-        except sqlite3.DatabaseError as error:
-            raise MachineError(
-                f"the index cannot be used ({error})", where=str(self._path or "memory"), hint=_HINT
-            ) from error
+
+    @contextmanager
+    def usable(self) -> Generator[None]:
+        """Tell what SQLite cannot do as an error of the machine.
+
+        Raises:
+            MachineError: a statement in the block met a disk that is full, broken or closed to us.
+        """
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            place = str(self._path or "memory")
+            raise MachineError(f"the index cannot be used ({error})", where=place, hint=_HINT) from error
 
     def _give_up(self, error: Exception) -> None:
         """Throw a wrong index away; where it only cannot be used, work without a file, from memory."""

@@ -1,6 +1,6 @@
 """A process that uses the post office at full speed until it is done or killed; every answer is one line on stdout.
 
-python -m reliability.driver ROOT send|work|mixed COUNT [NAME]
+python -m reliability.driver ROOT send|work|mixed|views COUNT [NAME]
 """
 
 from __future__ import annotations
@@ -39,6 +39,15 @@ def work(workspace: Workspace, wait: float, lease: float, name: str) -> bool:
     return True
 
 
+def views(workspace: Workspace, number: int, name: str) -> None:
+    """Send one message as CA, read hand edits, bring the boxes up to date."""
+    outgoing = OutgoingMessage("CA", ("CC",), subject=f"{name}-{number}", content={"body": "text", "number": number})
+    sent = workspace.postbox.send(outgoing)
+    tell("send", id=sent.id, sender=name, number=number)
+    workspace.read_edits()
+    workspace.refresh_views(["CA", "CC"])
+
+
 def main(argv: list[str]) -> None:
     """Run one command."""
     root, command, count = Path(argv[0]), argv[1], int(argv[2])
@@ -51,6 +60,8 @@ def main(argv: list[str]) -> None:
             send(workspace, number, name)
         if command == "work" and not work(workspace, 2.0, 1.0, name):
             break
+        if command == "views":
+            views(workspace, number, name)
         if command == "mixed":
             work(workspace, 0.0, 0.2, name)
     workspace.close()
