@@ -19,11 +19,10 @@ _TABLES: Mapping[str, tuple[str, ...] | None] = {
     "workspace": ("agents", "coordinator", "human", "home", "cards"),
     "groups": None,
     "queues": None,
-    "postbox": ("versioned", "max_attempts", "lease", "ack_deadline", "rescan", "keep"),
+    "postbox": ("versioned", "max_attempts", "lease", "ack_deadline"),
     "agents": None,
     "evidence": ("test", "timeout"),
     "cards": ("statistics", "archive"),
-    "workflow": ("max_parallel", "pools", "schedules", "keep"),
     "sprint": None,
 }
 
