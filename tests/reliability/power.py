@@ -53,9 +53,8 @@ class Socket:
         self.scenario = scenario
         self.base = base
         self.clean, self.live, self.left = (base / name for name in ("clean.img", "live.img", "left.img"))
-        self.mount, self.after = base / "mnt", base / "after"
-        for place in (self.mount, self.after):
-            place.mkdir(parents=True)
+        self.mount = self.after = base / "mnt"  # one after the other: what a path means must not change
+        self.mount.mkdir(parents=True)
         with self.clean.open("wb") as file:
             file.truncate(megabytes << 20)
         _run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", str(self.clean))
