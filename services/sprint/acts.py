@@ -29,7 +29,6 @@ def merge_branches(desk: Desk, record: Record) -> Record:
     if desk.repository is None:
         return record.adding(Finding("merge", "no git repository: nothing to merge"))
     plan, changes = record.sprint.plan, Changes(desk.repository)
-    _settle(desk, plan)
     found = branches_of(desk.repository, plan, record.sprint.launch.get("base"))
     waiting = [branch for branch in found if branch.state == "unmerged"]
     if waiting:
@@ -48,8 +47,8 @@ def merge_branches(desk: Desk, record: Record) -> Record:
     return record.adding(Finding("merge", told + (f"; kept: {'; '.join(left)}" if left else ""), (), facts))
 
 
-def _settle(desk: Desk, plan: Plan) -> None:
-    """Finish or undo a merge that a killed closing had begun."""
+def settle(desk: Desk, plan: Plan) -> None:
+    """Finish or undo a merge that a killed closing had begun, before anything else is looked at."""
     began = desk.notes(plan, "merge-began")
     done = {note.data["tip"] for note in desk.notes(plan, "merged")}
     if not began or began[-1].data["tip"] in done:

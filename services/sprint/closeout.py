@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bluelabel.interfaces.errors import BluelabelError, IllegalTransition
 from bluelabel.services.git.leftovers import remove_stale_locks
+from bluelabel.services.sprint.acts import settle
 from bluelabel.services.sprint.checklist import CHECKLIST, Step, checklist
 from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.projection import Sprint
@@ -104,6 +105,7 @@ def close(desk: Desk, sprint: Sprint, agreed: Iterable[str] = (), tell: Tell | N
         return Outcome(closed=True, run_id=run_id, findings=_findings(known, _results(desk)) if known else ())
     if desk.repository is not None:
         remove_stale_locks(desk.repository)
+        settle(desk, sprint.plan)
     return _run(desk, Record(sprint, run_id, frozenset(agreed)), tell)
 
 
