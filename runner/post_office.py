@@ -17,6 +17,7 @@ from bluelabel.runner.supervisor import Supervisor
 from bluelabel.runner.workspace import Workspace
 from bluelabel.runner.worktrees import every_workspace
 from bluelabel.services.postbox.deadlines import escalate_overdue
+from bluelabel.services.postbox.views import touched_by
 
 _LOOK_SECONDS = 1.0
 
@@ -64,7 +65,7 @@ class PostOffice:
         touched: set[str] = set()
         for event in self._workspace.book.read(seq):
             seq = event.seq
-            touched.update(_touched(event))
+            touched |= self._touched(event)
             if event.kind in _TOLD:
                 self._say(_line(event))
         known = set(self._workspace.settings.directory.mailboxes)
@@ -73,6 +74,13 @@ class PostOffice:
         if deadline is not None:
             self._guarded("looking for overdue messages", lambda: escalate_overdue(self._workspace.postbox, deadline))
         return seq
+
+    def _touched(self, event: Event) -> set[str]:
+        """Return whose boxes an event changes: an answer shows in the sender's outbox too."""
+        if event.kind.startswith("mail."):
+            return {event.by}
+        with self._workspace.book.reading() as db:
+            return touched_by(db, event)
 
     def _visit(self, agents: Sequence[str]) -> None:
         """Read hand edits in every worktree and refresh the boxes of `agents` there; watch worktrees that are new."""
@@ -132,15 +140,6 @@ def _signature(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return (there.st_ino, there.st_size, there.st_mtime_ns)
-
-
-def _touched(event: Event) -> set[str]:
-    """Return whose boxes an event changes."""
-    data = event.data
-    names = {event.by, str(data.get("recipient", ""))}
-    if event.kind == "message.sent":
-        names.update(data["to"])
-    return names if event.kind.startswith(("message.", "mail.")) else set()
 
 
 def _line(event: Event) -> str:
