@@ -1,0 +1,141 @@
+"""The sprint commands: what they print, what they exit with, and that a cut ledger is found out afterwards."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bluelabel.apps.cli.main import main
+
+
+class Line:
+    """Calls the program in this process."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.root = root
+        self._patch = monkeypatch
+        self._capsys = capsys
+
+    def __call__(self, *args: str, code: int = 0) -> str:
+        self._patch.setattr(sys, "argv", ["bluelabel", "--root", str(self.root), *args])
+        with pytest.raises(SystemExit) as left:
+            main()
+        told = self._capsys.readouterr()
+        assert left.value.code == code, told.out + told.err
+        return told.out if code == 0 or "--json" in args else told.out + told.err
+
+    def json(self, *args: str, code: int = 0) -> dict:
+        return json.loads(self(*args, "--json", code=code).splitlines()[-1])
+
+    def git(self, *args: str) -> str:
+        return subprocess.run(["git", *args], cwd=self.root, capture_output=True, check=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def line(tmp_path, monkeypatch, capsys) -> Line:
+    root = tmp_path / "shop"
+    root.mkdir()
+    made = Line(root, monkeypatch, capsys)
+    made.git("init", "-q", "-b", "main")
+    made("init", "--agents", "CA,CC,WA,ARCH")
+    made.git("add", ".")
+    made.git("commit", "-q", "-m", "Begin")
+    return made
+
+
+def planned(line):
+    cards = ("--card", "TASK-1:CA", "--card", "TASK-2:CC::Second: with a colon")
+    return line.json("sprint", "plan", "1", "--phase", "7", "--title", "First", *cards, "--criterion", "It works")
+
+
+def test_a_sprint_goes_round_by_commands(line):
+    plan = planned(line)
+    assert plan["schema"] == "bluelabel.sprint/1"
+    assert plan["state"] == "planned"
+    assert plan["plan"]["cards"][1]["title"] == "Second: with a colon"
+    assert plan["plan"]["tag"] == "v0.7-alpha1"
+    assert "Phase 7 Sprint 1: First is launched" in line("sprint", "launch")
+    assert "launched already" in line("sprint", "launch", "--sprint", "1")
+    line.git("add", ".")
+    line.git("commit", "-q", "-m", "Launch")
+    assert "0 of 2 completed" in line("sprint", "status").replace("cards ", "")
+    assert [s["state"] for s in map(json.loads, line("sprint", "status", "--all", "--json").splitlines())] == [
+        "launched"
+    ]
+    assert "First" in line("sprint", "status", "--all")
+    line("card", "set", "TASK-1", "status", "COMPLETED")
+    told = line.json("sprint", "burndown", "--svg", str(line.root / "chart.svg"))
+    assert told["days"][-1]["remaining"] == 1
+    assert (line.root / "chart.svg").read_text().startswith("<svg")
+    assert "█" in line("sprint", "burndown")
+    assert "sprint.launched" in line("sprint", "summary")
+    told = line.json("sprint", "closeout", "--dry-run", code=1)
+    assert [drift["target"] for drift in told["drifts"]] == ["TASK-2"]
+    assert "TASK-2 is NOT_STARTED" in line("sprint", "closeout", code=1)
+    line("card", "set", "TASK-2", "status", "COMPLETED")
+    assert "nothing is in the way" in line("sprint", "closeout", "--dry-run")
+    told = line("sprint", "closeout", code=1)
+    assert "a person has to agree: make the tag v0.7-alpha1" in told
+    assert "--approve tag" in told
+    told = line.json("sprint", "closeout", "--yes")
+    assert told["closed"]
+    assert told["state"] == "closed"
+    assert told["head"]["seq"] > told["launched"]
+    assert "is closed" in line("sprint", "closeout")
+    told = line.json(
+        "sprint", "postmortem", "--sprint", "1", "--action", "CA:Write more", "--action", "No owner: at all"
+    )
+    assert [(item["text"], item["owner"]) for item in told["action_items"]] == [
+        ("Write more", "CA"),
+        ("No owner: at all", None),
+    ]
+    assert "[x] AI-7-1-1: Write more (CA)" in line("sprint", "postmortem", "--done", "AI-7-1-1")
+    assert "[ ] AI-7-1-2" in line("sprint", "postmortem")
+
+
+def test_a_ledger_that_was_cut_after_the_closing_is_found_out(line):
+    planned(line)
+    line("sprint", "launch")
+    line.git("add", ".")
+    line.git("commit", "-q", "-m", "Launch")
+    for card in ("TASK-1", "TASK-2"):
+        line("card", "set", card, "status", "COMPLETED")
+    told = line.json("sprint", "closeout", "--yes")
+    line("log", "verify")
+    [segment] = (line.root / ".git/bluelabel/ledger").glob("*.jsonl")
+    events = segment.read_bytes().splitlines(keepends=True)
+    segment.write_bytes(b"".join(events[: told["head"]["seq"] - 2]))
+    (line.root / ".git/bluelabel/index.db").unlink()
+
+    assert str(told["head"]["seq"]) in line("log", "verify", code=1)
+
+
+def test_wrong_calls_are_answered_with_a_code_and_a_hint(line):
+    assert "plan one with" in line("sprint", "status", code=3)
+    assert "2026-01-31" in line("sprint", "plan", "1", "--phase", "7", "--start", "soon", code=2)
+    assert "no agent, group or queue" in line("sprint", "plan", "1", "--phase", "7", "--card", "TASK-1:XX", code=3)
+    assert "not a sprint number" in line("sprint", "plan", "../1", "--phase", "7", code=2)
+    planned(line)
+    assert "is not launched" in line("sprint", "closeout", code=4)
+    line("sprint", "launch")
+    assert "is launched" in line("sprint", "plan", "1", "--phase", "7", code=4)
+    (line.root / "bluelabel.toml").write_text('[sprint]\nroutine = ["nonsense"]\n')
+    assert "unknown step 'nonsense'" in line("sprint", "status", code=5)
+
+
+def test_the_settings_reach_the_desk(line):
+    tables = (
+        '[workspace]\nagents = ["CA", "CC", "WA", "ARCH"]',
+        '[evidence]\ntest = "false --flag"\ntimeout = "5s"',
+        '[sprint]\ntag = "r{number}"',
+    )
+    (line.root / "bluelabel.toml").write_text("\n".join(tables))
+    assert planned(line)["plan"]["tag"] == "r1"
+    line("sprint", "launch")
+    told = line.json("sprint", "closeout", "--dry-run", code=1)
+
+    assert ("tests", "false --flag") in [(drift["kind"], drift["target"]) for drift in told["drifts"]]
