@@ -272,6 +272,16 @@ def test_an_agent_that_raises_is_an_error_like_any_other(office: Office) -> None
     assert office.state(message).reason == "ValueError: odd"
 
 
+def test_an_agent_that_leaves_without_an_answer_is_an_error_like_any_other(office: Office) -> None:
+    def work(_input: AgentInput) -> AgentOutput:
+        raise SystemExit(1)
+
+    message = office.send()
+    office.worker(work, once=True).run()
+
+    assert office.state(message).reason == "RuntimeError: the agent ended without an answer"
+
+
 def test_the_lease_is_renewed_while_the_agent_works(office: Office) -> None:
     def work(agent_input: AgentInput) -> AgentOutput:
         while not any(event.kind == "message.renewed" for event in office.book.read()):
@@ -288,15 +298,17 @@ def test_what_is_done_under_a_lost_lease_is_thrown_away(office: Office) -> None:
     """Somebody else gets the message while the agent works; the agent is ended and its result goes nowhere."""
     message = office.send()
     taken: list[Delivery | None] = []
+    cancelled: list[bool] = []
 
     def work(agent_input: AgentInput) -> AgentOutput:
         office.clock.passed += 10
         taken.append(office.postbox.claim("CA", worker="other"))
-        assert office.agents["CA"].cancelled.wait(20)
+        cancelled.append(office.agents["CA"].cancelled.wait(10))
         return done(agent_input)
 
     office.worker(work, once=True, lease=0.3).run()
 
+    assert cancelled == [True]
     assert taken[0] is not None
     assert taken[0].attempt == 2
     assert office.state(message).claimed_by == "other"
@@ -387,17 +399,19 @@ def test_a_stop_lets_the_running_message_finish_and_takes_no_other(office: Offic
 def test_a_message_that_takes_too_long_for_a_stop_is_given_back(office: Office, stops: int, grace: float) -> None:
     message = office.send()
     running: list[Worker] = []
+    cancelled: list[bool] = []
 
     def work(agent_input: AgentInput) -> AgentOutput:
         for _ in range(stops):
             running[0].stop()
-        assert office.agents["CA"].cancelled.wait(20)
+        cancelled.append(office.agents["CA"].cancelled.wait(10))
         return done(agent_input)
 
     running.append(office.worker(work, grace=grace))
     running[0].run()
     after = office.state(message)
 
+    assert cancelled == [True]
     assert (after.state, after.reason, after.attempt) == (DeliveryState.SENT, "the worker was stopped", 1)
     assert office.endings == [Ending.RETURNED]
     assert office.inbox("ARCH") == []
