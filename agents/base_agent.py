@@ -93,7 +93,7 @@ class BaseAgent(ABC):
         try:
             made = work(agent_input)
             output = made if isinstance(made, AgentOutput) else _success(agent_input, made)
-        except Exception as error:  # noqa: BLE001 - this is the one place that promises "never raised"
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - this place promises "never raised"
             _log.debug("agent %s failed", self.agent_id, exc_info=True)
             output = failure(agent_input, error)
         if output.duration_ms is None:
@@ -101,7 +101,7 @@ class BaseAgent(ABC):
         return output
 
 
-def failure(agent_input: AgentInput, error: Exception) -> AgentOutput:
+def failure(agent_input: AgentInput, error: BaseException) -> AgentOutput:
     """Return the output that tells of `error`."""
     facts: dict[str, Any] = {"error_type": type(error).__name__, "retryable": not isinstance(error, FINAL_ERRORS)}
     if isinstance(error, BluelabelError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -11,6 +12,8 @@ from enum import Enum
 from bluelabel.agents.base_agent import BaseAgent
 from bluelabel.interfaces.agent_models import AgentOutput
 from bluelabel.interfaces.events import Draft
+
+_log = logging.getLogger(__name__)
 
 
 class Call(Enum):
@@ -98,6 +101,8 @@ class Task:
     def _run(self) -> None:
         try:
             self._result = self._work()
+        except BaseException:  # noqa: BLE001 - nobody waits for a thread's exception; the worker sees no result
+            _log.debug("agent %s left without an answer", self.agent.agent_id, exc_info=True)
         finally:
             self._done = True
             self._calls.put(Call.DONE)

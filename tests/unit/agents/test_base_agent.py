@@ -12,7 +12,7 @@ TASK = AgentInput(task_id="TASK-1", content={"text": "hello"})
 
 
 class Loud(BaseAgent):
-    def __init__(self, error: Exception | None = None) -> None:
+    def __init__(self, error: BaseException | None = None) -> None:
         super().__init__("Loud", "Says it louder.")
         self.error = error
         self.events: list[str] = []
@@ -60,6 +60,7 @@ def test_a_measurement_of_the_agent_itself_is_kept() -> None:
     [
         (ValueError("no\nnumber"), "ValueError: no number", True),
         (KeyError(), "KeyError", True),
+        (SystemExit(3), "SystemExit: 3", True),
         (UsageError("the call is wrong", where="here", hint="do this"), "the call is wrong: here", False),
         (NotFound("no such thing"), "no such thing", False),
         (Refused("no"), "no", False),
@@ -68,7 +69,7 @@ def test_a_measurement_of_the_agent_itself_is_kept() -> None:
         (Conflict("taken"), "taken", True),
     ],
 )
-def test_what_is_raised_comes_back_as_an_error(error: Exception, text: str, retryable: bool) -> None:
+def test_what_is_raised_comes_back_as_an_error(error: BaseException, text: str, retryable: bool) -> None:
     output = Loud(error).run(TASK)
 
     assert (output.task_id, output.status, output.error) == ("TASK-1", "error", text)

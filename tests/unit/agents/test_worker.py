@@ -274,7 +274,7 @@ def test_an_agent_that_raises_is_an_error_like_any_other(office: Office) -> None
 
 def test_an_agent_that_leaves_without_an_answer_is_an_error_like_any_other(office: Office) -> None:
     def work(_input: AgentInput) -> AgentOutput:
-        raise SystemExit(1)
+        raise KeyboardInterrupt
 
     message = office.send()
     office.worker(work, once=True).run()
