@@ -5,15 +5,18 @@ The recomputation uses `git` and `bluelabel log --json` alone, with code of its 
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import datetime
 from pathlib import Path
 from statistics import median
 
 import pytest
+
+from bluelabel.apps.cli.main import main
 
 AGENTS = ("CA", "CC", "WA")
 BRANCHES = {
@@ -31,15 +34,24 @@ class Shop:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def run(self, *argv: str, code: int | None = 0, agent: str | None = None) -> str:
-        env = dict(os.environ) | ({"BLUELABEL_AGENT": agent} if agent else {})
-        done = subprocess.run(argv, cwd=self.root, capture_output=True, check=False, env=env, text=True)
-        if code is not None and done.returncode != code:
+    def run(self, *argv: str) -> str:
+        done = subprocess.run(argv, cwd=self.root, capture_output=True, check=False, text=True)
+        if done.returncode != 0:
             raise AssertionError(f"{argv} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
 
-    def bl(self, *args: str, code: int | None = 0, agent: str | None = None) -> str:
-        return self.run(sys.executable, "-m", "bluelabel.apps.cli.main", *args, code=code, agent=agent)
+    def bl(self, *args: str, code: int = 0, agent: str | None = None) -> str:
+        """Call the program, in this process for speed, as an agent or a person."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.setattr(sys, "argv", ["bluelabel", "--root", str(self.root), *args])
+            if agent:
+                patch.setenv("BLUELABEL_AGENT", agent)
+            with pytest.raises(SystemExit) as left:
+                main()
+        if left.value.code != code:
+            raise AssertionError(f"{args} ended with {left.value.code}: {out.getvalue()}{err.getvalue()}")
+        return out.getvalue()
 
     def git(self, *args: str) -> str:
         return self.run("git", *args).strip()
@@ -86,7 +98,7 @@ def lines(text: str) -> list[dict]:
 
 def recomputed(shop: Shop, base: str, commit: str, launched: int, upto: int) -> dict[str, float]:
     """Compute the figures from `git` and the log, by other means than the program's."""
-    log = [e for e in lines(shop.bl("log", "--json", code=0)) if launched < e["seq"] <= upto]
+    log = [e for e in lines(shop.bl("log", "--json")) if launched < e["seq"] <= upto]
     everything = lines(shop.bl("log", "--json"))
     [start] = [e for e in everything if e["kind"] == "sprint.launched"]
     measured = [e for e in everything if e["kind"] == "sprint.noted" and e["what"] == "measured"][-1]
