@@ -14,6 +14,7 @@ from bluelabel.interfaces.events import Event
 from bluelabel.runner.boxes import Boxes
 from bluelabel.runner.recovery import told_by
 from bluelabel.runner.supervisor import Supervisor
+from bluelabel.runner.timetable import Timetable
 from bluelabel.runner.workspace import Workspace
 from bluelabel.runner.worktrees import every_workspace
 from bluelabel.services.postbox.deadlines import escalate_overdue
@@ -37,6 +38,7 @@ class PostOffice:
         self._say = say
         self._boxes: dict[Path, Boxes] = {}
         self._cards: dict[Path, tuple[int, int, int] | None] = {}
+        self._timetable = Timetable(workspace, say)
 
     def run(self, stop: threading.Event) -> None:
         """Serve until `stop` is set; then end the workers and bring every box up to date once more.
@@ -51,6 +53,7 @@ class PostOffice:
                 self._visit(self._workspace.settings.directory.mailboxes)
                 while not stop.is_set():
                     supervisor.tend()
+                    self._guarded("looking after runs", self._timetable.tend)
                     seq = self._serve(seq)
                     self._workspace.book.wait(seq, _LOOK_SECONDS)
             finally:

@@ -23,6 +23,7 @@ _TABLES: Mapping[str, tuple[str, ...] | None] = {
     "agents": None,
     "evidence": ("test", "timeout"),
     "cards": ("statistics", "archive"),
+    "workflow": ("schedules", "keep"),
     "sprint": None,
 }
 

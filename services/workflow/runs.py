@@ -13,6 +13,7 @@ from typing import Any
 from bluelabel.interfaces.errors import AlreadyExists, IllegalTransition, NotFound, UnreadableInput, machine_error
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.limits import WORKFLOW_BYTES
+from bluelabel.interfaces.times import to_text
 from bluelabel.services.workflow import approvals
 from bluelabel.services.workflow.binding import bind, check_inputs
 from bluelabel.services.workflow.dag_run_states import OPEN_RUN
@@ -27,6 +28,9 @@ from bluelabel.services.workflow.run_records import missing_run
 from bluelabel.services.workflow.schedules import Firing, Schedules
 from bluelabel.services.workflow.stored_definition import definition_from_json
 from bluelabel.services.workflow.tools import Tools
+
+SCHEDULED = "scheduled_for"
+"""The key of a run's metadata that says for which moment a schedule started it."""
 
 _ENDINGS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -60,6 +64,7 @@ class Runs:
         base: Path | None = None,
         max_parallel: int | None = None,
         more: Sequence[Draft] = (),
+        facts: Mapping[str, Any] | None = None,
     ) -> StatefulDAGRunner:
         """Store a new run and return its runner.
 
@@ -70,6 +75,7 @@ class Runs:
             base: the folder that paths of sub-workflows begin from.
             max_parallel: instead of the definition's.
             more: events to write with it.
+            facts: further metadata of the run.
 
         Raises:
             AlreadyExists: there is a run of this name.
@@ -80,6 +86,7 @@ class Runs:
             raise AlreadyExists("there is a run of this name", where=run_id, hint=hint)
         given = check_inputs(definition, inputs or {})
         runner = bind(definition, self._tools, run_id, given, base=base, max_parallel=max_parallel)
+        runner.dag_run.metadata.update(facts or {})
         runner.prepare(more)
         return runner
 
@@ -200,7 +207,8 @@ class Runs:
 
     def _fire(self, clerk: Schedules, firing: Firing, definition: Definition, base: Path) -> bool:
         try:
-            self.create(definition, {}, firing.run_id, base=base, more=[clerk.fired(firing)])
+            facts = {SCHEDULED: to_text(firing.due)}
+            self.create(definition, {}, firing.run_id, base=base, more=[clerk.fired(firing)], facts=facts)
         except AlreadyExists:
             return False  # another `up` was quicker
         return True

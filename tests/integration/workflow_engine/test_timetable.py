@@ -1,0 +1,114 @@
+"""What `up` does for workflows: it starts those that are due, and goes on with runs whose runner died."""
+
+from datetime import timedelta
+
+import pytest
+
+from bluelabel.runner.flows import open_runs
+from bluelabel.runner.timetable import PAUSE, Timetable
+from bluelabel.runner.workspace import Workspace
+from bluelabel.services.ledger.system import SystemClock
+from bluelabel.services.workflow.runs import load_definition
+from tests.cli_driver import bluelabel
+
+FLOW = """\
+name: tick
+version: 1.0.0
+schedule: {cron: "* * * * *", catch_up: last}
+steps:
+  - {id: a, command: ["true"]}
+"""
+
+
+class Ahead(SystemClock):
+    """A clock that stands, so much ahead of its beginning as it is told."""
+
+    def __init__(self):
+        super().__init__()
+        self.began = super().now()
+        self.ahead = timedelta()
+
+    def now(self):
+        return self.began + self.ahead
+
+    def uptime(self):
+        return super().uptime() + self.ahead.total_seconds()
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    assert bluelabel(tmp_path, "init", "--agents", "CC,ARCH").code == 0
+    (tmp_path / "tick.yaml").write_text(FLOW)
+    (tmp_path / "plain.yaml").write_text("name: plain\nversion: 1.0.0\nsteps:\n  - {id: a, command: ['true']}\n")
+    settings = tmp_path / "bluelabel.toml"
+    text = settings.read_text() if settings.exists() else ""
+    settings.write_text(f'{text}\n[workflow]\nschedules = ["tick.yaml", "plain.yaml", "gone.yaml"]\nkeep = "2d"\n')
+    workspace = Workspace.open(tmp_path)
+    workspace.clock = Ahead()
+    yield workspace
+    workspace.close()
+
+
+def end_all(timetable):
+    for runner in timetable._runners.values():
+        assert runner.wait(30) == 0
+
+
+def test_a_workflow_that_is_due_is_started_once_and_run(workspace):
+    said = []
+    timetable = Timetable(workspace, said.append)
+    timetable.tend()
+    timetable.tend()
+    assert len([line for line in said if "gone.yaml" in line or "has no schedule" in line]) == 2
+    said.clear()
+    workspace.clock.ahead = timedelta(minutes=1)
+    timetable.look()
+    end_all(timetable)
+    timetable.look()
+
+    (row,) = workspace.runs.list_runs()
+    assert (row.dag_id, row.status.value) == ("tick", "success")
+    assert said == [f"{row.run_id} is due", f"going on with run {row.run_id}"]
+    (workspace.root / "tick.yaml").unlink()
+    workspace.clock.ahead = timedelta(days=3)
+    timetable.look()
+    assert workspace.runs.list_runs() == []
+
+
+def test_a_run_whose_runner_died_is_gone_on_with_and_others_wait_for_a_person(workspace):
+    runs = open_runs(workspace)
+    definition = load_definition(workspace.root / "plain.yaml")
+    for name in ("died", "fresh"):
+        runs.create(definition, {}, name)
+    run = runs.store.require("died")
+    run.start()
+    runs.store.update(run)
+    said = []
+    timetable = Timetable(workspace, said.append)
+    timetable.look()
+    end_all(timetable)
+
+    assert said[-1] == "going on with run died"
+    assert runs.store.require("died").status.value == "success"
+    assert runs.store.require("fresh").status.value == "created"
+
+
+def test_a_run_that_nobody_can_run_is_tried_once_a_minute(workspace):
+    runs = open_runs(workspace)
+    runs.create(load_definition(workspace.root / "plain.yaml"), {}, "died")
+    run = runs.store.require("died")
+    run.start()
+    runs.store.update(run)
+    said = []
+    timetable = Timetable(workspace, said.append, program=["false"])
+    for _ in range(3):
+        timetable.look()
+        for runner in timetable._runners.values():
+            runner.wait(10)
+    assert said.count("going on with run died") == 1
+    workspace.clock.ahead = timedelta(seconds=PAUSE + 1)
+    timetable.look()
+    for runner in timetable._runners.values():
+        runner.wait(10)
+
+    assert said.count("going on with run died") == 2
