@@ -13,7 +13,7 @@ from typing import Final
 
 from bluelabel.interfaces.errors import AlreadyExists, Conflict, InvalidName, NotFound, Refused
 from bluelabel.services.git.command import Answer, GitFailed
-from bluelabel.services.git.leftovers import unfinished
+from bluelabel.services.git.leftovers import changed_paths, sync_files, unfinished
 from bluelabel.services.git.repository import GitRepository
 
 _NUL_LIST: Final = ("--pathspec-from-file=-", "--pathspec-file-nul")
@@ -85,6 +85,7 @@ class Changes:
         answer = self.repository.git.change("merge", *options, "-m", message, tip)
         after = self.repository.resolve("HEAD")
         if answer.code == 0 and after not in (None, before):
+            sync_files(self.repository.root, changed_paths(self.repository, before, after or ""))
             return Made(after or "", fresh=True)
         clashes = self.repository.git.ask("diff", "--name-only", "--diff-filter=U", "-z").lines()
         if self.repository.resolve("MERGE_HEAD") is not None:

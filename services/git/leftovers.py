@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -76,6 +76,7 @@ def settle_merge(repository: GitRepository, before: str, tip: str) -> str:
     if head is not None and _parents(repository, head) == (before, tip):
         if merging == tip:
             _must(repository, "clear the merge state", "merge", "--quit")
+        _complete_update(repository, before, head)
         return "done"
     if head != before:
         return "untouched"
@@ -92,6 +93,63 @@ class _Difference:
     path: str
     old: str | None
     new: str | None
+
+
+def _complete_update(repository: GitRepository, before: str, head: str) -> None:
+    """Bring files that a power loss took back to the merged text; files that somebody edited since are left alone."""
+    torn: list[str] = []
+    for difference in _differences(repository, before, head):
+        swapped = _Difference(difference.path, difference.new, difference.old)
+        there = os.path.lexists(repository.root / difference.path)
+        if difference.new is None:
+            continue
+        if not there or _state(repository, swapped) == "new" or _begins(repository, difference):
+            torn.append(difference.path)
+    if torn:
+        listed = os.fsencode("\0".join(torn))
+        args = ("--literal-pathspecs", "restore", f"--source={head}", "--staged", "--worktree")
+        _must(repository, "restore files", *args, "--pathspec-from-file=-", "--pathspec-file-nul", data=listed)
+    sync_files(repository.root, [d.path for d in _differences(repository, before, head)])
+
+
+def _begins(repository: GitRepository, difference: _Difference) -> bool:
+    """Tell whether a file is a true beginning of the merged text: its end was lost."""
+    file = repository.root / difference.path
+    if not file.is_file() or file.is_symlink() or difference.new is None:
+        return False
+    whole, found = repository.git.ask("cat-file", "blob", difference.new).out, file.read_bytes()
+    return len(found) < len(whole) and whole.startswith(found)
+
+
+def sync_files(root: Path, paths: Iterable[str]) -> None:
+    """Have the disk confirm files of the working tree and the folders they stand in: git itself does not."""
+    folders: set[Path] = set()
+    for path in paths:
+        file = root / path
+        folders |= {folder for folder in file.parents if folder.is_relative_to(root)}
+        if file.is_file() and not file.is_symlink():
+            _sync(file, os.O_RDONLY)
+    for folder in folders:
+        if folder.is_dir():
+            _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW)
+    except OSError:
+        return  # gone again, or not ours to read: nothing to confirm
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise machine_error(error, "syncing a merged file", str(path)) from None
+    finally:
+        os.close(descriptor)
+
+
+def changed_paths(repository: GitRepository, before: str, after: str) -> list[str]:
+    """Return the paths that differ between two commits."""
+    return [difference.path for difference in _differences(repository, before, after)]
 
 
 def _undo_half_update(repository: GitRepository, before: str, tip: str) -> str:

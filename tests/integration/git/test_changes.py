@@ -344,3 +344,18 @@ def test_an_edit_made_after_a_half_done_merge_is_not_overwritten(scratch):
     assert settle_merge(repository, before, tip) == "undone"
     assert is_clean(scratch)
     assert settle_merge(repository, before, tip) == "untouched"
+
+
+def test_files_that_a_power_loss_took_from_a_finished_merge_come_back(scratch):
+    before, tip = fork(scratch)
+    repository, changes = opened(scratch)
+    made = changes.merge("side", tip, "Merge")
+    (scratch.root / "new/deep/c").write_text("3\n3\n")  # the end was lost
+    (scratch.root / "a").write_text("1\n")  # the old text came back
+    (scratch.root / "link").unlink()
+    scratch.write("dir/b", "a person was here\n")
+
+    assert settle_merge(repository, before, tip) == "done"
+    assert scratch.git("status", "--porcelain") == "M dir/b"
+    assert (scratch.root / "dir/b").read_text() == "a person was here\n"
+    assert repository.resolve("HEAD") == made.name
