@@ -19,8 +19,9 @@ from bluelabel.services.cards.changes import SECTION_FIELD, pack
 from bluelabel.services.cards.desk import Desk
 from bluelabel.services.cards.evidence import CardEvidence, Verdict
 from bluelabel.services.cards.lint import lint
-from bluelabel.services.cards.model import Card, CardDocument
+from bluelabel.services.cards.model import Card, CardDocument, to_text
 from bluelabel.services.cards.paper import Report
+from bluelabel.services.cards.reread import reread
 from bluelabel.services.cards.restoring import archive_drafts, restore_drafts, undo_plan
 from bluelabel.services.cards.spelling import named, raw_value, written_value
 from bluelabel.services.cards.verifying import Verifier, refusal
@@ -170,7 +171,7 @@ class Board:
             return [*kept, self._draft("card.changed", named(document, card) | data)]
 
         self.desk.change(plan)
-        return self.desk.read().card(name)
+        return self._card(name)
 
     def check(self, name: str, number: int, *, done: bool = True) -> Card:
         """Tick or clear one entry of a card's checklist, by its number from 1.
@@ -189,7 +190,7 @@ class Board:
             return [self._draft("card.checked", named(document, card) | data)]
 
         self.desk.change(plan)
-        return self.desk.read().card(name)
+        return self._card(name)
 
     def move(self, name: str, section: str) -> Card:
         """Move a card, byte for byte, to the end of a section.
@@ -207,7 +208,7 @@ class Board:
             return [self._draft("card.changed", named(document, card) | data)]
 
         self.desk.change(plan)
-        return self.desk.read().card(name)
+        return self._card(name)
 
     def archive(self, names: Sequence[str], to: str | None = None) -> list[str]:
         """Move cards, byte for byte, to the archive section, or to a file of its own.
@@ -287,6 +288,14 @@ class Board:
     def plan_move(self, task_id: str, status: str, *, by: str | None = None, message: str | None = None) -> list[Draft]:
         """Return what an agent's report does to its card; see `Verifier.plan_move`. Call `recover` after the append."""
         return self.verifier.plan_move(task_id, status, by=by, message=message)
+
+    def _card(self, name: str) -> Card:
+        """Return a card as it stands after a change; only the card itself is read again, however long the file is."""
+        before, written = self.desk.seen, self.desk.written
+        card = before.card(name)
+        if written is None:
+            return card
+        return reread(before, card, to_text(written), self.desk.agents) or self.desk.read().card(name)
 
     def _draft(self, kind: str, data: Mapping[str, Any]) -> Draft:
         return Draft(kind, self.actor, {**data, **self.desk.tags()})

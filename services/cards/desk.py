@@ -62,7 +62,8 @@ class Desk(Paper):
         with self.locked():
             state = self._settle()
             before = files.read_settled(self.path) or b""
-            document = parse(before, self.agents)
+            document = self.seen = parse(before, self.agents)
+            self.written = None
             made: dict[str, bytes] = {}
 
             def decide(db: sqlite3.Connection) -> Sequence[Draft]:

@@ -84,6 +84,8 @@ class Paper:
         self.keep_statistics = keep_statistics
         self.agents = agents
         self.report = Report()
+        self.seen = CardDocument("")  # the file before the last change, and what that change wrote
+        self.written: bytes | None = None
 
     @property
     def file(self) -> str:
@@ -156,7 +158,7 @@ class Paper:
             outcome = self.outcome(parse(data, self.agents), [(event.kind, event.data) for event in events])
             return to_bytes(outcome.text)
 
-        written = files.publish(self.path, compute)
+        written = self.written = files.publish(self.path, compute)
         known = self.known(state)
         known.known = self.memory.keep(written)
         known.since = [*known.since, *(event.event for event in events)][-200:]

@@ -15,7 +15,7 @@ from bluelabel.services.cards.model import Card
 
 def _show(app: App, board: Board, card: Card, text: str) -> None:
     tell(app, board)
-    app.show("card", printer.record(board.desk.read(), card), text)
+    app.show("card", printer.record(board.desk.seen, card), text)
 
 
 @click.command("new")

@@ -6,6 +6,7 @@ from bluelabel.interfaces.errors import NotFound, Refused, UsageError
 from bluelabel.services.cards import edit, places, statistics, template
 from bluelabel.services.cards.body import checklist
 from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.reread import reread
 from bluelabel.services.cards.words import CardStatus
 
 SAMPLES = ("tracker", "styles", "backlog", "conflict", "open_fence")
@@ -283,3 +284,22 @@ def test_statistics_are_computed_and_only_their_numbers_change(sample):
     ]
     assert statistics.report(parse(fixed))["differs"] == []
     assert statistics.computed(document, "Weather") is None
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_card_read_again_alone_is_the_card_of_the_whole_file(sample, name):
+    document = parse(sample(name))
+    for place, card in enumerate(document.cards):
+        text = edit.set_field(document, card, "status", "BLOCKED").decode()
+        assert reread(document, card, text) == parse(text.encode()).cards[place]
+
+
+def test_a_card_that_is_no_longer_one_card_is_not_read_alone(sample):
+    document = parse(sample("tracker"))
+    card = document.cards[1]
+
+    assert reread(document, card, "x" + document.text) is None
+    assert reread(document, card, document.text + "x") is None
+    assert reread(document, card, document.text[: card.start] + document.text[card.stop :]) is None
+    doubled = document.text[: card.start] + "### TASK-9: x\n" + document.text[card.start :]
+    assert reread(document, card, doubled) is None
