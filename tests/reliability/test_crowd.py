@@ -10,10 +10,10 @@ from reliability.crowd import crowd
 
 @pytest.mark.timeout(180)
 def test_a_crowd_with_dying_workers_handles_every_message_once_and_in_order(tmp_path: Path) -> None:
-    report = crowd(tmp_path / "x", senders=3, each=25, workers=3, pause=0.6)
+    report = crowd(tmp_path / "x", senders=3, each=30, workers=3, pause=0.3)
 
     assert report.passed, str(report)
-    assert report.more["kills"] >= 3
+    assert report.more["kills"] >= 1
 
 
 @pytest.mark.nightly
