@@ -15,6 +15,8 @@ def reread(document: CardDocument, card: Card, text: str, agents: tuple[str, ...
         the card, or None when the text before or after it is another one, or it is no longer one card.
     """
     stop = card.stop + len(text) - len(document.text)
+    if any(problem.code == "conflict-markers" for problem in document.problems):
+        return None  # what a line of `=======` means depends on what stands above the card
     if stop < card.heading_end or text[: card.start] != document.text[: card.start]:
         return None
     found = parse_text(text[card.start : stop], agents) if text[stop:] == document.text[card.stop :] else None
