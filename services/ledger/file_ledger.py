@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from bluelabel.interfaces.errors import Conflict, NotDurable, machine_error
 from bluelabel.interfaces.events import Draft, Event, Head
@@ -19,6 +21,8 @@ from bluelabel.services.ledger.lock import ProcessLock
 from bluelabel.services.ledger.news import News
 from bluelabel.services.ledger.segments import Position, Segments
 from bluelabel.services.ledger.syncing import Syncer
+
+_PLACES: Final = 16
 
 
 class FileLedger:
@@ -49,6 +53,7 @@ class FileLedger:
         self._fd: int | None = None
         self._file = (0, 0, 0)
         self._inside = False
+        self._places: dict[int, Position] = {}
 
     def append(self, decide: Callable[[], Sequence[Draft]]) -> list[Event]:
         """Write what `decide` returns as one unit. See `bluelabel.interfaces.ports.Ledger.append`."""
@@ -80,23 +85,23 @@ class FileLedger:
 
     def read(self, after: int = 0, expect: str | None = None) -> Iterator[Event]:
         """Yield the events above `after`. See `bluelabel.interfaces.ports.Ledger.read`."""
-        tail = self._tail
-        if tail is not None and tail.seq == after and expect in (None, tail.h):
-            place: Position | None = tail
-        else:
+        place = self._places.get(after)
+        if place is None or expect not in (None, place.h) or self.segments.size(place.segment) < place.offset:
             place = self.segments.find(after, expect)
         if place is None:
             raise Conflict(
                 f"event {after} is not in this ledger", where=str(self.segments.folder), hint="run `bluelabel recover`"
             )
-        for event, _ in self.segments.events(place):
+        for event, behind in self.segments.events(place):
             yield event
+            place = behind
+        self._remember(place)
 
     def head(self) -> Head:
         """Return where the ledger ends now."""
         tail = self._tail
-        if tail is None or not (self._inside or self._still(tail)):
-            tail = self.segments.tail()
+        if tail is None or not self._inside:
+            tail = self._look()
         return Head(tail.seq, tail.h)
 
     def wait(self, after: int, timeout: float | None = None) -> bool:
@@ -117,12 +122,32 @@ class FileLedger:
         tail = self._tail
         if tail is None or self._fd is None or not self._same_file(tail.segment):
             return self.segments.tail()
-        if not self._still(tail):
-            start = tail
+        if self._still(tail):
+            return tail
+        tail = self._look()
+        return replace(tail, end=self.segments.size(tail.segment))
+
+    def _look(self) -> Position:
+        """Find the end of the ledger while others may be moving it: from where it was when last seen, if it grew."""
+        tail = self._tail
+        if tail is None or self.segments.size(tail.segment) < tail.offset:
+            tail = self.segments.tail()
+        elif not self._still(tail):
+            start, size = tail, self.segments.size(tail.segment)  # asked first: what comes meanwhile is seen next time
             for _, behind in self.segments.events(start):
                 tail = behind
-            tail = replace(tail, end=self.segments.size(tail.segment))
+            tail = replace(tail, end=max(tail.offset, size if tail.segment == start.segment else 0))
+            self._remember(start)
+        self._remember(tail)
+        self._tail = tail
         return tail
+
+    def _remember(self, place: Position) -> None:
+        """Keep a place at hand: who reads on from there need not search for it."""
+        self._places[place.seq] = place
+        if len(self._places) > _PLACES:
+            with suppress(KeyError, RuntimeError, StopIteration):  # another thread was quicker
+                del self._places[next(iter(self._places))]
 
     def _still(self, tail: Position) -> bool:
         """Tell whether the ledger still ends at `tail`."""

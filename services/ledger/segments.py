@@ -131,9 +131,10 @@ class Segments:
             return 0
 
     def _scan_to_end(self, place: Position) -> Position:
-        end = replace(place, end=self.size(place.segment))
+        size = self.size(place.segment)  # asked first: what is written meanwhile makes it differ, and is seen next time
+        end = replace(place, end=size)
         for _, behind in self.events(place):
-            end = replace(behind, end=self.size(behind.segment))
+            end = replace(behind, end=max(behind.offset, size if behind.segment == place.segment else 0))
         return end
 
     def _scan_to(self, place: Position, seq: int) -> Position | None:
