@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -49,7 +49,7 @@ def branches_of(repository: GitRepository, plan: Plan, base: str | None) -> list
     found: list[Branch] = []
     for name in dict.fromkeys(name for name in names if name != plan.branch):
         local = repository.ref(f"refs/heads/{name}")
-        tip = local or next((known[full] for full in known if full.partition("/")[2] == name), None)
+        tip = local or _remote(known, name)
         if tip is None:
             state = (
                 "merged" if any(_names(subject, name) for subject in _merges(repository, base, target)) else "missing"
@@ -61,6 +61,15 @@ def branches_of(repository: GitRepository, plan: Plan, base: str | None) -> list
             clashes = _clashes(repository, target, tip) if target else ()
             found.append(Branch(name, tip, "unmerged", local is not None, clashes))
     return found
+
+
+def tip_of(repository: GitRepository, name: str) -> str | None:
+    """Return the commit that a branch is at: the local one, else the one of any remote; None when there is neither."""
+    return repository.ref(f"refs/heads/{name}") or _remote(repository.branches(), name)
+
+
+def _remote(known: Mapping[str, str], name: str) -> str | None:
+    return next((known[full] for full in known if full.partition("/")[2] == name), None)
 
 
 def _carries(name: str, plan: Plan) -> bool:

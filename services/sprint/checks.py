@@ -11,7 +11,7 @@ from bluelabel.services.cards.model import Card, CardDocument
 from bluelabel.services.git.changes import Changes
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.sprint import documents as names
-from bluelabel.services.sprint.branches import Branch, branches_of
+from bluelabel.services.sprint.branches import Branch, branches_of, tip_of
 from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.model import Plan
 from bluelabel.services.sprint.record import Drift, Drifted, Finding, Record
@@ -60,7 +60,7 @@ def _evidence(desk: Desk, document: CardDocument, card: Card, plan: Plan) -> Car
     """Judge a card's claims: here, and what is not here yet, on the card's own branch."""
     here = Inspector(desk.repository)
     branch = next((c.branch for c in plan.cards if c.id == card.id), None)
-    tip = desk.repository.resolve(f"refs/heads/{branch}") if desk.repository and branch else None
+    tip = tip_of(desk.repository, branch) if desk.repository and branch else None
     away = Inspector(desk.repository, tip) if tip else None
     judged = tuple(_judge(here, away, claim) for claim in claims(document, card) if claim.kind is not ClaimKind.TESTS)
     return CardEvidence(card.id, judged, desk.repository.resolve("HEAD") if desk.repository else None)

@@ -12,9 +12,11 @@ from bluelabel.services.ledger.segments import Segments
 from bluelabel.services.ledger.verify import verify
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.sprint.closeout import APPROVALS, close, look
+from bluelabel.services.sprint.ending import verify_all
 from bluelabel.services.sprint.heads import heads_in_tags, ledger_name
 from bluelabel.services.sprint.model import Plan, PlannedCard
 from bluelabel.services.sprint.planning import launch, plan
+from bluelabel.services.sprint.record import Drifted, Record
 from bluelabel.services.sprint.settings import SprintSettings
 
 from .steps import branch_of, completed, planned
@@ -420,3 +422,64 @@ def test_a_lock_of_a_dead_git_is_cleared_and_a_living_one_waited_for(office, mon
     monkeypatch.setattr("bluelabel.services.git.leftovers._busy", lambda *_: False)
 
     assert close(office.desk, sprint, APPROVALS).closed
+
+
+def test_the_last_look_names_whatever_is_missing(office):
+    sprint = planned(office, branches=0)
+    completed(office, branches=0)
+    close(office.desk, sprint, APPROVALS)
+    office.work_on("late/task-0", {"late.txt": "x"})
+    office.git("tag", "-d", TAG)
+    office.write("README.md", "changed\n")
+    office.write("reports/SPRINT_1_SUMMARY.md", "rewritten by hand\n")
+    record = Record(sprint, "closeout-6.13-1")
+
+    with pytest.raises(Drifted) as told:
+        verify_all(office.desk, record)
+    named = [(drift.kind, drift.target) for drift in told.value.drifts]
+    missing = ["reports/SPRINT_1_SUMMARY.md", "README.md", TAG, "late/task-0"]
+    assert named == list(zip(["document", "repository", "tag", "branch"], missing, strict=True))
+    office.git("checkout", "-q", "--", "README.md", "reports")
+    office.git("checkout", "-q", "late/task-0")
+    office.git("tag", "-a", TAG, "-m", "elsewhere")
+    office.git("checkout", "-q", "main")
+    with pytest.raises(Drifted, match="is not on main"):
+        verify_all(office.desk, record)
+
+
+def test_a_merge_begun_by_a_killed_closing_is_undone_before_anything_else(office):
+    sprint = planned(office, cards=1)
+    completed(office, cards=1)
+    before, tip = office.git("rev-parse", "HEAD"), office.git("rev-parse", branch_of(0))
+    began = {"run": "closeout-6.13-1", "branch": branch_of(0), "tip": tip, "before": before}
+    office.desk.note(sprint.plan, "merge-began", began)
+    office.git("merge", "-q", "--no-ff", "--no-commit", tip)
+    assert close(office.desk, sprint, APPROVALS).closed
+    assert office.git("rev-list", "--count", "--merges", "HEAD") == "1"
+
+
+def test_a_merge_finished_by_a_killed_closing_is_counted_once(office):
+    sprint = planned(office, cards=1)
+    completed(office, cards=1)
+    before, tip = office.git("rev-parse", "HEAD"), office.git("rev-parse", branch_of(0))
+    began = {"run": "closeout-6.13-1", "branch": branch_of(0), "tip": tip, "before": before}
+    office.desk.note(sprint.plan, "merge-began", began)
+    office.git("merge", "-q", "--no-ff", "-m", f"Merge branch '{branch_of(0)}'", tip)
+
+    assert close(office.desk, sprint, APPROVALS).closed
+    assert [note.data["fresh"] for note in office.desk.notes(sprint.plan, "merged")] == [True]
+    assert office.git("branch", "--list", "dev/*") == ""
+
+
+def test_a_remote_branch_counts_as_a_branch_of_the_sprint(office, tmp_path):
+    sprint = planned(office, cards=1)
+    completed(office, cards=1)
+    office.git("init", "-q", "--bare", str(tmp_path / "far.git"))
+    office.git("remote", "add", "up", str(tmp_path / "far.git"))
+    office.git("push", "-q", "up", branch_of(0))
+    office.git("branch", "-q", "-D", branch_of(0))
+    outcome = close(office.desk, sprint)
+
+    assert ("branch", branch_of(0)) in drifts(outcome)
+    assert close(office.desk, sprint, APPROVALS).closed
+    assert (office.root / "src/piece0.py").exists()
