@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -266,6 +267,9 @@ class DAGRunStore:
         self.book.append(decide)
         for run_id in gone:
             self.files.forget(run_id)
+            shutil.rmtree(self.home / "results" / run_id, ignore_errors=True)
+            for ending in ("lock", "log"):
+                (self.home / "runs" / f"{run_id}.{ending}").unlink(missing_ok=True)
         return len(gone)
 
     def show(self, run: DAGRun) -> None:

@@ -230,11 +230,15 @@ def test_delete_removes_the_run_and_its_file_but_not_its_events(store):
     ended(store, "r1")
     file = store.files.path("r1")
     assert file.is_file()
+    beside = store.home / "results" / "r1" / "x.json"
+    beside.parent.mkdir(parents=True)
+    beside.write_text("{}")
 
     assert store.delete("r1", "tidy") is True
     assert store.delete("r1") is False
     assert store.get("r1") is None
     assert not file.exists()
+    assert not beside.parent.exists()
     assert events(store, "step.status")
     store.create(a_run("r1"))
     assert store.get("r1").history == ()

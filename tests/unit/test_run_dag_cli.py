@@ -274,3 +274,53 @@ def test_approvals_from_the_command_line(root):
     done = bluelabel(root, "run", "dag", "--retry", "r1", "--json")
     assert done.object["error"] == "step ask failed: rejected by HUMAN: no"
     assert bluelabel(root, "inbox", "HUMAN", "--json").lines
+
+
+def test_watch_shows_a_run_live_until_it_has_ended(root, monkeypatch):
+    from bluelabel.apps.cli.app import App
+    from bluelabel.apps.cli.utils.dag_run_watch import watch
+    from bluelabel.runner.flows import open_runs
+    from bluelabel.services.workflow.runs import load_definition
+
+    workspace = Workspace.open(root)
+    runs = open_runs(workspace)
+    runs.create(load_definition(root / "flow.yaml"), {}, "r1")
+    out, app = io.StringIO(), App()
+    monkeypatch.setattr(app, "console", lambda: Console(file=out, force_terminal=True, width=100, no_color=True))
+    wait = runs.store.book.wait
+
+    def finish_and_wait(after, timeout):
+        run = runs.store.require("r1")
+        if not run.is_complete:
+            run.cancel("seen enough")
+            runs.store.update(run)
+        return wait(after, timeout)
+
+    monkeypatch.setattr(runs.store.book, "wait", finish_and_wait)
+    run = watch(app, runs, "r1")
+    workspace.close()
+
+    assert run.error == "seen enough"
+    assert "Status: CREATED" in out.getvalue()
+
+
+def test_an_agent_of_the_workspace_does_a_step(root):
+    (root / "agent.yaml").write_text(
+        "name: digest\nversion: 1.0.0\nsteps:\n"
+        "  - {id: short, agent: digest, input: {text: 'One sentence. Another sentence follows here.'}}\n"
+        "  - {id: nobody, agent: nobody, critical: false}\n"
+    )
+    run = bluelabel(root, "run", "dag", str(root / "agent.yaml"), "--json").object
+
+    assert run["steps"]["nobody"]["error"].startswith("no agent")
+    assert run["steps"]["short"]["metadata"]["kind"] == "agent"
+
+
+def test_a_message_that_cannot_be_sent_fails_its_step(root):
+    long_id = "x" * 100
+    (root / "hand.yaml").write_text(
+        f"name: hand\nversion: 1.0.0\nsteps:\n  - {{id: {long_id}, handoff: {{to: NOBODY}}, critical: false}}\n"
+    )
+    run = bluelabel(root, "run", "dag", str(root / "hand.yaml"), "--run-id", "y" * 120, "--json").object
+
+    assert "no agent, group or queue" in run["steps"][long_id]["error"]
