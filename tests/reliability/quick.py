@@ -12,8 +12,8 @@ from reliability.report import Report
 from reliability.sandbox import Bench
 from reliability.scenarios import scenario
 
-CRASHES = 10
-FAULTS = 10
+CRASHES = 7
+FAULTS = 7
 
 
 @contextmanager
