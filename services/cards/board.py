@@ -14,6 +14,7 @@ from bluelabel.interfaces.ports import Clock
 from bluelabel.interfaces.problems import Problem
 from bluelabel.interfaces.repository import Repository
 from bluelabel.services.cards import edit, ids, places, statistics, template
+from bluelabel.services.cards import repair as repairing
 from bluelabel.services.cards.body import checklist
 from bluelabel.services.cards.changes import SECTION_FIELD, pack
 from bluelabel.services.cards.desk import Desk
@@ -252,6 +253,18 @@ class Board:
             self.desk.rewrite(statistics.with_statistics)
             document = self.desk.read()
         return statistics.report(document)
+
+    def repair(self, kinds: tuple[str, ...] = repairing.KINDS) -> repairing.Repair:
+        """Repair the file where it stands, under its lock; say what was done. The caller keeps a copy before."""
+        done = repairing.Repair(b"")
+
+        def make(document: CardDocument) -> bytes:
+            nonlocal done
+            done = repairing.repair(document.to_bytes(), kinds)
+            return done.content
+
+        self.desk.rewrite(make)
+        return done
 
     def verify(self, names: Sequence[str] = (), revision: str | None = None) -> list[CardEvidence]:
         """Check the claims of cards and keep what was found.

@@ -56,11 +56,17 @@ def compare(before: CardDocument, after: CardDocument, gone: frozenset[str] = fr
         gone: cards that were taken out on purpose, by a recorded change.
     """
     had, has = (Counter(card.id for card in document.cards) for document in (before, after))
-    lost = tuple(name for name in (had - has) if name not in gone)
+    lost = tuple(name for name in (had - has) if name not in gone and _is_gone(name, before, after))
     doubled = tuple(name for name, count in has.items() if count > 1 and count > had[name])
     old = _markers(before)
     markers = tuple(line for line in _markers(after) if len(_markers(after)) > len(old))
     return Alarm(lost, doubled, markers, len(before.cards), len(after.cards))
+
+
+def _is_gone(name: str, before: CardDocument, after: CardDocument) -> bool:
+    """One of two cards with one id is gone only when its title is: a copy may be taken away."""
+    had, has = ({card.title for card in document.by_id.get(name, ())} for document in (before, after))
+    return not has or bool(had - has)
 
 
 def _markers(document: CardDocument) -> list[int]:

@@ -465,3 +465,20 @@ def test_lint_and_missing_entries(place):
     assert {problem.code for problem in board.lint()} == {"wrong-statistics"}
     with pytest.raises(NotFound, match="no entry"):
         board.check("TASK-210C", 9)
+
+
+def test_a_repair_keeps_the_mode_and_raises_no_alarm(tmp_path, sample):
+    place = Place(tmp_path, sample("conflict"))
+    place.path.chmod(0o640)
+    place.board().inspect()
+    done = place.board().repair()
+
+    assert [problem.code for problem in done.done] == ["conflict-resolved", "merge-clash"]
+    assert place.path.stat().st_mode & 0o777 == 0o640
+    assert parse(place.path.read_bytes()).problems == ()
+    assert not place.board().inspect()
+    place.path.write_bytes(place.path.read_bytes() + b"\n### TASK-4: Common\n")
+    assert place.board().inspect().alarms[0].doubled == ("TASK-4",)
+    place.path.write_bytes(place.path.read_bytes().removesuffix(b"\n### TASK-4: Common\n"))
+    assert not place.board().inspect()
+    place.close()
