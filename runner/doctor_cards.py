@@ -49,7 +49,7 @@ def examine_cards(workspace: Workspace, *, fix: bool, show: Callable[[str], None
         try:
             make_directory(backup.parent)
             replace_file(backup, data)
-            replace_file(path, repaired.content)
+            workspace.cards().repair()
         except OSError as error:
             raise machine_error(error, f"repairing {name}", str(path)) from error
         return [Finding("cards", "fixed", text, f"the file as it was: {backup}") for text in what]
