@@ -44,7 +44,7 @@ class PostboxProjection:
     """
 
     name = "postbox"
-    version = 2
+    version = 3
     ddl = _DDL
 
     def __init__(self) -> None:
