@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bluelabel.apps.cli.app import App, pass_app
+from bluelabel.apps.cli.app import App, pass_app, plain
 from bluelabel.apps.cli.utils import card_printer as printer
 from bluelabel.apps.cli.utils.card_files import file_option, open_board, read_document, shown_file, tell
 from bluelabel.interfaces.errors import NotFound, UsageError
@@ -83,11 +83,11 @@ def show(app: App, card_id: str, file: str | None) -> None:
     value = printer.full_record(document, card)
     history, evidence = _recorded(app, file, card)
     app.emit("card", {**value, "evidence": evidence, "history": history})
-    app.say(value["text"])
+    app.say(plain(value["text"]))
     if evidence:
         app.say(f"\nlast check: {evidence['verdict']}, {evidence.get('at', '')}".rstrip(", "))
         for claim in evidence["claims"]:
-            app.say(f"  {claim['ok']!s:<5} {claim['kind']:<13} {claim['target']}: {claim['evidence']}")
+            app.say(plain(f"  {claim['ok']!s:<5} {claim['kind']:<13} {claim['target']}: {claim['evidence']}"))
     for event in history[-10:]:
         what = event.get("field") or event.get("verdict") or ""
         app.say(f"{event['at'][:19]}Z {event['by']} {event['kind']} {what}".rstrip())
@@ -168,7 +168,7 @@ def lint(context: click.Context, file: str | None) -> None:
         fault = problem.code in linting.FAULTS
         app.emit("problem", {"file": name, **problem.as_json(), "hint": problem.hint, "fault": fault})
     for line in printer.problem_lines(problems, name):
-        app.say(line)
+        app.say(plain(line))
     faults = sum(problem.code in linting.FAULTS for problem in problems)
     app.say(f"{faults} faults, {len(problems) - faults} remarks in {len(document.cards)} cards")
     if faults:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bluelabel.apps.cli.app import App
+from bluelabel.apps.cli.app import App, plain
 from bluelabel.apps.cli.utils.card_files import file_option, open_board, read_document, tell
 from bluelabel.apps.cli.utils.card_printer import evidence_lines
 from bluelabel.interfaces.errors import NotFound
@@ -39,7 +39,7 @@ def verify(context: click.Context, card_ids: tuple[str, ...], rev: str | None, f
         counts[evidence.verdict] += 1
         app.emit("verify", evidence.as_json())
         for line in evidence_lines(evidence):
-            app.say(line)
+            app.say(plain(line))
     app.say(", ".join(f"{count} {verdict.value}" for verdict, count in counts.items()))
     if counts[Verdict.FALSE]:
         context.exit(1)

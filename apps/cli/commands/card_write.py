@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bluelabel.apps.cli.app import App, pass_app
+from bluelabel.apps.cli.app import App, pass_app, plain
 from bluelabel.apps.cli.options import read_text
 from bluelabel.apps.cli.utils import card_printer as printer
 from bluelabel.apps.cli.utils.card_files import file_option, open_board, tell
@@ -15,7 +15,7 @@ from bluelabel.services.cards.model import Card
 
 def _show(app: App, board: Board, card: Card, text: str) -> None:
     tell(app, board)
-    app.show("card", printer.record(board.desk.seen, card), text)
+    app.show("card", printer.record(board.desk.seen, card), plain(text))
 
 
 @click.command("new")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bluelabel.apps.cli.app import App
+from bluelabel.apps.cli.app import App, plain
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.services.cards.board import Board
 from bluelabel.services.cards.document import parse
@@ -57,11 +57,11 @@ def tell(app: App, board: Board) -> None:
     """Say on stderr what was noticed and put right on the way."""
     report = board.report
     for alarm in report.alarms:
-        app.note(f"warning: {alarm.message(board.desk.file)}")
+        app.note(plain(f"warning: {alarm.message(board.desk.file)}"))
         if alarm.lost:
             app.note("hint: `bluelabel card restore` brings them back beside the new text")
     for text in (*report.clashes, *report.notes):
-        app.note(f"note: {text}")
+        app.note(plain(f"note: {text}"))
 
 
 def shown_file(app: App, file: str | None) -> str:

@@ -270,3 +270,17 @@ def test_help_lists_every_command_with_its_summary(space):
         "board",
     ):
         assert f"\n  {name} " in text
+
+
+def test_escapes_in_a_card_steer_no_terminal(space):
+    (space / "TASK_CARDS.md").write_bytes(b"### TASK-1: \x1b]0;x\x07 a\nStatus: Done\n**Files:**\n- src/\x1b[31mx.py\n")
+    for args in (
+        ("list",),
+        ("show", "TASK-1"),
+        ("verify",),
+        ("board",),
+        ("lint",),
+        ("set", "TASK-1", "branch", "dev/x"),
+    ):
+        result = card(space, *args)
+        assert "\x1b" not in result.out + result.err
