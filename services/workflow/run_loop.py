@@ -111,10 +111,13 @@ class RunLoop:
                 self._place(step_id)
             while not self.run.is_complete:
                 begin = self._turn()
-                if self.run.has_changes:
+                changed = self.run.has_changes
+                if changed:
                     await self._write(begin)
                 for step_id in begin:
                     self._launch(step_id)
+                if changed:
+                    self._writer.show()
                 if self._parted():
                     return
                 if not self.run.is_complete:

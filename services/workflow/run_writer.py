@@ -48,6 +48,9 @@ class RunWriter:
             await asyncio.to_thread(self._append, changes, durable)
         else:
             self._append(changes, durable)
+
+    def show(self) -> None:
+        """Refresh the files that show the run. Steps begin first: a file of a large run takes its time."""
         self._store.show(self._run)
 
     def write_now(self) -> None:
