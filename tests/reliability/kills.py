@@ -31,6 +31,7 @@ def kill_loop(
     every: int = 25,
     seed: int = 1,
     seconds: float | None = None,
+    told: bool = False,
 ) -> Report:
     """Start the command of a scenario over and over and kill it at a random moment.
 
@@ -47,6 +48,7 @@ def kill_loop(
         every: check after each so many runs.
         seed: of the random moments.
         seconds: stop after this time, whatever `runs` says.
+        told: count the moments from the first word of a run on, not from its start, on slow machines.
     """
     started = time.monotonic()
     state = base / "d"
@@ -55,7 +57,7 @@ def kill_loop(
     moments = random.Random(seed)
     report = Report("kill", scenario.name, runs * processes // 2 if seconds is None else 1)
     for run in range(1, runs + 1):
-        report.listed += _killed(scenario, base, processes, moments.uniform(shortest, longest))
+        report.listed += _killed(scenario, base, processes, moments.uniform(shortest, longest), told=told)
         report.runs += processes
         last = run == runs or (seconds is not None and time.monotonic() - started > seconds)
         if run % every == 0 or last:
@@ -63,8 +65,8 @@ def kill_loop(
             report.findings += [Finding(f"after run {run}", rule, text, str(base)) for rule, text in wrong]
         if last or report.findings:
             break
-    told = (base / "stdout").read_text(errors="replace")
-    report.more = {"killed": report.listed, "told": told.count("\n")}
+    words = (base / "stdout").read_text(errors="replace")
+    report.more = {"killed": report.listed, "told": words.count("\n")}
     report.seconds = time.monotonic() - started
     return report
 
@@ -114,8 +116,11 @@ def _started(scenario: Scenario, base: Path, argv: Sequence[str]) -> subprocess.
         )
 
 
-def _killed(scenario: Scenario, base: Path, processes: int, after: float) -> int:
+def _killed(scenario: Scenario, base: Path, processes: int, after: float, *, told: bool) -> int:
     crowd = [_started(scenario, base, scenario.argv(base / "d")) for _ in range(processes)]
+    words, limit = (base / "stdout").stat().st_size, time.monotonic() + 20
+    while told and (base / "stdout").stat().st_size == words and time.monotonic() < limit:
+        time.sleep(0.005)
     time.sleep(after)
     for process in crowd:
         end(process)
