@@ -97,9 +97,9 @@ def check_repository(desk: Desk, record: Record) -> Record:
         elif branch.clashes:
             words = f"the branch {branch.name} is not merged and conflicts in {', '.join(branch.clashes[:3])}"
             drifts.append(Drift("branch", branch.name, words))
-        elif branch.state == "unmerged" and not (record.agreed & {"merge"} or _agreed_before(desk, record)):
+        elif branch.state == "unmerged":
             words = f"the branch {branch.name} is not merged into {plan.branch}"
-            drifts.append(Drift("branch", branch.name, words))
+            drifts.append(Drift("branch", branch.name, words, waits=True))
     return record.adding(
         Finding("branches", _in_words(found), tuple(drifts), {"branches": [b.as_json() for b in found]})
     )
@@ -173,13 +173,15 @@ def check_reports(desk: Desk, record: Record) -> Record:
     return record.adding(Finding("reports", words, drifts, {"missing": [card.id for card in missing]}))
 
 
-def judge(_desk: Desk, record: Record) -> Record:
-    """Say whether the sprint may be closed.
+def judge(desk: Desk, record: Record) -> Record:
+    """Say whether the sprint may be closed. Branches that wait to be merged are no hindrance once that is agreed to.
 
     Raises:
         Drifted: something is not as the sprint says.
     """
-    if record.drifts and not record.dry:
+    agreed = "merge" in record.agreed or _agreed_before(desk, record)
+    if not record.dry and any(not (drift.waits and agreed) for drift in record.drifts):
         raise Drifted(record.drifts)
-    told = f"{len(record.drifts)} in the way of closing" if record.drifts else "nothing is in the way of closing"
+    hard = [drift for drift in record.drifts if not (drift.waits and agreed)]
+    told = f"{len(hard)} in the way of closing" if hard else "nothing is in the way of closing"
     return record.adding(Finding("verdict", told))

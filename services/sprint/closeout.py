@@ -53,7 +53,9 @@ class Outcome:
     @property
     def drifts(self) -> tuple[Drift, ...]:
         """Return everything that keeps the sprint open."""
-        return tuple(drift for finding in self.findings for drift in finding.drifts)
+        past = self.run_id is not None and self.stopped_at != "verdict"  # what waited to be merged has been dealt with
+        found = (drift for finding in self.findings for drift in finding.drifts)
+        return tuple(drift for drift in found if not (past and drift.waits))
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `sprint closeout --json` prints."""

@@ -15,7 +15,7 @@ from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.sprint.action_items import items
 from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.model import Plan, PlannedCard
-from bluelabel.services.sprint.papers import write_plan, write_state
+from bluelabel.services.sprint.papers import write_plan, write_state, write_template
 from bluelabel.services.sprint.projection import Sprint, key_of, sprints
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]*", re.ASCII)
@@ -85,7 +85,8 @@ def launch(desk: Desk, sprint: Sprint) -> Launched:
     for card in whole.cards:
         if card.agent:
             assigned[card.agent] = assigned.get(card.agent, 0) + 1
-    return Launched(current, tuple(registered), assigned, tuple(write_state(desk, current)), again)
+    changed = (*write_state(desk, current), *write_template(desk))
+    return Launched(current, tuple(registered), assigned, changed, again)
 
 
 def _allow(known: Sequence[Sprint], sprint: Sprint) -> None:

@@ -19,11 +19,13 @@ class Drift:
         kind: ``claim``, ``card``, ``branch``, ``tests``, ``report``, ``tag`` or ``repository``.
         target: what it is about: a card and path, a branch, a command.
         words: one line for a person.
+        waits: it only waits for a person to agree to the merge.
     """
 
     kind: str
     target: str
     words: str
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Finding:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Finding:
         """Return the finding that `as_json` wrote."""
-        drifts = tuple(Drift(d["kind"], d["target"], d["words"]) for d in data.get("drifts", ()))
+        drifts = tuple(Drift(d["kind"], d["target"], d["words"], bool(d.get("waits"))) for d in data.get("drifts", ()))
         return Finding(data["step"], data["words"], drifts, data.get("facts", {}))
 
 

@@ -483,3 +483,16 @@ def test_a_remote_branch_counts_as_a_branch_of_the_sprint(office, tmp_path):
     assert ("branch", branch_of(0)) in drifts(outcome)
     assert close(office.desk, sprint, APPROVALS).closed
     assert (office.root / "src/piece0.py").exists()
+
+
+def test_what_waits_to_be_merged_is_named_beside_what_is_wrong_even_when_agreed_to(office):
+    sprint = planned(office, cards=2)
+    completed(office, cards=2)
+    office.set_status("TASK-1", "BLOCKED")
+    outcome = close(office.desk, sprint, APPROVALS)
+
+    assert drifts(outcome) == [("card", "TASK-1"), ("branch", branch_of(0))]
+    office.set_status("TASK-1", "COMPLETED")
+    outcome = close(office.desk, sprint, APPROVALS)
+    assert outcome.closed
+    assert outcome.drifts == ()
