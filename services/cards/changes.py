@@ -95,7 +95,7 @@ def reverted(document: CardDocument, kind: str, data: Mapping[str, Any]) -> bool
     """Tell whether the file stands as if the event had never been: a save from an older copy took it back."""
     name = str(data.get("id", ""))
     if kind == "card.created":
-        return name not in document.by_id and data.get("undone") is None
+        return name not in document.by_id
     if name not in document.by_id:
         return False
     card = document.card(_name(data))
@@ -146,10 +146,10 @@ def _beside(document: CardDocument, found: Field, value: str) -> CardDocument:
         old = text[found.start : found.end]
         key_end = old.index(found.key) + len(found.key)
         line = f"{old[:key_end]} {OTHER_SIDE}{old[key_end : found.value_start - found.start]}{value}".lstrip("# ")
-    if line in text:
-        return document
     at = text.find("\n", max(found.end, found.value_end))
     at = len(text) if at < 0 else at + 1
+    if text.startswith(line, at):
+        return document
     start = "" if at and text[at - 1 : at] == "\n" else document.eol
     end = document.eol if not start else ""
     return parse_text(text[:at] + start + line + end + text[at:])
