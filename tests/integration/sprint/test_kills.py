@@ -54,7 +54,8 @@ def closeout(root: Path, *, strace: tuple[str, ...] = ()) -> subprocess.Popen[by
 
 
 def git(root: Path, *args: str) -> str:
-    return subprocess.run(["git", *args], cwd=root, capture_output=True, check=True, text=True).stdout.strip()
+    done = subprocess.run(["git", *args], cwd=root, capture_output=True, check=False, text=True)
+    return done.stdout.strip() if done.returncode == 0 else f"git {args[0]} says {done.stderr.strip()}"
 
 
 def settled(root: Path) -> list[str]:
@@ -68,13 +69,15 @@ def settled(root: Path) -> list[str]:
     ).stdout  # fmt: skip
     counts = {
         "closed": log.count('"kind":"sprint.closed"'),
-        "tags": len(git(root, "tag").split()),
-        "merges": int(git(root, "rev-list", "--count", "--merges", "main")),
+        "tags": len(git(root, "tag").splitlines()),
+        "merges": git(root, "rev-list", "--count", "--merges", "main"),
         "fsck": len(subprocess.run(["git", "fsck", "--strict", "--no-dangling"], cwd=root, capture_output=True).stdout),
         "locks": len([p for p in (root / ".git").rglob("*.lock") if "bluelabel" not in p.parts]),
         "half": len([p for p in root.rglob("*.bluelabel-new") if ".git" not in p.parts]),
     }
-    wrong += [f"{counts}"] if counts != {"closed": 1, "tags": 1, "merges": 2, "fsck": 0, "locks": 0, "half": 0} else []
+    wrong += (
+        [f"{counts}"] if counts != {"closed": 1, "tags": 1, "merges": "2", "fsck": 0, "locks": 0, "half": 0} else []
+    )
     dirty = git(root, "status", "--porcelain", "--", "docs", "reports", "src", "TASK_CARDS.md")
     wrong += [f"not clean: {dirty}"] if dirty else []
     wrong += ["the tag is not annotated"] if counts["tags"] and git(root, "cat-file", "-t", TAG) != "tag" else []
