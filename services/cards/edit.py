@@ -67,6 +67,13 @@ def set_field(document: CardDocument, card: Card, name: str, value: str | None) 
     if value is None:
         return _replaced(document, *_whole_lines(document, field), "")
     at = field.value_start
+    if (
+        value
+        and field.form is FieldForm.HEADING
+        and not field.raw
+        and ":" not in document.text[field.start : field.end]
+    ):
+        return _replaced(document, field.end, field.end, document.eol + value)
     if value and not field.raw and not field.below and document.text[at - 1 : at] not in (" ", "\t"):
         value = " " + value
     return _replaced(document, at, field.value_end, value)

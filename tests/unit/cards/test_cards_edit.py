@@ -87,6 +87,13 @@ def test_a_colon_without_a_blank_gets_one():
     assert edit.set_field(document, document.cards[0], "status", "BLOCKED") == b"### TASK-1: a\nStatus: BLOCKED\n"
 
 
+def test_a_heading_without_a_value_gets_it_on_the_next_line():
+    document = parse(b"### TASK-1: a\n\n## Status\nno such word\n")
+
+    new = edit.set_field(document, document.cards[0], "status", "BLOCKED")
+    assert new == b"### TASK-1: a\n\n## Status\nBLOCKED\nno such word\n"
+
+
 def test_a_title_is_set_and_nothing_else(sample):
     document = parse(sample("tracker"))
     new = edit.set_field(document, document.card("TASK-210E"), "title", "Before the footer")
