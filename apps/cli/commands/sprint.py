@@ -221,6 +221,7 @@ def closeout(
         outcome = look(desk, chosen, tell)
         app.say(f"left out: {', '.join(outcome.left_out)}")
     else:
+        app.workspace().read_edits()  # reports that agents wrote into their boxes by hand count as well
         outcome = close(desk, chosen, APPROVALS if yes else agreed, tell)
         app.workspace().refresh_views(desk.postbox.directory.mailboxes)
     app.emit("closeout", _sprint(desk.fresh(chosen)) | outcome.as_json())
