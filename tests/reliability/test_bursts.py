@@ -57,11 +57,11 @@ def _until(condition: object, patience: float) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_a_burst_of_dropped_files_is_read_to_the_last(tmp_path: Path) -> None:
     workspace(tmp_path)
 
-    assert burst(tmp_path, 300, patience=30 + RESCAN) == []
+    assert burst(tmp_path, 120, patience=75 + RESCAN) == []
 
 
 @pytest.mark.nightly

@@ -15,7 +15,13 @@ from reliability.scenarios import IMPORTS, STORED, kill_scenario, scenario
 pytestmark = [pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace"), pytest.mark.timeout(180)]
 
 
-@pytest.mark.parametrize("name", [*STORED, *IMPORTS, "init"])
+LATER = ("nack", "renew", "dead-retry")
+"""Much like ack: sampled at night only."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.nightly if n in LATER else ()) for n in (*STORED, *IMPORTS, "init")]
+)
 def test_a_killed_or_failing_command_loses_nothing_and_tells_no_lies(name: str, tmp_path: Path) -> None:
     reports = sample(name, tmp_path / "x")
 

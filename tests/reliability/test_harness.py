@@ -80,9 +80,8 @@ def test_random_kills_lose_nothing_of_a_good_store(tmp_path: Path) -> None:
 
 
 def test_random_kills_break_a_careless_store(tmp_path: Path) -> None:
-    report = kill_loop(
-        scenario("in-place", count=100_000), tmp_path / "x", runs=60, shortest=0.05, longest=0.12, every=1
-    )
+    toy = scenario("in-place", count=100_000)
+    report = kill_loop(toy, tmp_path / "x", runs=60, longest=0.06, every=1, told=True)
 
     assert report.findings
 
