@@ -44,7 +44,7 @@ garbled = st.tuples(text, st.binary(max_size=6), st.integers(0, 400)).map(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(garbled)
 def test_parse_then_write_gives_the_very_bytes_and_everything_in_it_can_be_asked(data):
     document = parse(data)
@@ -58,7 +58,7 @@ def test_parse_then_write_gives_the_very_bytes_and_everything_in_it_can_be_asked
         claims(document, card)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(garbled, st.sampled_from(["status", "assignee", "branch"]), st.integers(0, 9))
 def test_a_set_changes_one_field_of_one_card_and_can_be_taken_back(data, field, number):
     document = parse(data)
@@ -85,7 +85,7 @@ def _gap(text, found):
     return " BLOCKED" if glued else "BLOCKED"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(garbled, st.integers(0, 9))
 def test_archiving_keeps_every_card_or_refuses(data, number):
     document = parse(data)
@@ -99,7 +99,7 @@ def test_archiving_keeps_every_card_or_refuses(data, number):
     assert sorted(edit.block(after, card) for card in after.cards) == before
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(garbled, garbled, garbled)
 def test_a_merge_of_anything_never_fails_and_never_loses_an_id(base, ours, theirs):
     found = set(parse(merge(base, ours, theirs).content).by_id)
@@ -109,7 +109,7 @@ def test_a_merge_of_anything_never_fails_and_never_loses_an_id(base, ours, their
     assert set(sides[0].by_id) | set(sides[1].by_id) <= found | gone
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(garbled)
 def test_a_repair_of_anything_never_fails_and_keeps_every_id(data):
     fixed = repair(data)
