@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -206,9 +207,16 @@ def test_without_a_workspace_the_hint_says_how_to_make_one(tmp_path: Path) -> No
     assert (answer.code, "bluelabel init" in answer.err) == (3, True)
 
 
+def _heed_interrupts() -> None:
+    """A test run that was started in the background ignores SIGINT, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_a_watch_with_130_and_no_traceback(root: Path) -> None:
     command = [sys.executable, "-m", "bluelabel.apps.cli.main", "--root", str(root), "watch"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts
+    )
     assert process.stderr is not None
     assert process.stderr.readline() == "watching; Ctrl-C ends it\n"
     message_id = sent(root)
