@@ -111,8 +111,15 @@ class Changes:
             and self.repository.git.ask("diff", "--cached", "--quiet", before, "--", *_literal(wanted)).code == 0
         ):
             return None
-        args = ("--literal-pathspecs", "commit", "-q", "-m", message, "--only", *_NUL_LIST)
-        answer = self.repository.git.change(*args, data=listed)
+        staged = set(
+            self.repository.git.must("compare", "diff", "--cached", "--name-only", "-z", "--no-renames").lines()
+        )
+        if staged <= set(wanted):  # git syncs the index of such a commit, but not that of one of given paths
+            answer = self.repository.git.change("commit", "-q", "-m", message)
+        else:
+            args = ("--literal-pathspecs", "commit", "-q", "-m", message, "--only", *_NUL_LIST)
+            answer = self.repository.git.change(*args, data=listed)
+            sync_files(self.repository.location.git_dir, ["index"])
         if answer.code != 0:
             self.repository.git.change("--literal-pathspecs", "reset", "-q", *_NUL_LIST, data=listed)
             raise GitFailed("commit", answer, ", ".join(wanted[:3]))

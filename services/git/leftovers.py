@@ -61,6 +61,17 @@ def remove_stale_locks(repository: GitRepository) -> list[str]:
     return removed
 
 
+def mend_index(repository: GitRepository) -> bool:
+    """Make the index anew from HEAD if a power loss left it cut short; return whether it was. The old one is kept."""
+    answer = repository.git.ask("ls-files", "--cached", "-z")
+    index = repository.location.git_dir / "index"
+    if answer.code == 0 or "index file" not in answer.err or not index.is_file():
+        return False
+    index.replace(index.with_name("index.broken"))
+    _must(repository, "make the index anew", "reset", "-q")
+    return True
+
+
 def settle_merge(repository: GitRepository, before: str, tip: str) -> str:
     """Finish or undo a merge that was begun at the commit `before` with `tip` and may have been killed anywhere.
 

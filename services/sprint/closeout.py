@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from bluelabel.interfaces.errors import BluelabelError, IllegalTransition
-from bluelabel.services.git.leftovers import remove_stale_locks
+from bluelabel.services.git.leftovers import mend_index, remove_stale_locks
 from bluelabel.services.sprint.acts import settle
 from bluelabel.services.sprint.checklist import CHECKLIST, Step, checklist
 from bluelabel.services.sprint.desk import Desk
@@ -107,6 +107,7 @@ def close(desk: Desk, sprint: Sprint, agreed: Iterable[str] = (), tell: Tell | N
         return Outcome(closed=True, run_id=run_id, findings=_findings(known, _results(desk)) if known else ())
     if desk.repository is not None:
         remove_stale_locks(desk.repository)
+        mend_index(desk.repository)
         settle(desk, sprint.plan)
     return _run(desk, Record(sprint, run_id, frozenset(agreed)), tell)
 

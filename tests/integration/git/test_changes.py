@@ -14,7 +14,7 @@ from bluelabel.interfaces.errors import AlreadyExists, Conflict, InvalidName, No
 from bluelabel.services.git import leftovers
 from bluelabel.services.git.changes import Changes, MergeConflict
 from bluelabel.services.git.command import GitFailed
-from bluelabel.services.git.leftovers import remove_stale_locks, settle_merge, unfinished
+from bluelabel.services.git.leftovers import mend_index, remove_stale_locks, settle_merge, unfinished
 from bluelabel.services.git.repository import GitRepository
 
 
@@ -359,3 +359,15 @@ def test_files_that_a_power_loss_took_from_a_finished_merge_come_back(scratch):
     assert scratch.git("status", "--porcelain") == "M dir/b"
     assert (scratch.root / "dir/b").read_text() == "a person was here\n"
     assert repository.resolve("HEAD") == made.name
+
+
+def test_an_index_that_was_cut_short_is_made_anew_and_kept(scratch):
+    scratch.commit("base", a="1")
+    repository, _ = opened(scratch)
+    assert not mend_index(repository)
+    index = scratch.root / ".git/index"
+    for broken in (b"", index.read_bytes()[:20]):
+        index.write_bytes(broken)
+        assert mend_index(repository)
+        assert (scratch.root / ".git/index.broken").read_bytes() == broken
+        assert is_clean(scratch)
