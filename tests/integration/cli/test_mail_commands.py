@@ -215,7 +215,11 @@ def _heed_interrupts() -> None:
 def test_ctrl_c_ends_a_watch_with_130_and_no_traceback(root: Path) -> None:
     command = [sys.executable, "-m", "bluelabel.apps.cli.main", "--root", str(root), "watch"]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509 - this process has one thread
     )
     assert process.stderr is not None
     assert process.stderr.readline() == "watching; Ctrl-C ends it\n"
