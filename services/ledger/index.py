@@ -136,7 +136,7 @@ class Index:
         try:
             seq, h = self._position()  # another process may have been here in between
             whole = len(known) == head.seq - seq  # others may have written between what was written here
-            if whole and known[0].seq == seq + 1 and (known[-1].seq, known[-1].h) == (head.seq, head.h):
+            if known and whole and known[0].seq == seq + 1 and (known[-1].seq, known[-1].h) == (head.seq, head.h):
                 last = self._project(known)
             else:
                 last = self._project(ledger.read(seq, h if seq else None))

@@ -237,9 +237,11 @@ class Mailbox(RuleBasedStateMachine):
             for item in dead:
                 if item.recipient == "HUMAN":
                     continue
-                key = f"alarm:{item.id}:{item.recipient}:%"
-                query = "SELECT id FROM mail_messages WHERE sender = 'HUMAN' AND key LIKE ? ORDER BY seq DESC LIMIT 1"
-                (told,) = db.execute(query, (key,)).fetchone()
+                like = f"alarm:{item.id}:{item.recipient}:%"
+                query = (
+                    "SELECT id, key FROM mail_messages WHERE sender = 'HUMAN' AND key LIKE ? ORDER BY seq DESC LIMIT 1"
+                )
+                told, key = db.execute(query, (like,)).fetchone()
                 if ("HUMAN", key) not in self.model.keys:
                     self.model.keys["HUMAN", key] = told
                     self.model.sent(told, "HUMAN", ("HUMAN",), RANKS["HIGH"])
