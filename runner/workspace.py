@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bluelabel.interfaces.errors import NotFound
+from bluelabel.interfaces.errors import BluelabelError, NotFound
 from bluelabel.interfaces.ports import Clock, Ids
 from bluelabel.runner.settings import FILE, Settings, load
 from bluelabel.services.cards.projection import CardsProjection
@@ -160,10 +161,17 @@ class Workspace:
                 tell(line)
 
     def refresh_views(self, agents: Iterable[str]) -> None:
-        """Bring the boxes of `agents` in this worktree up to date."""
+        """Bring the boxes of `agents` in this worktree up to date.
+
+        What was done before is in the ledger: a box that cannot be written now is a remark, and the next look at it
+        tries again.
+        """
         from bluelabel.runner.boxes import Boxes
 
-        Boxes(self).refresh(agents)
+        try:
+            Boxes(self).refresh(agents)
+        except (BluelabelError, OSError) as error:
+            sys.stderr.write(f"the boxes are not up to date: {error}\n")
 
     def close(self) -> None:
         """Let go of ledger and index."""

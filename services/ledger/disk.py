@@ -46,7 +46,7 @@ def write_once(fd: int, data: bytes, where: str) -> None:
     """
     written = os.write(fd, data)
     if written != len(data):
-        text = f"only {written:,} of {len(data):,} bytes could be written"
+        text = f"the disk is full, or a limit is reached: only {written:,} of {len(data):,} bytes could be written"
         raise MachineError(text, where=where, hint="free some space and run the same command again")
 
 

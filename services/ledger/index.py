@@ -144,7 +144,7 @@ class Index:
                 db.execute("UPDATE index_meta SET seq = ?, h = ?", (last.seq, last.h))
             db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            _roll_back(db)
             raise
 
     def _project(self, events: Iterable[Event]) -> Event | None:
@@ -188,7 +188,7 @@ class Index:
                         db.execute(statement)
             db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            _roll_back(db)
             raise
 
     def _fits(self, db: sqlite3.Connection) -> bool:
@@ -196,3 +196,10 @@ class Index:
             return False
         row = db.execute("SELECT made_by, boot FROM index_meta").fetchone()
         return row is not None and tuple(row) == (self._made_by, self._boot)
+
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    """End a transaction; after a full disk SQLite has done so itself, and that must not hide what had happened."""
+    if db.in_transaction:
+        with suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
