@@ -46,8 +46,9 @@ def repair(data: bytes, kinds: tuple[str, ...] = KINDS) -> Repair:
     }
     for kind in KINDS:
         if kind in kinds:
-            text, said = steps[kind](text)
-            done += said
+            fixed, said = steps[kind](text)
+            if parse_text(fixed).by_id.keys() == parse_text(text).by_id.keys():  # else a repair would cost a card
+                text, done = fixed, [*done, *said]
     return Repair(to_bytes(text), tuple(done))
 
 
