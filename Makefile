@@ -77,7 +77,7 @@ bench: $(DEV_STAMP)  ## the budgets, as ratios within one run
 	$(BIN)/python tests/bench/run.py $(ARGS)
 
 reliability: $(DEV_STAMP)  ## kill, fault and power-loss sweeps, and the nightly tests
-	$(BIN)/python tests/reliability/run.py $(ARGS)
+	HYPOTHESIS_PROFILE=search $(BIN)/python tests/reliability/run.py $(ARGS)
 
 docs: $(DEV_STAMP)  ## the documentation as a site in site/; a warning is an error
 	$(PIP) install --constraint constraints.txt --group docs

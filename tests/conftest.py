@@ -1,0 +1,15 @@
+"""What holds for every test: property tests draw the same examples on each run, unless others are asked for.
+
+`make test` says the same about one commit each time it is asked; `HYPOTHESIS_PROFILE=search` looks at new examples,
+as `make reliability` does.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("repeat", deadline=None, derandomize=True, database=None)
+settings.register_profile("search", deadline=None, derandomize=False, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
