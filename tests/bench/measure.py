@@ -88,7 +88,7 @@ def unplugged(python: str, name: str, cuts: int) -> Losses:
     for cut in range(cuts):
         base = Path(tempfile.mkdtemp(prefix="bench."))
         try:
-            socket = Socket(_bare(name), base / "x", 64)
+            socket = Socket(_bare(name), base / "x")
             shutil.copyfile(socket.clean, socket.live)
             with mounted(socket.live, socket.mount):
                 place = socket.mount / "d" / "s"
@@ -102,7 +102,7 @@ def unplugged(python: str, name: str, cuts: int) -> Losses:
 
 
 def _bare(name: str) -> Scenario:
-    return Scenario(name, lambda _: None, lambda _: [], lambda _: [])
+    return Scenario(name, lambda _: None, lambda _: [], lambda _: [], megabytes=64)
 
 
 def _run(python: str, name: str, place: Path, out: Path, run: str, seconds: float) -> str:

@@ -49,14 +49,14 @@ def unavailable() -> str | None:
 class Socket:
     """The images of one scenario: clean, live, and the copy that the plug leaves."""
 
-    def __init__(self, scenario: Scenario, base: Path, megabytes: int) -> None:
+    def __init__(self, scenario: Scenario, base: Path) -> None:
         self.scenario = scenario
         self.base = base
         self.clean, self.live, self.left = (base / name for name in ("clean.img", "live.img", "left.img"))
         self.mount = self.after = base / "mnt"  # one after the other: what a path means must not change
         self.mount.mkdir(parents=True)
         with self.clean.open("wb") as file:
-            file.truncate(megabytes << 20)
+            file.truncate(scenario.megabytes << 20)
         _run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", str(self.clean))
         with mounted(self.clean, self.mount):
             (self.mount / "unrelated").touch()
@@ -103,9 +103,7 @@ class Socket:
         return outcome.killed or point is None, wrong
 
 
-def power_sweep(
-    scenario: Scenario, base: Path, *, limit: int = 0, plugs: tuple[str, ...] = PLUGS, megabytes: int = 16
-) -> Report:
+def power_sweep(scenario: Scenario, base: Path, *, limit: int = 0, plugs: tuple[str, ...] = PLUGS) -> Report:
     """Pull the plug at each point of a scenario and after its end.
 
     Args:
@@ -113,13 +111,12 @@ def power_sweep(
         base: an empty directory for images and mounts.
         limit: look at no more points than this; 0 for all.
         plugs: which of `PLUGS`.
-        megabytes: the size of the image.
 
     Raises:
         Invalid: the scenario fails without any fault.
     """
     started = time.monotonic()
-    socket = Socket(scenario, base, megabytes)
+    socket = Socket(scenario, base)
     points = socket.points()
     chosen: list[Point | None] = [*sampled(points, max(1, limit - 1) if limit else 0), None]
     report = Report("power", scenario.name, scenario.floor, len(points) + 1, len(chosen) * len(plugs))

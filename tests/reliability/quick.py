@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reliability.catalogue import scenario
 from reliability.crash import crash_sweep
 from reliability.fault import QUICK, fault_sweep, order_check
 from reliability.report import Report
 from reliability.sandbox import Bench
-from reliability.scenarios import scenario
 
 CRASHES = 6
 FAULTS = 6

@@ -8,12 +8,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from reliability.catalogue import scenario
 from reliability.crash import crash_sweep, points_of
 from reliability.disk import home_of
 from reliability.points import sampled
 from reliability.report import Finding, Report
 from reliability.sandbox import Bench, Scenario, plain, traced
-from reliability.scenarios import scenario
 
 
 def recovery_sweep(name: str, base: Path, *, states: int = 10, limit: int = 0) -> Report:

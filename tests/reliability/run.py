@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests")]
 
+from reliability.catalogue import SCENARIOS  # noqa: E402
 from reliability.crash import Invalid, crash_sweep  # noqa: E402
 from reliability.crowd import crowd  # noqa: E402
 from reliability.fault import fault_sweep, order_check  # noqa: E402
@@ -30,7 +31,7 @@ from reliability.power import power_sweep, unavailable  # noqa: E402
 from reliability.quick import bench  # noqa: E402
 from reliability.recovering import recovery_sweep  # noqa: E402
 from reliability.report import Finding, Report  # noqa: E402
-from reliability.scenarios import SCENARIOS, kill_scenario  # noqa: E402
+from reliability.scenarios import kill_scenario  # noqa: E402
 
 SWEEPS = ("order", "crash", "fault", "power", "again", "kill", "crowd", "nightly")
 POINTS = {"crash": 8, "fault": 100, "power": 8}

@@ -72,6 +72,7 @@ class Scenario:
         env: more environment for all of them.
         servers: forks interpreters for the commands, whose words `argv` and `recover` then return; None where they
             return whole command lines.
+        megabytes: the size of the image on which power is cut.
         boot: what the commands are told about the start of the machine, None for the truth; only with `servers`.
     """
 
@@ -87,6 +88,7 @@ class Scenario:
     patience: float = 30.0
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     servers: Zygotes | None = None
+    megabytes: int = 16
     boot: str | None = None
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from reliability.disk import home_of, read_disk
-from reliability.forked import Zygotes
 from reliability.history import history
 from reliability.mailcheck import judge
 from reliability.sandbox import Outcome, Scenario, environment
@@ -123,9 +122,23 @@ def _case(where: Path) -> dict[str, str]:
 
 
 Check = Callable[[Outcome], list[str]]
+Entry = tuple[Callable[[Path], None], Callable[[Path], list[str]], dict[str, Any]]
+"""How a command begins (fills an empty directory), its words, and what differs from the usual.
+
+What differs is any field of `Scenario`, such as `check`, `truth` (None: it acknowledges nothing durable), `ack`,
+`floor`, `patience`, `megabytes`, `env`; `afterwards`, the words of the command that recovers, given the directory
+(usually `recover`); and `segment`, the bytes of a small segment.
+"""
 
 
-def _judged(*, redelivered: int = 1, wanted: Check | None = None) -> Check:
+def judged_mail(*, redelivered: int = 1, wanted: Check | None = None) -> Check:
+    """Return the check of a workspace with mail: nothing is lost, torn, or handed out more than `redelivered` times.
+
+    Args:
+        redelivered: how often one message may be handed out.
+        wanted: what must hold as well once something has recovered.
+    """
+
     def check(outcome: Outcome) -> list[str]:
         facts = read_disk(home_of(outcome.dir)).facts
         first = {fact.data["message"]["id"] for fact in facts[:2] if fact.kind == "message.sent"}
@@ -147,47 +160,14 @@ def _imported(subject: str) -> Check:
     return check
 
 
+def _arriving(subject: str) -> dict[str, Any]:
+    return {"check": judged_mail(wanted=_imported(subject)), "truth": None}
+
+
 def _made(outcome: Outcome) -> list[str]:
     """Check a workspace that was made, perhaps in two goes; what the first one left is put right by `recover`."""
     wrong = judge(outcome) if outcome.fine or outcome.recovered else []
     return [text for text in wrong if not text.startswith("left behind")]
-
-
-def scenario(name: str, *, bug: str | None = None, forked: bool = True) -> Scenario:
-    """Return a scenario by its name.
-
-    Args:
-        name: of `SCENARIOS`.
-        bug: a seeded fault in the command and in recovering.
-        forked: whether to fork interpreters instead of starting them; close its `servers` then.
-    """
-    setup, arguments, more = SCENARIOS[name]
-    segment = SEGMENT if name == "rotate" else None
-
-    def whole(where: Path, words: Sequence[str]) -> list[str]:
-        words = [*words, "--json"]
-        return ["--root", str(where), *words] if forked else bluelabel(where, *words, bug=bug, segment=segment)
-
-    def recover(where: Path) -> Sequence[str]:
-        return whole(where, ["init", "--agents", "CC,CA"] if name == "init" else ["recover"])
-
-    values: dict[str, Any] = {
-        "check": _judged(),
-        "ack": TOLD,
-        "truth": TRUTH,
-        "floor": 8,
-        "tells": r"(?m)^error: ",
-        **more,
-    }
-    return Scenario(
-        f"{name}{f' ({bug})' if bug else ''}",
-        setup,
-        lambda where: whole(where, arguments(where)),
-        recover=recover,
-        env=ENV,
-        servers=Zygotes(built_in(bug, segment), environment(ENV)) if forked else None,
-        **values,
-    )
 
 
 def _settle(verb: str, *more: str) -> Callable[[Path], list[str]]:
@@ -195,7 +175,8 @@ def _settle(verb: str, *more: str) -> Callable[[Path], list[str]]:
 
 
 _SEND = ["send", "--from", "CC", "--to", "CA,WA", "--subject", "second", "--body", "text", "--key", "k2"]
-SCENARIOS: dict[str, tuple[Callable[[Path], None], Callable[[Path], list[str]], dict[str, Any]]] = {
+_INIT = ["init", "--agents", "CC,CA"]
+SCENARIOS: dict[str, Entry] = {
     "send": (workspace, lambda _: _SEND, {}),
     "claim": (workspace, lambda _: ["claim", "CA"], {}),
     "ack": (claimed, _settle("ack", "--result", '{"done": true}'), {}),
@@ -203,15 +184,13 @@ SCENARIOS: dict[str, tuple[Callable[[Path], None], Callable[[Path], list[str]], 
     "renew": (claimed, _settle("renew", "--lease", "2h"), {}),
     "dead-retry": (dead, lambda where: ["dead", "retry", _case(where)["id"]], {}),
     "recover": (torn, lambda _: ["recover"], {}),
-    "rotate": (rotating, lambda _: _SEND, {}),
-    "drop": (dropped, lambda _: ["inbox", "CA"], {"check": _judged(wanted=_imported("dropped")), "truth": None}),
-    "hand-edit": (edited, lambda _: ["outbox", "CA"], {"check": _judged(wanted=_imported("by hand")), "truth": None}),
-    "init": (lambda _: None, lambda _: ["init", "--agents", "CC,CA"], {"check": _made}),
+    "rotate": (rotating, lambda _: _SEND, {"segment": SEGMENT}),
+    "drop": (dropped, lambda _: ["inbox", "CA"], _arriving("dropped")),
+    "hand-edit": (edited, lambda _: ["outbox", "CA"], _arriving("by hand")),
+    "init": (lambda _: None, lambda _: _INIT, {"check": _made, "afterwards": lambda _: _INIT}),
 }
-"""name: (how it begins, the arguments, what differs from the usual)."""
-
-STORED = ("send", "claim", "ack", "nack", "renew", "dead-retry", "recover", "rotate")
-IMPORTS = ("drop", "hand-edit")
+QUICK = ("send", "claim", "ack", "recover", "rotate", "drop", "hand-edit", "init")
+"""Those of which `make test` sweeps a sample. The others are much like these."""
 
 
 def kill_scenario(name: str = "driver", count: int = 100_000) -> Scenario:

@@ -7,21 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from reliability.catalogue import QUICK, scenario
 from reliability.kills import kill_loop, race
 from reliability.power import power_sweep, unavailable
 from reliability.quick import sample
-from reliability.scenarios import IMPORTS, STORED, kill_scenario, scenario
+from reliability.scenarios import kill_scenario
 
 pytestmark = [pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace"), pytest.mark.timeout(180)]
 
 
-LATER = ("nack", "renew", "dead-retry")
-"""Much like ack: sampled at night only."""
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.nightly if n in LATER else ()) for n in (*STORED, *IMPORTS, "init")]
-)
+@pytest.mark.parametrize("name", sorted(QUICK))
 def test_a_killed_or_failing_command_loses_nothing_and_tells_no_lies(name: str, tmp_path: Path) -> None:
     reports = sample(name, tmp_path / "x")
 

@@ -29,7 +29,7 @@ def scenario(made: Path) -> Scenario:
     def check(outcome: Outcome) -> list[str]:
         return settled(outcome.dir)
 
-    return Scenario("closeout", setup, argv, check, truth=None, floor=50, patience=240.0)
+    return Scenario("closeout", setup, argv, check, truth=None, floor=50, patience=240.0, megabytes=64)
 
 
 @pytest.mark.nightly
@@ -48,7 +48,7 @@ def test_a_closing_killed_at_its_calls_is_finished_or_explained_by_the_next(temp
 @pytest.mark.timeout(7200)
 @pytest.mark.skipif(unavailable() is not None, reason=str(unavailable()))
 def test_a_closing_cut_off_from_power_is_finished_or_explained_by_the_next(template, tmp_path):
-    report = power_sweep(scenario(template), tmp_path / "sweep", limit=POINTS, megabytes=64)
+    report = power_sweep(scenario(template), tmp_path / "sweep", limit=POINTS)
 
     assert [str(finding) for finding in report.findings] == []
     assert report.missed == []
