@@ -66,9 +66,8 @@ def baseline(bench: Bench) -> Outcome:
         Invalid: it does not.
     """
     if bench.scenario.servers is not None:
-        home, words = bench.fresh("learn"), bench.scenario.argv
-        files = [home / name for name in ("out", "err")]
-        bench.scenario.servers.run(words(home / "d"), home / "d", *files, NEXT, learn=home / "modules")
+        home = bench.fresh("learn")
+        bench.scenario.servers.teach(bench.scenario.commands(home / "d"), home / "d", home, bench.scenario.patience)
     for tag in ("warm", "base"):
         outcome = traced(bench.scenario, bench.fresh(tag))
         if not outcome.fine:

@@ -109,10 +109,17 @@ class Zygotes:
         status = server.run(*arguments, **options)
         learnt: Path | None = options.get("learn")
         if learnt is not None and learnt.exists():
-            self._names = [name for name in learnt.read_text().split("\n") if not name.startswith("_")]
+            found = [name for name in learnt.read_text().split("\n") if not name.startswith("_")]
+            self._names += [name for name in found if name not in self._names]
             server.learn(self._names)
         self._free.put(server)
         return status
+
+    def teach(self, commands: Sequence[Sequence[str]], where: Path, files: Path, patience: float) -> None:
+        """Run commands in a workspace that nobody needs, so that the servers import what these need once for all."""
+        for words in commands:
+            out, err, modules = (files / name for name in ("out", "err", "modules"))
+            self.run(words, where, out, err, patience, learn=modules)
 
     def close(self) -> None:
         """End all servers."""

@@ -29,7 +29,7 @@ from reliability.crash import TRIES, Invalid, judged
 from reliability.forked import TIMEOUT
 from reliability.points import Point, listed, sampled
 from reliability.report import Finding, Report
-from reliability.sandbox import NEXT, Scenario, traced
+from reliability.sandbox import Scenario, traced
 
 PLUGS = ("drop", "commit")
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -80,8 +80,7 @@ class Socket:
         if servers is not None:
             snapshot(self.clean, self.live)
             with mounted(self.live, self.mount):
-                files = [self.base / name for name in ("out", "err")]
-                servers.run(self.scenario.argv(where), where, *files, NEXT, learn=self.base / "modules")
+                servers.teach(self.scenario.commands(where), where, self.base, self.scenario.patience)
 
     def pulled(self, point: Point | None, plug: str) -> tuple[bool, list[tuple[str, str]]]:
         """Run to `point` (None: to the end), pull the plug, start again.

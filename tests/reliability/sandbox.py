@@ -91,6 +91,10 @@ class Scenario:
     megabytes: int = 16
     boot: str | None = None
 
+    def commands(self, where: Path) -> list[Sequence[str]]:
+        """Return the command under test and the one that recovers, as they run in a workspace."""
+        return [self.argv(where), *([self.recover(where)] if self.recover is not None else [])]
+
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which the same command makes the same calls each time."""
