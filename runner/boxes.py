@@ -13,6 +13,7 @@ from bluelabel.services.postbox.intake_report import IntakeReport
 
 if TYPE_CHECKING:
     from bluelabel.runner.workspace import Workspace
+    from bluelabel.services.postbox.adoption import StrangeBox
     from bluelabel.services.postbox.watcher import BoxWatcher
 
 
@@ -42,6 +43,21 @@ class Boxes:
     def refresh(self, agents: Iterable[str]) -> IntakeReport:
         """Write the boxes of `agents` anew where they are not current; edits that stand there are read first."""
         return self.office.refresh(agents)
+
+    def adopt(self, *, dry_run: bool = False) -> tuple[list[StrangeBox], IntakeReport]:
+        """Take over the mail of other post offices whose boxes are in this worktree, as after a clone.
+
+        Args:
+            dry_run: only look for them.
+
+        Returns:
+            Their boxes, and what came of it.
+
+        Raises:
+            MachineError: it could not be stored.
+        """
+        found = self.office.strangers()
+        return found, IntakeReport() if dry_run else self.office.adopt(self.workspace.actor)
 
     def start(self, say: Callable[[str], None]) -> None:
         """Watch the boxes from a thread of their own until `stop`.

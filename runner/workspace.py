@@ -89,7 +89,10 @@ class Workspace:
         settings = load(place)
         home = state_directory(place, location, settings)
         if not (home / "ledger").is_dir():
-            raise NotFound("no workspace here", where=str(place), hint="make one with `bluelabel init`")
+            cloned = (place / FILE).is_file() and (place / "postbox").is_dir()
+            also = ", then take over the mail in its boxes with `bluelabel adopt`" if cloned else ""
+            what = "no post office here yet, only its files" if cloned else "no workspace here"
+            raise NotFound(what, where=str(place), hint=f"make one with `bluelabel init`{also}")
         return cls(place, home, settings, location)
 
     @cached_property
@@ -160,20 +163,30 @@ class Workspace:
             for line in report.notes():
                 tell(line)
 
-    def refresh_views(self, agents: Iterable[str]) -> None:
+    def refresh_views(self, agents: Iterable[str], tell: Callable[[str], None] | None = None) -> None:
         """Bring the boxes of `agents` in this worktree up to date.
 
         What was done before is in the ledger: a box that cannot be written now is a remark, and the next look at it
         tries again.
+
+        Args:
+            tell: told, line by line, what was set aside, left alone or not possible; standard error unless given.
         """
         from bluelabel.runner.boxes import Boxes
 
+        tell = tell or _remark
         try:
-            Boxes(self).refresh(agents)
+            notes = Boxes(self).refresh(agents).notes()
         except (BluelabelError, OSError) as error:
-            sys.stderr.write(f"the boxes are not up to date: {error}\n")
+            notes = [f"the boxes are not up to date: {error}"]
+        for line in notes:
+            tell(line)
 
     def close(self) -> None:
         """Let go of ledger and index."""
         if "book" in self.__dict__:
             self.book.close()
+
+
+def _remark(line: str) -> None:
+    sys.stderr.write(f"{line}\n")

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("setup:init", "Make a workspace: mailboxes, cards and settings."),
     "status": ("setup:status", "Show what waits, what runs and what is wrong."),
     "doctor": ("setup:doctor", "Look for damage; --fix repairs what is safe."),
+    "adopt": ("setup:adopt", "Take over the mail of a clone's boxes."),
     "recover": ("setup:recover", "Put right what a crash left behind."),
     "read": ("read:read", "Read box, card, run and workflow files of any shape."),
     "send": ("mail:send", "Send a message."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -63,13 +64,27 @@ def remove_stale_locks(repository: GitRepository) -> list[str]:
 
 def mend_index(repository: GitRepository) -> bool:
     """Make the index anew from HEAD if a power loss left it cut short; return whether it was. The old one is kept."""
-    answer = repository.git.ask("ls-files", "--cached", "-z")
     index = repository.location.git_dir / "index"
-    if answer.code == 0 or "index file" not in answer.err or not index.is_file():
+    if not index.is_file() or _is_whole(index.read_bytes()):
         return False
     index.replace(index.with_name("index.broken"))
     _must(repository, "make the index anew", "reset", "-q")
     return True
+
+
+def _is_whole(index: bytes) -> bool:
+    """Tell whether an index ends in the digest of what stands before: git itself reads on past a missing end.
+
+    Zeroes stand for a digest that was left out (``index.skipHash``).
+    """
+    for algorithm, size in (("sha1", 20), ("sha256", 32)):
+        rest, end = index[:-size], index[-size:]
+        if rest.startswith(b"DIRC") and end in (
+            bytes(size),
+            hashlib.new(algorithm, rest, usedforsecurity=False).digest(),
+        ):
+            return True
+    return False
 
 
 def settle_merge(repository: GitRepository, before: str, tip: str) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,24 +13,20 @@ from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.ports import Clock, Ids
 from bluelabel.services.ledger.disk import make_directory
 from bluelabel.services.ledger.lock import ProcessLock
+from bluelabel.services.postbox.edit_desk import EditDesk, digest_of
 from bluelabel.services.postbox.folders import DROP, FileText, names_in, opened, read_at, signature_at
 from bluelabel.services.postbox.intake_report import IntakeReport
 from bluelabel.services.postbox.postbox import Postbox
-from bluelabel.services.postbox.publish import Bases, Held, Originals, leftovers, publish
-from bluelabel.services.postbox.settling import is_settled
-from bluelabel.services.postbox.view_text import BOXES, Box, Header, is_own, same_content
+from bluelabel.services.postbox.publish import Bases, Held, leftovers, publish
+from bluelabel.services.postbox.view_text import BOXES, Box, is_own, same_content
 from bluelabel.services.postbox.views import view
 
 if TYPE_CHECKING:
-    from bluelabel.services.postbox.edits import Edit
-    from bluelabel.services.postbox.intake import Intake
-
-# What reads edits is imported when there is one: most commands find none, and their start-up is a budget.
+    from bluelabel.services.postbox.adoption import StrangeBox
 
 _HELD_SECONDS: Final = 2.0
 _LOCK_SECONDS: Final = 5.0
 _ROUNDS: Final = 4
-_FOREIGN = "written by another post office, which still owns these messages"
 
 
 class BoxOffice:
@@ -53,29 +47,14 @@ class BoxOffice:
         self._ids = ids
         self._held = Held(state)
         self._bases = Bases(state)
-        self._originals = Originals(state)
+        self._desk = EditDesk(postbox, folder, state, self._bases, clock)
         self._process_lock = ProcessLock(state / "lock", _LOCK_SECONDS)
         self._clean: dict[tuple[str, str], tuple[int, ...]] = {}
-        self._home = ""
-
-    @cached_property
-    def _intake(self) -> Intake:
-        from bluelabel.services.postbox.intake import Intake
-
-        return Intake(self._postbox)
 
     @property
     def mailboxes(self) -> tuple[str, ...]:
         """Everyone whose boxes are kept."""
         return self._postbox.directory.mailboxes
-
-    @property
-    def home(self) -> str:
-        """The id of this post office, by which its views are told from those of a clone."""
-        if not self._home:
-            first = next(iter(self._postbox.book.read()), None)
-            self._home = str(first.data.get("home", "")) if first is not None else ""
-        return self._home
 
     def sweep(self, agents: Iterable[str] | None = None) -> IntakeReport:
         """Read hand edits and dropped files, and bring the views they touch up to date.
@@ -104,6 +83,36 @@ class BoxOffice:
                 self._publish_all(report)
         return report
 
+    def strangers(self) -> list[StrangeBox]:
+        """Return the boxes in this worktree that another post office wrote, in their place or set aside."""
+        from bluelabel.services.postbox.adoption import strange_boxes
+
+        return strange_boxes(self._folder, self.mailboxes, self._desk.home)
+
+    def adopt(self, by: str) -> IntakeReport:
+        """Take over the mail of every post office whose boxes are here; from now on these are read like our own.
+
+        Messages keep their ids: what is here already does not come again, however often this is done.
+
+        Args:
+            by: who decided it.
+
+        Raises:
+            MachineError: it could not be stored.
+        """
+        report = IntakeReport()
+        with self._lock(report) as locked:
+            strangers = self.strangers() if locked else []
+            if homes := sorted({strange.home for strange in strangers}):
+                self._desk.intake.note([Draft("mail.adopted", by, {"homes": homes})])
+            for strange in strangers:
+                self._desk.take(strange.agent, strange.box, strange.found, report)
+                report.touched.add(strange.agent)
+            for agent in self.mailboxes if locked else ():
+                self._look(agent, report)
+            self._publish_all(report)
+        return report
+
     @contextmanager
     def _lock(self, report: IntakeReport) -> Generator[bool]:
         """Keep other processes out of this worktree's boxes; False when one stays in too long, which loses nothing."""
@@ -124,12 +133,12 @@ class BoxOffice:
             held = self._held.read(name)
             if held is None or held.agent not in self.mailboxes or held.box not in BOXES:
                 continue
-            digest = _digest(held.found.data)
+            digest = digest_of(held.found.data)
             if held.digest == digest:
                 quiet = self._clock.now().timestamp() - held.found.changed_ns / 1e9
                 if not held.found.open_for_writing and not -_HELD_SECONDS < quiet < _HELD_SECONDS:
                     self._held.forget(name)
-            elif self._is_clean(held.found) or self._take_edit(held.agent, held.box, held.found, report):
+            elif self._is_clean(held.found) or self._desk.take(held.agent, held.box, held.found, report):
                 self._held.was_read(name, digest)
 
     def _look(self, agent: str, report: IntakeReport) -> None:
@@ -155,7 +164,7 @@ class BoxOffice:
                 return
         from bluelabel.services.postbox.drop import DropFolder
 
-        dropped = DropFolder(self._folder, agent, self._intake).sweep(self._clock.now())
+        dropped = DropFolder(self._folder, agent, self._desk.intake).sweep(self._clock.now())
         for outcome in dropped.outcomes:
             report.add(outcome)
         report.set_aside += dropped.set_aside
@@ -214,7 +223,7 @@ class BoxOffice:
             report.set_aside.append(kept)
             found = None
         clean = found is None or self._is_clean(found)
-        if found is not None and not clean and not self._take_edit(agent, box, found, report):
+        if found is not None and not clean and not self._desk.take(agent, box, found, report):
             return True
         text, rev = self._render(agent, box)
         if found is not None and clean and same_content(found.data.decode(), text):
@@ -234,68 +243,23 @@ class BoxOffice:
         if held is None:
             return True
         known = (found is not None and held.found.data == found.data) or self._is_clean(held.found)
-        if not known and not self._take_edit(agent, box, held.found, report):
+        if not known and not self._desk.take(agent, box, held.found, report):
             return True  # still being written: it stays held and is read by the next sweep
-        self._held.was_read(name, _digest(held.found.data))
+        self._held.was_read(name, digest_of(held.found.data))
         return known
-
-    def _take_edit(self, agent: str, box: str, found: FileText, report: IntakeReport) -> bool:
-        """Follow what a text asks for; False when it is still being written."""
-        from bluelabel.interfaces import strict_json
-        from bluelabel.services.postbox.edits import read_edit
-        from bluelabel.services.postbox.intake import Source
-
-        file = f"{self._folder.name}/{agent}/{box}.json"
-        header = Header(agent, box, self.home)
-        edit = read_edit(found.data, file, header, lambda rev: self._bases.get(agent, box, rev))
-        if edit.unreadable and not is_settled(found, self._clock.now()):
-            report.waiting.append(file)
-            return False
-        if edit.empty:
-            return True
-        also: list[Draft] = []
-        if edit.unreadable:
-            first = edit.problems[0] if edit.problems else None
-            reason = f"not readable as a whole: {first.message}, {first.at(file)}" if first else "not all of it is mail"
-            also.append(self._set_aside(agent, box, found.data, reason, edit, report))
-        elif not edit.origin:
-            self._originals.keep(agent, box, found.data)
-        outcome = self._intake.follow(edit, Source(agent, box, file, found.stamp), also)
-        report.add(outcome)
-        for refusal in outcome.refused:
-            data = strict_json.dumps(dict(refusal.raw)).encode()
-            self._intake.note([self._set_aside(agent, box, data, refusal.reason, None, report)])
-        if outcome.foreign:
-            self._intake.note([self._set_aside(agent, box, found.data, _FOREIGN, None, report)])
-        return True
-
-    def _set_aside(
-        self, agent: str, box: str, data: bytes, reason: str, edit: Edit | None, report: IntakeReport
-    ) -> Draft:
-        from bluelabel.services.postbox.quarantine import Quarantine
-
-        problems = edit.problems if edit is not None else ()
-        kept = Quarantine(self._folder, agent).keep(f"{box}.json", data, self._clock.now(), reason, problems)
-        report.set_aside.append(kept)
-        told = {"agent": agent, "box": box, "file": kept, "reason": reason, "sha256": _digest(data)}
-        return Draft("mail.quarantined", agent, told)
 
     def _render(self, agent: str, box: Box) -> tuple[str, str]:
         with self._postbox.book.reading() as db:
-            text = view(db, agent, box, self.home, self._postbox.book.head().seq)
+            text = view(db, agent, box, self._desk.home, self._postbox.book.head().seq)
         header = is_own(text)
         return text, header.rev if header is not None else ""
 
     def _is_clean(self, found: FileText) -> bool:
         """Tell whether a text is a view of this post office as it was written: nobody has edited it."""
         header = is_own(found.data.decode("utf-8", "replace"))
-        return header is not None and header.home == self.home
+        return header is not None and header.home == self._desk.home
 
     def _remember(self, key: tuple[str, str], signature: tuple[int, ...], found: FileText) -> None:
         """Spare the next look, unless the file is so young that it could change without its times changing."""
         if abs(self._clock.now().timestamp() - found.modified_ns / 1e9) > _HELD_SECONDS:
             self._clean[key] = signature
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -60,7 +60,9 @@ class Edit:
         origin: names the view that was edited, empty when there is none.
         additions, changes, removed: see the classes; `removed` are ids.
         unreadable: the text as a whole is no JSON, or holds things that are no messages.
-        foreign: the home of another post office that wrote it.
+        foreign: the home of another post office that wrote it, as long as that one was not adopted.
+        homes: of all other post offices that wrote a part of it.
+        settles: what ended at those ends here; the caller says so of a text by post offices that were adopted.
         problems: what was wrong with it.
     """
 
@@ -70,6 +72,8 @@ class Edit:
     removed: tuple[str, ...] = ()
     unreadable: bool = False
     foreign: str | None = None
+    homes: frozenset[str] = frozenset()
+    settles: bool = False
     problems: tuple[Problem, ...] = field(default=())
 
     @property
@@ -99,10 +103,14 @@ def read_edit(data: bytes, file: str, header: Header, base_of: Callable[[str], s
     base = base_of(own[0].rev) if documents.strict and len(headers) == 1 and own else None
     if base is not None:
         return _three_way(items, entries_of(base), origin, documents)
-    foreign = headers[0].home if headers and not own else None
-    additions = all_additions(documents)
-    unreadable = not documents.strict or _has_junk(documents)
-    return Edit(origin, additions, unreadable=unreadable, foreign=foreign, problems=documents.problems)
+    return Edit(
+        origin,
+        all_additions(documents),
+        unreadable=not documents.strict or _has_junk(documents),
+        foreign=headers[0].home if headers and not own else None,
+        homes=frozenset(found.home for found in headers) - {header.home},
+        problems=documents.problems,
+    )
 
 
 def identity(agent: str, box: str, origin: str, addition: Addition) -> str:
@@ -152,7 +160,7 @@ def _three_way(
     removed = tuple(name for name in base if not seen[name])
     # A line that was copied keeps the id of its model: it is a new message, not the old one seen elsewhere.
     added = tuple(replace(a, written=a.written and a.entry.raw["id"] not in base) for a in _numbered(additions))
-    return Edit(origin, added, tuple(changes), removed, _has_junk(documents), None, documents.problems)
+    return Edit(origin, added, tuple(changes), removed, _has_junk(documents), problems=documents.problems)
 
 
 def _change(name: str, base: Mapping[str, Any], item: Mapping[str, Any]) -> Change | None:

@@ -15,6 +15,7 @@ from bluelabel.interfaces.messages import Delivery, DeliveryState, Message
 from bluelabel.interfaces.names import identifier
 from bluelabel.services.postbox import queries
 from bluelabel.services.postbox.edits import Addition, Change, Edit, canonical, identity
+from bluelabel.services.postbox.elsewhere import OPEN, Arrivals, line_of
 from bluelabel.services.postbox.importing import outgoing_of
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.postbox.postbox import Postbox
@@ -23,7 +24,6 @@ from bluelabel.services.postbox.view_text import message_part
 _DONE: Final = frozenset({"acked", "ack", "done", "handled", "completed", "complete", "finished", "closed"})
 _DEAD: Final = frozenset({"dead", "failed", "rejected", "refused"})
 _BACK: Final = frozenset({"withdrawn", "cancelled", "canceled"})
-_OPEN: Final = (DeliveryState.SENT, DeliveryState.CLAIMED)
 _FIXED: Final = frozenset(
     {"id", "sender", "recipients", "created_at", "thread", "reply_to", "key", "signature", "attempt"}
 )
@@ -119,6 +119,7 @@ class _Decision:
         self._db = db
         self._new: dict[str, tuple[str, str]] = {}
         self._keys: set[tuple[str, str | None]] = set()
+        self._arrivals = Arrivals(db)
 
     def make(self, edit: Edit, source: Source, outcome: Outcome) -> None:
         """Follow one edit."""
@@ -144,10 +145,11 @@ class _Decision:
         text = identity(source.agent, source.box, edit.origin or source.stamp, addition)
         key = f"import:{hashlib.sha256(text.encode()).hexdigest()}"
         try:
-            outgoing = outgoing_of(addition.entry, source.agent, source.box, self._postbox.directory, key)
-            if self._is_known(edit, outgoing, addition) or self._is_foreign(edit, addition):
+            if addition.written and not (source.box == "outbox" and raw["sender"] != source.agent):
+                self._take_over(edit, raw)
                 return
-            if (outgoing.sender, outgoing.key) in self._keys:
+            outgoing = outgoing_of(addition.entry, source.agent, source.box, self._postbox.directory, key)
+            if (outgoing.sender, outgoing.key) in self._keys or self._is_known(outgoing):
                 return
             if outgoing.id is not None and (outgoing.id in self._new or queries.message(self._db, outgoing.id)):
                 outgoing = replace(outgoing, id=None, extra={**outgoing.extra, "said_id": outgoing.id})
@@ -164,31 +166,45 @@ class _Decision:
             self._outcome.touched.update((outgoing.sender, *answers[0].to))
         self.drafts += drafts
 
-    def _is_known(self, edit: Edit, outgoing: OutgoingMessage, addition: Addition) -> bool:
-        """Tell whether an entry is a message that is here already: merged in, or listed once more by its sender."""
+    def _is_known(self, outgoing: OutgoingMessage) -> bool:
+        """Tell whether an entry is a message that is here already: listed once more by its sender."""
         if outgoing.id is None:
             return False
         said = (outgoing.sender, canonical(outgoing.content))
-        known = queries.message(self._db, outgoing.id)
-        if known is None:
-            return self._new.get(outgoing.id) == said
-        same = (known.sender, canonical(known.content)) == said
-        if addition.written and not same and not edit.unreadable:
-            self._outcome.refused.append(Refusal(addition.entry.raw, _NO_BASE))
-        return addition.written or same
+        return self._said(outgoing.id) == said
 
-    def _is_foreign(self, edit: Edit, addition: Addition) -> bool:
-        """Tell whether an entry is another post office's: settled there, or still waiting there."""
-        if not addition.written:
-            return False
+    def _said(self, name: str) -> tuple[str, str] | None:
+        """Return who sent a message that is here, and what it says."""
+        known = queries.message(self._db, name)
+        return (known.sender, canonical(known.content)) if known is not None else self._new.get(name)
+
+    def _take_over(self, edit: Edit, raw: Mapping[str, Any]) -> None:
+        """Follow a line that a post office wrote: here, or where git has brought it from.
+
+        Raises:
+            BluelabelError: it cannot be followed here.
+        """
+        line = line_of(raw, self._source.agent, self._source.box, self._postbox.directory)
+        message, known = line.message, self._said(line.message.id)
+        said = (message.sender, canonical(message.content))
+        if known not in (None, said):
+            if not edit.unreadable:
+                self._outcome.refused.append(Refusal(raw, _NO_BASE))
+            return
         if edit.foreign is not None:
-            self._outcome.foreign += 1
-            return True
-        return addition.entry.raw["state"] not in [state.value for state in _OPEN]
+            self._outcome.foreign += known is None
+            return
+        drafts = self._arrivals.drafts(line, self._via, settle=edit.settles)
+        if not drafts:
+            return
+        self._new[message.id] = said
+        (self._outcome.sent if known is None else self._outcome.settled).append(message.id)
+        self._outcome.touched.update((message.sender, *line.states))
+        self.drafts += drafts
 
     def _change(self, change: Change) -> None:
         deliveries = self._deliveries(change.id)
-        open_ones = [d for d in deliveries if d.state in _OPEN]
+        open_ones = [d for d in deliveries if d.state in OPEN]
         if change.fields:
             self._amend(change, deliveries)
         if change.state is None or not open_ones:

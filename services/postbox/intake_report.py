@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bluelabel.services.postbox.intake import Outcome
 
+_STRANGE = "another post office wrote some of it: `bluelabel adopt` takes that mail over"
+
 
 @dataclass(slots=True)
 class IntakeReport:
@@ -17,6 +19,7 @@ class IntakeReport:
         sent, amended, settled, withdrawn: ids of messages.
         set_aside: paths in quarantine, relative to the postbox.
         waiting: boxes and files that somebody may still be writing.
+        strange: boxes set aside because another post office wrote them.
         problems: one line for each thing that could not be done.
         touched: mailboxes whose views are not current any more.
     """
@@ -27,6 +30,7 @@ class IntakeReport:
     withdrawn: list[str] = field(default_factory=list[str])
     set_aside: list[str] = field(default_factory=list[str])
     waiting: list[str] = field(default_factory=list[str])
+    strange: int = 0
     problems: list[str] = field(default_factory=list[str])
     touched: set[str] = field(default_factory=set[str])
 
@@ -47,6 +51,11 @@ class IntakeReport:
         """Return what a person should know, a line each."""
         return [
             *(f"set aside, the reason is in the .why beside it: postbox/{path}" for path in self.set_aside),
+            *(
+                ("another post office wrote some of it: `bluelabel adopt` takes that mail over",)
+                if self.strange
+                else ()
+            ),
             *(f"left alone, it is still being written: {name}" for name in self.waiting),
             *self.problems,
         ]

@@ -32,24 +32,26 @@ CREATE TABLE mail_deliveries (
   PRIMARY KEY (message_id, recipient)) WITHOUT ROWID;
 CREATE INDEX mail_order ON mail_deliveries (recipient, state, nb, sort);
 CREATE TABLE mail_counts (
-  recipient TEXT NOT NULL, state TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (recipient, state)) WITHOUT ROWID
+  recipient TEXT NOT NULL, state TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (recipient, state)) WITHOUT ROWID;
+CREATE TABLE mail_homes (home TEXT PRIMARY KEY) WITHOUT ROWID
 """
 
 
 class PostboxProjection:
-    """Tables ``mail_messages``, ``mail_deliveries`` and ``mail_counts``.
+    """Tables ``mail_messages``, ``mail_deliveries``, ``mail_counts`` and ``mail_homes``.
 
     ``sort`` is the place of a delivery among those of its state: by urgency and age while it waits, by the time it
     was handled afterwards. ``nb`` is when a waiting delivery may be handed out, empty for at once.
     """
 
     name = "postbox"
-    version = 3
+    version = 4
     ddl = _DDL
 
     def __init__(self) -> None:
         self._rules: dict[str, Callable[[sqlite3.Connection, Event], None]] = {
             "message.sent": _sent,
+            "message.addressed": _addressed,
             "message.seen": _seen,
             "message.claimed": _claimed,
             "message.renewed": _renewed,
@@ -63,6 +65,7 @@ class PostboxProjection:
             "message.amended": _amended,
             "message.escalated": _escalated,
             "message.archived": _archived,
+            "mail.adopted": _adopted,
         }
 
     def apply(self, db: sqlite3.Connection, event: Event) -> None:
@@ -74,7 +77,6 @@ class PostboxProjection:
 
 def _sent(db: sqlite3.Connection, event: Event) -> None:
     message: dict[str, Any] = event.data["message"]
-    rank = RANKS.get(message.get("priority", "MEDIUM"), 2)
     via = event.data.get("via")
     row = (
         message["id"], event.seq, message["sender"], message.get("thread") or message["id"], message.get("task_id"),
@@ -82,6 +84,21 @@ def _sent(db: sqlite3.Connection, event: Event) -> None:
         dumps(message),
     )  # fmt: skip
     db.execute("INSERT OR IGNORE INTO mail_messages VALUES (?,?,?,?,?,?,?,?,?,?)", row)
+    _deliver(db, event, message)
+
+
+def _addressed(db: sqlite3.Connection, event: Event) -> None:
+    row = db.execute("SELECT body FROM mail_messages WHERE id = ?", (event.data["id"],)).fetchone()
+    if row is not None and row[0]:
+        _deliver(db, event, json.loads(row[0]))
+
+
+def _adopted(db: sqlite3.Connection, event: Event) -> None:
+    db.executemany("INSERT OR IGNORE INTO mail_homes VALUES (?)", [(home,) for home in event.data["homes"]])
+
+
+def _deliver(db: sqlite3.Connection, event: Event, message: Mapping[str, Any]) -> None:
+    rank = RANKS.get(message.get("priority", "MEDIUM"), 2)
     for recipient in event.data["to"]:
         place = (
             message["id"],

@@ -78,6 +78,8 @@ def history(facts: Iterable[Fact]) -> History:
     for fact in facts:
         if fact.kind == "message.sent":
             _sent(told, fact, keys)
+        elif fact.kind == "message.addressed":
+            _addressed(told, fact)
         elif fact.kind == "message.amended":
             if fact.data["id"] in told.messages:
                 told.messages[fact.data["id"]] |= fact.data["changes"]
@@ -97,8 +99,17 @@ def _sent(told: History, fact: Fact, keys: set[tuple[str, str]]) -> None:
         keys.add((message["sender"], key))
     told.messages[message["id"]] = message
     told.order.append(message["id"])
+    _addressed(told, fact)
+
+
+def _addressed(told: History, fact: Fact) -> None:
+    name = fact.data["message"]["id"] if "message" in fact.data else fact.data["id"]
+    if name not in told.messages:
+        told.faults.append(f"event {fact.seq}: {fact.kind} of a message that was never sent: {name}")
     for recipient in fact.data["to"]:
-        told.courses[message["id"], recipient] = Course(message["id"], recipient)
+        if (name, recipient) in told.courses:
+            told.faults.append(f"event {fact.seq}: {name} comes to {recipient} a second time")
+        told.courses[name, recipient] = Course(name, recipient)
 
 
 def _step(told: History, fact: Fact) -> None:
@@ -107,9 +118,11 @@ def _step(told: History, fact: Fact) -> None:
     if course is None:
         told.faults.append(f"event {fact.seq}: {fact.kind} of a message that was never sent: {data['id']}")
         return
-    if course.state not in _BEFORE[fact.kind]:
+    outside = bool(data.get("by_hand") or data.get("elsewhere"))  # settled in a box, where there are no tokens
+    if course.state not in ((*OPEN, *_BEFORE[fact.kind]) if outside else _BEFORE[fact.kind]):
         told.faults.append(f"event {fact.seq}: {fact.kind} of {data['id']}, which was {course.state}")
-    if fact.kind in ("message.acked", "message.nacked", "message.renewed") and data.get("token") != course.token:
+    needs_token = fact.kind in ("message.acked", "message.nacked", "message.renewed") and not outside
+    if needs_token and data.get("token") != course.token:
         told.faults.append(f"event {fact.seq}: {fact.kind} with a token that is not the present one")
     if fact.kind == "message.claimed":
         if data["attempt"] != course.attempt + 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from reliability.sandbox import Outcome, Scenario, environment
 TESTS = Path(__file__).resolve().parents[1]
 PLACES = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))))
 ENV = {"PYTHONPATH": PLACES, "BLUELABEL_AGENT": "", "BLUELABEL_HOME": ""}
-TOLD = r"bluelabel\.(send|claim|delivery|dead|recover|init)/1"
+TOLD = r"bluelabel\.(send|claim|delivery|dead|recover|init|adopt|archive)/1"
 TRUTH = r"/ledger(/\d{8}\.jsonl|/|$)"
 ERROR = r"(?m)^error: "
 SEGMENT = 700
@@ -112,6 +113,23 @@ def rotating(where: Path) -> None:
     send(where, "second")
 
 
+def cloned(where: Path) -> None:
+    """Make a workspace whose boxes were written by another post office: two messages wait in them, one was handled."""
+    workspace(where)
+    for name in ("second", "third"):
+        send(where, name)
+    claim = do(where, "claim", "CA")[0]
+    do(where, "ack", claim["id"], "--token", claim["token"])
+    shutil.rmtree(home_of(where))
+    do(where, "init")
+
+
+def settled(where: Path) -> None:
+    """Make a workspace with a message that was handled long ago."""
+    claimed(where)
+    do(where, "ack", _case(where)["id"], "--token", _case(where)["token"])
+
+
 def _note(where: Path, **values: str) -> None:
     (where / "case.json").write_text(json.dumps(values))
 
@@ -160,6 +178,22 @@ def _imported(subject: str) -> Check:
     return check
 
 
+def _adopted(outcome: Outcome) -> list[str]:
+    """Check that the mail of the other post office is here once, once adopting was asked for again."""
+    story = history(read_disk(home_of(outcome.dir)).facts)
+    states = sorted(course.state for course in story.courses.values())
+    here = states == ["acked", "sent", "sent"]
+    return judge(outcome) + ([] if here or not outcome.recovered else [f"the messages are {states}"])
+
+
+def _archived(outcome: Outcome) -> list[str]:
+    """Check that a message is in the archive exactly once if the ledger says so."""
+    facts = read_disk(home_of(outcome.dir))
+    lines = [line for path in outcome.dir.glob("postbox/*/archive/*.jsonl") for line in path.read_text().splitlines()]
+    moved = bool(facts.of("message.archived"))
+    return [] if len(lines) == 1 or not moved else [f"{len(lines)} lines in the archive of one message"]
+
+
 def _arriving(subject: str) -> dict[str, Any]:
     return {"check": judged_mail(wanted=_imported(subject)), "truth": None}
 
@@ -175,6 +209,7 @@ def _settle(verb: str, *more: str) -> Callable[[Path], list[str]]:
 
 
 _SEND = ["send", "--from", "CC", "--to", "CA,WA", "--subject", "second", "--body", "text", "--key", "k2"]
+_ARCHIVE = ["archive", "--older", "0s"]
 _INIT = ["init", "--agents", "CC,CA"]
 SCENARIOS: dict[str, Entry] = {
     "send": (workspace, lambda _: _SEND, {}),
@@ -187,6 +222,12 @@ SCENARIOS: dict[str, Entry] = {
     "rotate": (rotating, lambda _: _SEND, {"segment": SEGMENT}),
     "drop": (dropped, lambda _: ["inbox", "CA"], _arriving("dropped")),
     "hand-edit": (edited, lambda _: ["outbox", "CA"], _arriving("by hand")),
+    "adopt": (cloned, lambda _: ["adopt"], {"check": _adopted, "afterwards": lambda _: ["adopt"]}),
+    "archive": (
+        settled,
+        lambda _: _ARCHIVE,
+        {"check": judged_mail(wanted=_archived), "afterwards": lambda _: _ARCHIVE},
+    ),
     "init": (lambda _: None, lambda _: _INIT, {"check": _made, "afterwards": lambda _: _INIT}),
 }
 QUICK = ("send", "claim", "ack", "recover", "rotate", "drop", "hand-edit", "init")

@@ -38,7 +38,7 @@ def init(app: App, directory: Path | None, agents: str | None, dry_run: bool) ->
     if steps and not dry_run:
         app.root = root
         workspace = app.workspace()
-        workspace.refresh_views(workspace.settings.directory.mailboxes)
+        workspace.refresh_views(workspace.settings.directory.mailboxes, app.note)
 
 
 def _recorder(app: App, done: list[str]) -> Callable[[str], None]:
@@ -73,6 +73,30 @@ def doctor(app: App, fix: bool, dry_run: bool) -> None:
     bad = [f for f in findings if f.state == "bad"]
     if bad:
         raise Refused(f"{len(bad)} finding{'s' if len(bad) > 1 else ''} to look at", hint=bad[0].hint)
+
+
+@click.command("adopt")
+@click.option("--dry-run", is_flag=True, help="Only say whose boxes are here.")
+@pass_app
+def adopt(app: App, dry_run: bool) -> None:
+    """Take over the mail of another post office whose boxes came with a clone or a pull.
+
+    What waits in them waits here, what was settled is settled, and each message comes once. From then on boxes of that
+    post office are read like this one's own, whenever git brings them.
+    """
+    from bluelabel.runner.boxes import Boxes
+
+    found, report = Boxes(app.workspace()).adopt(dry_run=dry_run)
+    homes = list(dict.fromkeys(strange.home for strange in found))
+    answer = {"homes": homes, "boxes": [strange.file for strange in found], "sent": report.sent}
+    app.emit("adopt", answer | {"settled": report.settled, "dry_run": dry_run})
+    for line in report.notes():
+        app.note(line)
+    if not homes:
+        app.say("every box here is this post office's own")
+        return
+    told = "would be adopted" if dry_run else f"adopted: {len(report.sent)} new messages"
+    app.say(f"{len(homes)} post office{'s' if len(homes) > 1 else ''} ({', '.join(homes)}) {told}")
 
 
 @click.command("recover")

@@ -366,7 +366,8 @@ def test_an_index_that_was_cut_short_is_made_anew_and_kept(scratch):
     repository, _ = opened(scratch)
     assert not mend_index(repository)
     index = scratch.root / ".git/index"
-    for broken in (b"", index.read_bytes()[:20]):
+    whole = index.read_bytes()
+    for broken in (b"", whole[:20], whole[:40], whole[:-1], bytes(len(whole))):
         index.write_bytes(broken)
         assert mend_index(repository)
         assert (scratch.root / ".git/index.broken").read_bytes() == broken

@@ -380,7 +380,7 @@ def test_lines_merged_in_from_another_branch_are_known_or_taken_in(post: Counter
 def test_a_clone_does_not_take_over_what_another_post_office_owns(post: Counter, tmp_path: Path) -> None:
     clone = Counter(tmp_path / "clone")
     clone.send("CA", id="other-1")
-    clone.office._home = "another"
+    clone.office._desk.home = "another"
     shutil.copytree(post.folder, clone.folder, dirs_exist_ok=True)
     clone.append("CC", "inbox", {"type": "info", "content": {"n": 1}})
     report = clone.sweep()

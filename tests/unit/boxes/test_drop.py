@@ -307,7 +307,7 @@ def test_a_file_that_is_gone_or_replaced_meanwhile_is_left_to_the_next_look(
 ) -> None:
     path = put(post, "a.json", '{"a": 1}')
     put(post, "b.json", "{")
-    intake, real = post.office._intake, post.office._intake.follow_all
+    intake, real = post.office._desk.intake, post.office._desk.intake.follow_all
 
     def slow(*args: Any, **kwargs: Any) -> Any:
         found = real(*args, **kwargs)
