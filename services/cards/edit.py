@@ -128,17 +128,24 @@ def block(document: CardDocument, card: Card) -> str:
     return document.text[card.start : card.end]
 
 
-def without(document: CardDocument, card: Card) -> str:
-    """Return the text of the file without a card; blank lines and the rule that followed it go with it."""
-    text = document.text
-    stop = _after(document, card)
-    start = card.start
-    if stop >= len(text):
+def without(document: CardDocument, *cards: Card) -> str:
+    """Return the text of the file without some cards; the blank lines and the rule after each go with it.
+
+    Args:
+        document: the file.
+        cards: some of its cards, in file order.
+    """
+    text, rules, at = document.text, uses_rules(document), 0
+    parts: list[str] = []
+    for card in cards:
+        parts.append(text[at : card.start])
+        at = _after(document, card, rules=rules)
+    kept = "".join(parts)
+    if cards and at >= len(text):
         # It was the last thing: the blank lines above it were there for its sake.
-        kept = text[:start].rstrip("\r\n \t")
-        ending = document.eol if text.endswith("\n") and kept else ""
-        return kept + ending
-    return text[:start] + text[stop:]
+        kept = kept.rstrip("\r\n \t")
+        return kept + (document.eol if text.endswith("\n") and kept else "")
+    return kept + text[at:]
 
 
 def inserted(document: CardDocument, text: str, at: int) -> str:
@@ -166,11 +173,9 @@ def line_end(text: str, at: int) -> int:
     return len(text) if stop < 0 else stop + 1
 
 
-def _after(document: CardDocument, card: Card) -> int:
-    """Return where the text after a card begins: past blank lines and its rule."""
-    at = line_end(document.text, card.end)
-    rule = rule_after(document, card) if uses_rules(document) else None
-    at = rule or at
+def _after(document: CardDocument, card: Card, *, rules: bool) -> int:
+    """Return where the text after a card begins: past blank lines and its rule, where the file has `rules`."""
+    at = (rule_after(document, card) if rules else None) or line_end(document.text, card.end)
     while at < card.stop:
         stop = line_end(document.text, at)
         if document.text[at:stop].strip():

@@ -112,28 +112,30 @@ def drop_duplicates(text: str) -> tuple[str, list[Problem]]:
             twice.append(card)
             message = f"{card.id} stood twice, word for word; line {first.line} is kept"
             done.append(Problem("duplicate-removed", message, card.line))
-    for card in reversed(twice):
-        document = parse_text(edit.without(document, card))
-    return document.text, done
+    return edit.without(document, *twice), done
 
 
 def close_fences(text: str) -> tuple[str, list[Problem]]:
     """Close each code fence that a card leaves open, at the end of that card."""
     document, done = parse_text(text), list[Problem]()
-    for card in reversed(document.cards):
+    parts, at = list[str](), 0
+    for card in document.cards:
         opened = _open_fence(document, card)
         if opened is not None:
             line, marks = opened
-            document = _closed(document, card.end, marks)
+            parts += [text[at : card.end], document.eol, marks]
+            at = card.end
             done.append(Problem("fence-closed", f"the code fence of {card.id} is closed", line))
-    if any(problem.code == "unclosed-fence" for problem in document.problems):
+    text = "".join([*parts, text[at:]])
+    document = parse_text(text)
+    line = next((problem.line or 1 for problem in document.problems if problem.code == "unclosed-fence"), None)
+    if line is not None:
         # What is still open was opened outside the cards.
-        line = next(problem.line for problem in document.problems if problem.code == "unclosed-fence") or 1
         first = next((card for card in document.cards if card.line >= line), None)
-        end = len((document.text[: first.start] if first else document.text).rstrip())
-        document = _closed(document, end, "```")
-        done.append(Problem("fence-closed", "the code fence is closed", line))
-    return document.text, done[::-1]
+        end = len((text[: first.start] if first else text).rstrip())
+        text = f"{text[:end]}{document.eol}```{text[end:]}"
+        done.insert(0, Problem("fence-closed", "the code fence is closed", line))
+    return text, done
 
 
 def _open_fence(document: CardDocument, card: Card) -> tuple[int, str] | None:
@@ -149,8 +151,3 @@ def _open_fence(document: CardDocument, card: Card) -> tuple[int, str] | None:
 
 def _closes(marks: str, opened: str) -> bool:
     return marks[0] == opened[0] and len(marks) >= len(opened)
-
-
-def _closed(document: CardDocument, end: int, marks: str) -> CardDocument:
-    text = document.text
-    return parse_text(text[:end] + document.eol + marks + text[end:])

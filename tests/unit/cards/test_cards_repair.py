@@ -86,6 +86,13 @@ def test_a_card_that_stands_twice_word_for_word_stands_once():
     assert [(problem.code, problem.line) for problem in fixed.done] == [("duplicate-removed", 6)]
 
 
+def test_a_card_that_stands_many_times_up_to_the_end_stands_once():
+    fixed = repair(b"### TASK-1: a\nStatus: Done\n\n" * 4)
+
+    assert fixed.content == b"### TASK-1: a\nStatus: Done\n"
+    assert [problem.line for problem in fixed.done] == [4, 7, 10]
+
+
 def test_cards_of_one_id_that_differ_are_left_to_people():
     data = b"### TASK-1: a\n\n### TASK-1: b\n"
 
