@@ -17,9 +17,13 @@ CARDS_BYTES: Final = 32 * 1024 * 1024
 """The largest TASK_CARDS.md (10,000 cards are about 10 MB)."""
 
 SUBJECT_CHARS: Final = 500
-TYPE_CHARS: Final = 64
-KEY_CHARS: Final = 200
 """Characters of a subject."""
+
+TYPE_CHARS: Final = 64
+"""Characters of a message type."""
+
+KEY_CHARS: Final = 200
+"""Characters of an idempotency key."""
 
 RECIPIENTS: Final = 256
 """Recipients of one message."""

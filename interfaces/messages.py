@@ -200,24 +200,21 @@ class Delivery:
     reason: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return its JSON object: the message inside, without the keys that are empty."""
+        """Return one flat JSON object: every key of the message, then those of the delivery that are set."""
+        known = {name: getattr(self.message, name) for name in MESSAGE_KEYS}
         rest = {name: getattr(self, name) for name in _DELIVERY_FIELDS}
-        return {"message": self.message.as_json(), **{name: item for name, item in rest.items() if item is not None}}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Delivery:
-        """Return the delivery that `as_json` has written."""
-        rest = {name: value[name] for name in _DELIVERY_FIELDS if name in value}
-        state = DeliveryState(rest.pop("state"))
-        return cls(message=Message.from_json(value["message"]), state=state, **rest)
+        return {**self.message.extra, **known, **{name: item for name, item in rest.items() if item is not None}}
 
     def after(self, **changes: Any) -> Delivery:
         """Return the delivery with some attributes changed."""
         return replace(self, **changes)
 
 
-MESSAGE_FIELDS: Final = frozenset(f.name for f in fields(Message)) - {"extra"}
-"""The keys that the envelope knows."""
+MESSAGE_KEYS: Final = tuple(f.name for f in fields(Message) if f.name != "extra")
+"""The keys that the envelope knows, in their order."""
+
+MESSAGE_FIELDS: Final = frozenset(MESSAGE_KEYS)
+"""The same, for looking one up."""
 
 _DELIVERY_FIELDS = tuple(f.name for f in fields(Delivery) if f.name != "message")
 _REQUIRED = frozenset({"id", "sender", "recipients", "created_at"})

@@ -23,13 +23,12 @@ from bluelabel.interfaces.records import FileKind
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
-MODELS: Final[Mapping[str, type[BaseModel | Message | Delivery]]] = {
+MODELS: Final[Mapping[str, type[BaseModel | Message]]] = {
     "agent_input": AgentInput,
     "agent_output": AgentOutput,
     "agent_capability": AgentCapability,
     "content_metadata": ContentMetadata,
     "message": Message,
-    "delivery": Delivery,
 }
 """Schema name to the model that it is made from."""
 
@@ -50,6 +49,7 @@ _SCHEMA_OF_EVENT_FIELDS: Final[Mapping[str, Any]] = {
 def build() -> dict[str, dict[str, Any]]:
     """Return every generated schema by its name."""
     made = {name: _of_model(name, model) for name, model in MODELS.items()}
+    made["delivery"] = _delivery(made["message"])
     made["event"] = _event()
     made["read"] = _read()
     made["run"] = _run()
@@ -83,12 +83,22 @@ def _head(name: str, title: str, description: str) -> dict[str, Any]:
 
 def _of_model(name: str, model: type[BaseModel | Message | Delivery]) -> dict[str, Any]:
     schema = TypeAdapter(model).json_schema(mode="validation")
-    for part in (schema, schema.get("$defs", {}).get("Message", {})):
-        if part.get("title") == "Message":
-            _limit(part)
+    if schema.get("title") == "Message":
+        _limit(schema)
     for part in (schema, *schema.get("$defs", {}).values()):
         _explain(part)
     return _head(name, str(schema.pop("title")), str(schema.pop("description"))) | schema
+
+
+def _delivery(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of a delivery, in which the keys of the message stand beside its own."""
+    schema = _of_model("delivery", Delivery)
+    inner = schema["$defs"].pop("Message")
+    schema["$defs"] |= message["$defs"]
+    del schema["properties"]["message"]
+    schema["properties"] = {**message["properties"], **schema["properties"]}
+    schema["required"] = [*inner["required"], *(name for name in schema["required"] if name != "message")]
+    return schema | {"additionalProperties": True}
 
 
 def _limit(schema: dict[str, Any]) -> None:

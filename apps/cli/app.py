@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from bluelabel.apps.cli.streams import write_utf8
 from bluelabel.interfaces.names import nearest
 from bluelabel.interfaces.strict_json import dumps
 
@@ -24,8 +26,7 @@ class App:
 
     Attributes:
         root: the directory given with ``--root``, or None.
-        as_json: print one JSON object a line, and nothing else, on stdout.
-        color: whether colours are allowed.
+        no_color: print without colours.
         quiet: print nothing for people.
         verbose: print more.
         debug: show tracebacks.
@@ -33,12 +34,27 @@ class App:
 
     def __init__(self) -> None:
         self.root: Path | None = None
-        self.as_json = False
-        self.color = True
+        self._as_json = False
+        self.no_color = False
         self.quiet = False
         self.verbose = False
         self.debug = False
         self._workspace: Workspace | None = None
+
+    @property
+    def as_json(self) -> bool:
+        """Whether stdout carries one JSON object a line, and nothing else."""
+        return self._as_json
+
+    @as_json.setter
+    def as_json(self, value: bool) -> None:
+        self._as_json = value
+        write_utf8()
+
+    @property
+    def color(self) -> bool:
+        """Whether colours are allowed: neither ``--no-color`` nor the variable ``NO_COLOR`` forbids them."""
+        return not (self.no_color or os.environ.get("NO_COLOR"))
 
     def workspace(self) -> Workspace:
         """Open the workspace that this call is about (once).
@@ -104,7 +120,8 @@ class App:
         """Return a rich console on stdout that honours ``--no-color``."""
         from rich.console import Console
 
-        return Console(no_color=not self.color, highlight=False, soft_wrap=not sys.stdout.isatty())
+        color: Literal["auto"] | None = "auto" if self.color else None
+        return Console(color_system=color, highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def plain(text: str) -> str:
@@ -115,19 +132,41 @@ def plain(text: str) -> str:
 pass_app = click.make_pass_decorator(App, ensure=True)
 
 
-def _set_json(context: click.Context, _option: click.Parameter, value: bool) -> None:
-    if value:
-        context.ensure_object(App).as_json = True
+def _setter(attribute: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def keep(context: click.Context, _option: click.Parameter, value: Any) -> None:
+        if value:
+            setattr(context.ensure_object(App), attribute, value)
+
+    return keep
 
 
-def with_json(command: click.Command) -> click.Command:
-    """Give a command its ``--json`` option, the same everywhere."""
-    if not isinstance(command, click.Group) and not any("--json" in option.opts for option in command.params):
-        text = "Print one JSON object a line."
-        option = click.Option(
-            ["--json"], is_flag=True, expose_value=False, is_eager=True, callback=_set_json, help=text
+def global_options(*, hidden: bool) -> list[click.Option]:
+    """Return new options for what every call can be told, before and behind the name of the command.
+
+    Args:
+        hidden: leave them out of the help; ``--json`` is always shown.
+    """
+
+    def option(*names: str, to: str, text: str, hidden: bool = hidden, **how: Any) -> click.Option:
+        return click.Option(
+            [*names], expose_value=False, is_eager=True, callback=_setter(to), help=text, hidden=hidden, **how
         )
-        command.params.append(option)
+
+    directory = click.Path(path_type=Path)
+    return [
+        option("--root", to="root", type=directory, text="Work in this directory instead of the current one."),
+        option("--json", to="as_json", is_flag=True, text="Print one JSON object a line.", hidden=False),
+        option("--no-color", to="no_color", is_flag=True, text="Print without colours."),
+        option("-q", "--quiet", to="quiet", is_flag=True, text="Print nothing for people."),
+        option("-v", "--verbose", to="verbose", is_flag=True, text="Print more."),
+        option("--debug", to="debug", is_flag=True, text="Show tracebacks."),
+    ]
+
+
+def with_globals(command: click.Command) -> click.Command:
+    """Give a command the global options too, the same everywhere; what it calls like one of them stays its own."""
+    taken = {name for option in command.params for name in option.opts}
+    command.params.extend(option for option in global_options(hidden=True) if taken.isdisjoint(option.opts))
     return command
 
 
@@ -152,7 +191,7 @@ class Group(click.Group):
         if command is None and cmd_name in self.lazy:
             module, _, attribute = self.lazy[cmd_name].partition(":")
             command = getattr(import_module(module), attribute)
-        return with_json(command) if command is not None else None
+        return with_globals(command) if command is not None else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

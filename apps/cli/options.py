@@ -69,6 +69,8 @@ def read_object(value: str, what: str) -> dict[str, Any]:
 
 def _bytes(value: str, what: str) -> bytes:
     if value == "-":
+        if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - it is when the caller has closed it
+            raise UnreadableInput("standard input is closed", where=what, hint="give the text itself, or @FILE")
         data = sys.stdin.buffer.read(MESSAGE_BYTES + 1)
     else:
         path = Path(value[1:])

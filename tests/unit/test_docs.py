@@ -77,6 +77,15 @@ def decorators(source: str) -> Iterator[tuple[str, str]]:
                 yield call.func.attr, texts[0] if texts else getattr(node, "name", "")
 
 
+def calls(source: str) -> Iterator[tuple[str, str]]:
+    """Yield the method and first text of each call of the form `app.name("text", …)`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+            first = node.args[0]
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                yield node.func.attr, first.value
+
+
 def sources(room: str) -> list[str]:
     return [path.read_text(encoding="utf-8") for path in sorted((ROOT / "apps" / room).rglob("*.py"))]
 
@@ -167,6 +176,14 @@ def test_every_error_class_is_documented():
     text = (REFERENCE / "errors.md").read_text(encoding="utf-8")
 
     assert [kind.__name__ for kind in error_classes() if kind.__name__ not in text] == []
+
+
+def test_every_noun_that_the_command_line_prints_is_documented():
+    text = (REFERENCE / "json.md").read_text(encoding="utf-8")
+    printed = {noun for source in sources("cli") for kind, noun in calls(source) if kind in ("emit", "show")}
+
+    assert len(printed) > 40
+    assert [noun for noun in sorted(printed) if f"`{noun}`" not in text] == []
 
 
 def test_every_schema_is_documented():

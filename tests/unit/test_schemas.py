@@ -21,7 +21,7 @@ from bluelabel.interfaces import schema_catalogue, schemas
 from bluelabel.interfaces.agent_models import AgentCapability, AgentInput, AgentOutput, AgentStatus, ContentMetadata
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.interfaces.events import KINDS, RESERVED, Event
-from bluelabel.interfaces.messages import Delivery, DeliveryState, Message, MessageType, Priority
+from bluelabel.interfaces.messages import MESSAGE_FIELDS, Delivery, DeliveryState, Message, MessageType, Priority
 from bluelabel.runner.reading import FileReading, read_file
 from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
@@ -69,7 +69,6 @@ STRATEGIES = {
     "agent_capability": CAPABILITIES,
     "content_metadata": CONTENTS,
     "message": MESSAGES,
-    "delivery": DELIVERIES,
 }
 EVENTS = st.builds(
     Event, seq=st.integers(1, 2**53), at=st.just("2026-01-31T09:30:00.000000Z"), by=NAMES,
@@ -127,6 +126,15 @@ def test_the_short_form_of_a_message_is_accepted_and_read_back_the_same(message)
     assert Message.from_json(short) == message
 
 
+@given(DELIVERIES)
+def test_a_delivery_is_accepted_and_holds_the_whole_message(delivery):
+    written = json.loads(json.dumps(delivery.as_json()))
+
+    assert list(shipped("delivery").iter_errors(written)) == []
+    assert Message.from_json({**written, "attempt": delivery.message.attempt}).content == delivery.message.content
+    assert set(written) >= MESSAGE_FIELDS | {"recipient", "state", "seq"}
+
+
 @given(EVENTS)
 def test_a_line_of_the_ledger_is_accepted(event):
     assert list(shipped("event").iter_errors(event.as_json())) == []
@@ -141,7 +149,7 @@ def test_a_line_of_the_ledger_is_accepted(event):
         ("content_metadata", {"content_id": "x", "content_type": "pdf", "source": 5}),
         ("message", {"id": "1", "sender": "CA", "recipients": [], "created_at": ""}),
         ("message", {"id": "1", "sender": "CA", "recipients": ["CC"], "created_at": "", "type": "two words"}),
-        ("delivery", {"message": {}, "recipient": "CC", "state": "sent", "seq": 1}),
+        ("delivery", {"id": "1", "recipient": "CC", "state": "sent", "seq": 1}),
         ("event", {"seq": 0, "at": "", "by": "CA", "kind": "message.sent", "h": "0" * 64}),
         ("event", {"seq": 1, "at": "", "by": "CA", "kind": "message.sent", "h": "short"}),
         ("read", {"schema": "bluelabel.read/2", "file": "a", "kind": "postbox", "problems": []}),

@@ -62,10 +62,8 @@ def _show(app: App, root: Path, title: str, args: tuple[str, ...]) -> None:
     from bluelabel.apps.cli.main import cli
 
     inner = App()
-    inner.root, inner.color = root, app.color
+    inner.no_color = app.no_color
     try:
-        cli.main(
-            [*(("--no-color",) if not app.color else ()), "--root", str(root), *args], standalone_mode=False, obj=inner
-        )
+        cli.main(["--root", str(root), *args], standalone_mode=False, obj=inner)
     finally:
         inner.close()

@@ -59,7 +59,7 @@ def _verify(app: App) -> None:
         "seq": verdict.head.seq, "h": verdict.head.h, "torn": verdict.torn,
         "problems": [problem.as_json() for problem in verdict.problems],
     }  # fmt: skip
-    app.emit("verify", answer)
+    app.emit("log_verify", answer)
     for problem in verdict.problems:
         app.say(f"{problem.code}: {problem.message}")
     sealed = f", {verdict.sealed} torn tails sealed" if verdict.sealed else ""

@@ -8,7 +8,7 @@ import click
 
 from bluelabel.apps.cli.app import App, pass_app
 from bluelabel.apps.cli.options import SPAN, complete_agent, complete_message, read_object, read_text
-from bluelabel.apps.cli.utils.mail_printer import COLUMNS, describe, mailbox_rows, record
+from bluelabel.apps.cli.utils.mail_printer import COLUMNS, describe, mailbox_rows
 from bluelabel.interfaces.errors import NotFound, Refused, UsageError
 from bluelabel.interfaces.limits import VIEW_HANDLED, VIEW_WAITING
 from bluelabel.interfaces.messages import Delivery, DeliveryState, Priority
@@ -89,7 +89,7 @@ def inbox(app: App, agent: str, peek: bool, handled: bool, limit: int) -> None:
         done = queries.handled(db, agent, VIEW_HANDLED) if handled else []
         count = queries.counts(db).get(agent, {})
     for item in (*found, *done):
-        app.emit("message", record(item))
+        app.emit("message", item.as_json())
     waiting = count.get("sent", 0) + count.get("claimed", 0)
     if found or done:
         app.table(COLUMNS, mailbox_rows((*found, *done)))
@@ -111,7 +111,7 @@ def outbox(app: App, agent: str, limit: int) -> None:
     with workspace.book.reading() as db:
         found = queries.sent_by(db, agent, limit)
     for item in found:
-        app.emit("message", record(item))
+        app.emit("message", item.as_json())
     if found:
         app.table(COLUMNS, mailbox_rows(found))
     app.say(f"{len({d.message.id for d in found}):,} sent by {agent}")
@@ -133,7 +133,7 @@ def claim(app: App, agent: str, wait: float, lease: float | None) -> None:
     found = workspace.postbox.claim(agent, lease=lease, wait=wait, worker=workspace.worker_name(agent))
     if found is None:
         raise NotFound("nothing waits", where=agent, hint="use --wait 1m to wait for a message")
-    app.show("claim", record(found), describe(found))
+    app.show("claim", found.as_json(), describe(found))
     app.say(f"\ntoken {found.token}, until {found.lease_until}")
     workspace.refresh_views([found.recipient])
 

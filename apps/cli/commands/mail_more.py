@@ -6,7 +6,7 @@ import click
 
 from bluelabel.apps.cli.app import App, Group, pass_app
 from bluelabel.apps.cli.options import SPAN, complete_agent, complete_message, read_text
-from bluelabel.apps.cli.utils.mail_printer import COLUMNS, describe, mailbox_rows, record
+from bluelabel.apps.cli.utils.mail_printer import COLUMNS, describe, mailbox_rows
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.interfaces.messages import Delivery
 from bluelabel.services.postbox import queries
@@ -41,7 +41,7 @@ def thread(app: App, message_id: str) -> None:
     with workspace.book.reading() as db:
         found = queries.in_thread(db, first.thread or first.id)
     for number, item in enumerate(found):
-        app.emit("message", record(item))
+        app.emit("message", item.as_json())
         app.say(("\n" if number else "") + describe(item))
 
 
@@ -93,7 +93,7 @@ def watch(app: App, agent: str | None) -> None:
             if event.kind == "message.sent" and (agent is None or agent in event.data["to"]):
                 for item in workspace.postbox.deliveries(event.data["message"]["id"]):
                     if agent in (None, item.recipient):
-                        app.show("message", record(item), describe(item) + "\n")
+                        app.show("message", item.as_json(), describe(item) + "\n")
         workspace.book.wait(seq)
 
 
@@ -172,6 +172,6 @@ def dead_purge(app: App, agent: str | None) -> None:
 
 def _list(app: App, found: list[Delivery]) -> None:
     for item in found:
-        app.emit("message", record(item))
+        app.emit("message", item.as_json())
     if found:
         app.table(COLUMNS, mailbox_rows(found))

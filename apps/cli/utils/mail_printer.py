@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from bluelabel.apps.cli.app import plain
 from bluelabel.interfaces.messages import Delivery, Priority
 from bluelabel.interfaces.strict_json import dumps
 
 COLUMNS = ("ID", "State", "Way", "Task", "Subject")
-
-
-def record(item: Delivery) -> dict[str, Any]:
-    """Return a delivery as one flat JSON object: the message's keys, then those of the delivery."""
-    more = {
-        "recipient": item.recipient, "state": item.state.value, "seq": item.seq, "attempt": item.attempt,
-        "seen_at": item.seen_at, "claimed_by": item.claimed_by, "token": item.token, "lease_until": item.lease_until,
-        "result": item.result, "reason": item.reason,
-    }  # fmt: skip
-    message: dict[str, Any] = {"content": {}, "priority": item.message.priority, **item.message.as_json()}
-    return {**message, **{key: value for key, value in more.items() if value is not None}}
 
 
 def mailbox_rows(items: Iterable[Delivery]) -> list[list[str]]:
