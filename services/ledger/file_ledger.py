@@ -111,18 +111,18 @@ class FileLedger:
     def close(self) -> None:
         """Close the files and stop watching."""
         self._news.close()
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        self._leave()
         self._lock.close()
         self._syncer.close()
 
     def _catch_up(self) -> Position:
-        """Find the end of the ledger, now that nobody else can move it."""
+        """Find the end of the ledger, now that nobody else can move it, and see that the open file is still there."""
         tail = self._tail
-        if tail is None or self._fd is None or not self._same_file(tail.segment):
+        size = self._size_of_same_file(tail.segment) if tail is not None else None
+        if tail is None or size is None:
+            self._leave()
             return self.segments.tail()
-        if self._still(tail):
+        if size == tail.end and not self.segments.exists(tail.segment + 1):
             return tail
         tail = self._look()
         return replace(tail, end=self.segments.size(tail.segment))
@@ -153,13 +153,13 @@ class FileLedger:
         """Tell whether the ledger still ends at `tail`."""
         return self.segments.size(tail.segment) == tail.end and not self.segments.exists(tail.segment + 1)
 
-    def _same_file(self, segment: int) -> bool:
-        """Tell whether the segment is the file that is open: not healed by another process, nor restored."""
+    def _size_of_same_file(self, segment: int) -> int | None:
+        """Return how long a segment is; None if it is not the file that is open: healed elsewhere, or restored."""
         try:
             there = os.stat(self.segments.path(segment))  # noqa: PTH116
         except FileNotFoundError:
-            return False
-        return (segment, there.st_dev, there.st_ino) == self._file
+            return None
+        return there.st_size if (segment, there.st_dev, there.st_ino) == self._file else None
 
     def _write(self, tail: Position, drafts: Sequence[Draft]) -> list[Event]:
         at = to_text(self._clock.now())
@@ -196,18 +196,22 @@ class FileLedger:
         return Position(tail.segment, tail.end, event.seq, event.h, tail.end), prefix + line
 
     def _open(self, segment: int) -> int:
-        if self._fd is not None and self._same_file(segment):
+        if self._fd is not None and self._file[0] == segment:
             return self._fd
+        self._leave()
         path = self.segments.path(segment)
         new = not self.segments.exists(segment)
         fd = open_append(path, create=new)
-        if self._fd is not None:
-            os.close(self._fd)
         made = os.fstat(fd)
         self._fd, self._file = fd, (segment, made.st_dev, made.st_ino)
         if new:
             sync_directory(self.segments.folder)
         return fd
+
+    def _leave(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+        self._fd, self._file = None, (0, 0, 0)
 
     def _rotate(self, tail: Position) -> Position:
         """Start a segment. The old one is synced first: what comes later must not outlive what came before."""

@@ -45,6 +45,7 @@ class Syncer:
         self._record_fd: int | None = None
         self._map: mmap.mmap | None = None
         self._fd: int | None = None
+        self._opened = ""
         self._name = ""
         self._known = 0
 
@@ -74,7 +75,7 @@ class Syncer:
             if fd is not None:
                 os.close(fd)
         self._map = self._fd = self._record_fd = None
-        self._name = ""
+        self._name = self._opened = ""
 
     def _confirm(self, record: mmap.mmap | None, segment: int, offset: int, name: str) -> None:
         shared = record[:].decode("ascii", "replace").strip() if record is not None else ""
@@ -116,12 +117,12 @@ class Syncer:
         return f"{self._boot()} {segment} {there.st_ino}"
 
     def _open(self, segment: int, name: str) -> int:
-        if self._fd is not None and name == f"{self._boot()} {segment} {os.fstat(self._fd).st_ino}":
+        if self._fd is not None and name == self._opened:
             return self._fd
         fd = open_append(self._segments.path(segment), create=False)
         if self._fd is not None:
             os.close(self._fd)
-        self._fd = fd
+        self._fd, self._opened = fd, f"{self._boot()} {segment} {os.fstat(fd).st_ino}"
         return fd
 
     def _locked(self) -> mmap.mmap | None:
