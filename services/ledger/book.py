@@ -16,8 +16,11 @@ from bluelabel.services.ledger.index import Index, Projection
 from bluelabel.services.ledger.memory_ledger import MemoryLedger
 from bluelabel.services.ledger.system import SystemClock
 
-_FRESH: Final = 256
+_BEHIND: Final = 256
 """How many events of its own a book keeps at hand before it takes them into the index."""
+
+_KEPT: Final = 64
+"""How many of them it still keeps afterwards."""
 
 
 class Book:
@@ -32,7 +35,7 @@ class Book:
         self.ledger = ledger
         self.index = index
         self._lock = threading.RLock()
-        self._fresh: list[Event] = []
+        self._own: list[Event] = []  # without gap
 
     @classmethod
     def open(cls, home: Path, projections: Sequence[Projection], *, clock: Clock | None = None) -> Book:
@@ -61,7 +64,8 @@ class Book:
                 nothing; what it raises is passed on and nothing is written.
             durable: return only when the disk has confirmed it. False for facts that may be lost together with
                 the machine's memory; they ride with the next durable append.
-            looks: False when `decide` asks the index nothing, which then need not be brought up to date.
+            looks: False when `decide` can do without the index, which then is not brought up to date. It may still
+                find out that it cannot, and call `look`.
 
         Raises:
             MachineError: nothing was written.
@@ -70,14 +74,16 @@ class Book:
         """
 
         def decided() -> Sequence[Draft]:
-            if looks or len(self._fresh) >= _FRESH:
-                self._catch_up()
+            if looks or len(self._own) >= _BEHIND:
+                self.look()
             return decide(self.index.db)
 
         with self._lock:
             with self.index.usable():
                 events = self.ledger.append(decided)
-            self._fresh += events
+            if events and self._own and events[0].seq != self._own[-1].seq + 1:
+                self._own.clear()
+            self._own += events
         if durable:  # even without events: a repeated send must not vouch for an earlier one that failed to sync
             self.ledger.confirm()
         return events
@@ -86,14 +92,29 @@ class Book:
     def reading(self) -> Generator[sqlite3.Connection]:
         """Lend the index, up to date, for questions."""
         with self._lock:
-            self._catch_up()
+            db = self.look()
             with self.index.usable():
-                yield self.index.db
+                yield db
 
-    def _catch_up(self) -> None:
-        """Bring the index up to date; what was written here last is still at hand and need not be read again."""
-        known, self._fresh = self._fresh, []
-        self.index.catch_up(self.ledger, known)
+    def look(self) -> sqlite3.Connection:
+        """Bring the index up to date and return it, in a decision; elsewhere use `reading`."""
+        self.index.catch_up(self.ledger, self._own)
+        del self._own[:-_KEPT]
+        return self.index.db
+
+    def since(self, known: Head) -> Sequence[Event] | None:
+        """Return what was written after `known`, in a decision that would rather not ask the index.
+
+        Returns:
+            The events, if nobody else wrote any and they are still at hand; None if only the index can tell.
+        """
+        head = self.ledger.head()
+        if head == known:
+            return ()
+        count = head.seq - known.seq
+        if not 0 < count <= len(self._own) or (self._own[-1].seq, self._own[-1].h) != (head.seq, head.h):
+            return None
+        return self._own[-count:]
 
     def read(self, after: int = 0) -> Iterator[Event]:
         """Yield the events above `after`, oldest first."""

@@ -77,7 +77,7 @@ class Index:
 
         Args:
             ledger: where the events are.
-            known: the newest of them, where the caller still has them at hand.
+            known: events without gap; where they are the newest, they need not be read.
 
         Raises:
             MachineError: the index can neither be used nor made anew.
@@ -135,9 +135,9 @@ class Index:
         db.execute("BEGIN IMMEDIATE")
         try:
             seq, h = self._position()  # another process may have been here in between
-            whole = len(known) == head.seq - seq  # others may have written between what was written here
-            if known and whole and known[0].seq == seq + 1 and (known[-1].seq, known[-1].h) == (head.seq, head.h):
-                last = self._project(known)
+            count = head.seq - seq
+            if 0 < count <= len(known) and (known[-1].seq, known[-1].h) == (head.seq, head.h):
+                last = self._project(known[-count:])
             else:
                 last = self._project(ledger.read(seq, h if seq else None))
             if last is not None:

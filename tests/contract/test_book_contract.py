@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bluelabel.interfaces.events import Draft, Event
+from bluelabel.interfaces.events import Draft, Event, Head
 from bluelabel.services.ledger.book import Book
 
 
@@ -91,3 +91,64 @@ def test_a_damaged_index_is_computed_anew(books: Callable[[], Book], tmp_path: P
     two = books()
     say(two, "b", looks=False)
     assert indexed(two) == ["a", "b"]
+
+
+def since(book: Book, known: Head) -> list[str] | None:
+    found: list[list[str] | None] = []
+
+    def decide(_db: sqlite3.Connection) -> Sequence[Draft]:
+        events = book.since(known)
+        found.append(None if events is None else [event.data["word"] for event in events])
+        return []
+
+    book.append(decide, looks=False)
+    return found[0]
+
+
+def test_what_one_wrote_oneself_is_at_hand_in_the_next_decision(books: Callable[[], Book]) -> None:
+    one = books()
+    empty = one.head()
+    say(one, "a", looks=False)
+    known = one.head()
+    say(one, "b", looks=True)
+    say(one, "c", looks=False)
+
+    assert since(one, empty) == ["a", "b", "c"]
+    assert since(one, known) == ["b", "c"]
+    assert since(one, one.head()) == []
+
+
+def test_what_others_wrote_is_never_at_hand(books: Callable[[], Book]) -> None:
+    one, other = books(), books()
+    say(one, "a", looks=False)
+    known = one.head()
+    say(other, "b", looks=False)
+    assert since(one, known) is None
+
+    say(one, "c", looks=False)
+    assert since(one, known) is None
+    assert since(other, known) is None
+
+
+def test_a_book_keeps_few_of_its_events_at_hand(books: Callable[[], Book]) -> None:
+    one = books()
+    empty = one.head()
+    words = [str(number) for number in range(300)]
+    for word in words:
+        say(one, word, looks=False)
+
+    assert since(one, empty) is None
+    assert indexed(one) == words
+
+
+def test_a_decision_may_look_after_all(books: Callable[[], Book]) -> None:
+    one, other = books(), books()
+    say(other, "a", looks=False)
+
+    def decide(_db: sqlite3.Connection) -> Sequence[Draft]:
+        (word,) = one.look().execute("SELECT word FROM words").fetchone()
+        return [Draft("message.sent", "CC", {"word": f"after {word}"})]
+
+    one.append(decide, looks=False)
+
+    assert indexed(other) == ["a", "after a"]
