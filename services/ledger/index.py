@@ -7,7 +7,7 @@ made under another start of the machine, by another set of projections, or from 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -28,7 +28,7 @@ class Projection(Protocol):
     Attributes:
         name: of the service.
         version: raise it when tables or rules change; the index is then computed anew.
-        ddl: ``CREATE TABLE`` and ``CREATE INDEX`` statements; names begin with the service's noun.
+        ddl: ``CREATE`` statements of tables, indexes and triggers; names begin with the service's noun.
     """
 
     name: str
@@ -184,7 +184,7 @@ class Index:
                 db.execute(_META)
                 db.execute("INSERT INTO index_meta VALUES (?, ?, 0, ?)", (self._made_by, self._boot, GENESIS))
                 for projection in self._projections:
-                    for statement in filter(str.strip, projection.ddl.split(";")):
+                    for statement in _statements(projection.ddl):
                         db.execute(statement)
             db.execute("COMMIT")
         except BaseException:
@@ -196,6 +196,16 @@ class Index:
             return False
         row = db.execute("SELECT made_by, boot FROM index_meta").fetchone()
         return row is not None and tuple(row) == (self._made_by, self._boot)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield the statements of a script; those of a trigger belong to it."""
+    statement = ""
+    for piece in script.split(";"):
+        statement += piece + ";"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def _roll_back(db: sqlite3.Connection) -> None:

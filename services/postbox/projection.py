@@ -13,15 +13,12 @@ from bluelabel.interfaces.strict_json import dumps
 
 RANKS: Final[Mapping[str, int]] = {priority.value: priority.rank for priority in Priority}
 _RANK_SPAN = 1 << 48
-_COUNT = "INSERT INTO mail_counts VALUES (?, ?, ?)"
-_MORE = "ON CONFLICT (recipient, state) DO UPDATE SET n = n + excluded.n"
-_STATES = "SELECT recipient, state FROM mail_deliveries WHERE message_id = ?"
 
 _DDL = """
 CREATE TABLE mail_messages (
   id TEXT PRIMARY KEY, seq INTEGER NOT NULL, sender TEXT NOT NULL, thread TEXT NOT NULL, task_id TEXT, key TEXT,
   expires_at TEXT, created_at TEXT NOT NULL, via TEXT, body TEXT NOT NULL) WITHOUT ROWID;
-CREATE UNIQUE INDEX mail_keys ON mail_messages (sender, key);
+CREATE UNIQUE INDEX mail_keys ON mail_messages (sender, key) WHERE key IS NOT NULL;
 CREATE INDEX mail_senders ON mail_messages (sender, seq);
 CREATE INDEX mail_threads ON mail_messages (thread, seq);
 CREATE TABLE mail_deliveries (
@@ -33,8 +30,26 @@ CREATE TABLE mail_deliveries (
 CREATE INDEX mail_order ON mail_deliveries (recipient, state, nb, sort);
 CREATE TABLE mail_counts (
   recipient TEXT NOT NULL, state TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (recipient, state)) WITHOUT ROWID;
-CREATE TABLE mail_homes (home TEXT PRIMARY KEY) WITHOUT ROWID
+CREATE TABLE mail_homes (home TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TRIGGER mail_came AFTER INSERT ON mail_deliveries BEGIN
+  INSERT INTO mail_counts VALUES (new.recipient, new.state, 1) ON CONFLICT DO UPDATE SET n = n + 1; END;
+CREATE TRIGGER mail_moved AFTER UPDATE OF state ON mail_deliveries WHEN old.state <> new.state BEGIN
+  UPDATE mail_counts SET n = n - 1 WHERE recipient = old.recipient AND state = old.state;
+  INSERT INTO mail_counts VALUES (new.recipient, new.state, 1) ON CONFLICT DO UPDATE SET n = n + 1; END;
+CREATE TRIGGER mail_went AFTER DELETE ON mail_deliveries BEGIN
+  UPDATE mail_counts SET n = n - 1 WHERE recipient = old.recipient AND state = old.state; END;
 """
+
+
+_INSERT = (
+    "INSERT INTO mail_deliveries (message_id, recipient, seq, rank, state, nb, sort, attempt) "
+    "VALUES (?, ?, ?, ?, 'sent', ?, ?, 0) ON CONFLICT DO NOTHING"
+)
+
+
+def place_of(message: Mapping[str, Any], seq: int) -> int:
+    """Return the place of a message among those that wait: by urgency, then by the event that sent it."""
+    return RANKS.get(message.get("priority", "MEDIUM"), 2) * _RANK_SPAN + seq
 
 
 class PostboxProjection:
@@ -45,7 +60,7 @@ class PostboxProjection:
     """
 
     name = "postbox"
-    version = 4
+    version = 5
     ddl = _DDL
 
     def __init__(self) -> None:
@@ -99,21 +114,9 @@ def _adopted(db: sqlite3.Connection, event: Event) -> None:
 
 def _deliver(db: sqlite3.Connection, event: Event, message: Mapping[str, Any]) -> None:
     rank = RANKS.get(message.get("priority", "MEDIUM"), 2)
+    place = (event.seq, rank, message.get("not_before") or "", place_of(message, event.seq))
     for recipient in event.data["to"]:
-        place = (
-            message["id"],
-            recipient,
-            event.seq,
-            rank,
-            message.get("not_before") or "",
-            rank * _RANK_SPAN + event.seq,
-        )
-        insert = (
-            "INSERT OR IGNORE INTO mail_deliveries (message_id, recipient, seq, rank, state, nb, sort, attempt) "
-            "VALUES (?, ?, ?, ?, 'sent', ?, ?, 0)"
-        )
-        if db.execute(insert, place).rowcount:
-            _count(db, recipient, "sent", 1)
+        db.execute(_INSERT, (message["id"], recipient, *place))
 
 
 def _seen(db: sqlite3.Connection, event: Event) -> None:
@@ -123,7 +126,6 @@ def _seen(db: sqlite3.Connection, event: Event) -> None:
 
 def _claimed(db: sqlite3.Connection, event: Event) -> None:
     data = event.data
-    _move(db, data, "claimed")
     db.execute(
         "UPDATE mail_deliveries SET state = 'claimed', nb = '', attempt = ?, claimed_by = ?, token = ?, "
         "lease_until = ?, lease_up = ?, lease_boot = ?, seen_at = COALESCE(seen_at, ?) "
@@ -146,7 +148,6 @@ def _renewed(db: sqlite3.Connection, event: Event) -> None:
 def _handled(state: str) -> Callable[[sqlite3.Connection, Event], None]:
     def rule(db: sqlite3.Connection, event: Event) -> None:
         data = event.data
-        _move(db, data, state)
         result = data.get("result")
         db.execute(
             "UPDATE mail_deliveries SET state = ?, nb = '', sort = ?, result = COALESCE(?, result), "
@@ -166,7 +167,6 @@ def _handled(state: str) -> Callable[[sqlite3.Connection, Event], None]:
 
 def _waiting_again(db: sqlite3.Connection, event: Event) -> None:
     data = event.data
-    _move(db, data, "sent")
     db.execute(
         "UPDATE mail_deliveries SET state = 'sent', nb = ?, sort = rank * ? + seq, token = NULL, claimed_by = NULL, "
         "lease_until = NULL, lease_up = NULL, lease_boot = NULL, reason = ?, "
@@ -204,21 +204,5 @@ def _escalated(db: sqlite3.Connection, event: Event) -> None:
 def _archived(db: sqlite3.Connection, event: Event) -> None:
     """Forget all but id, sender and key: a key stays used for ever."""
     for message_id in event.data["ids"]:
-        for recipient, state in db.execute(_STATES, (message_id,)).fetchall():
-            _count(db, recipient, state, -1)
         db.execute("DELETE FROM mail_deliveries WHERE message_id = ?", (message_id,))
         db.execute("UPDATE mail_messages SET body = '', via = NULL WHERE id = ?", (message_id,))
-
-
-def _move(db: sqlite3.Connection, data: Mapping[str, Any], state: str) -> None:
-    """Count a delivery under the state that it comes to instead of the one that it leaves."""
-    recipient = data["recipient"]
-    row = db.execute(
-        "SELECT state FROM mail_deliveries WHERE message_id = ? AND recipient = ?", (data["id"], recipient)
-    )
-    for (before,) in row.fetchall():
-        db.execute(f"{_COUNT}, (?, ?, ?) {_MORE}", (recipient, before, -1, recipient, state, 1))
-
-
-def _count(db: sqlite3.Connection, recipient: str, state: str, change: int) -> None:
-    db.execute(f"{_COUNT} {_MORE}", (recipient, state, change))
