@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from bluelabel.interfaces.errors import StaleToken
-from bluelabel.interfaces.events import Draft
+from bluelabel.interfaces.events import Draft, Event, Head
 from bluelabel.interfaces.limits import LEASE_SECONDS, MAX_ATTEMPTS
 from bluelabel.interfaces.messages import Delivery, DeliveryState
 from bluelabel.interfaces.ports import Clock, Ids
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.postbox.directory import Directory
+from bluelabel.services.postbox.leases import Now
 from bluelabel.services.postbox.mailroom import Also, Mailroom
-from bluelabel.services.postbox.picking import pick
+from bluelabel.services.postbox.shelf import Shelf
 
-_Settlement = Callable[[Delivery, sqlite3.Connection], Sequence[Draft]]
+_Settlement = Callable[[Delivery], Sequence[Draft]]
 
 
 _CLAIMS: Final = 64
@@ -31,7 +32,8 @@ class Postbox(Mailroom):
         self, book: Book, directory: Directory, clock: Clock, ids: Ids, *, max_attempts: int = MAX_ATTEMPTS
     ) -> None:
         super().__init__(book, directory, clock, ids, max_attempts=max_attempts)
-        self._claims: dict[str, Delivery] = {}
+        self._claims: dict[str, tuple[Delivery, Head]] = {}
+        self._shelves: dict[Sequence[str], Shelf] = {}
 
     def claim(
         self,
@@ -71,7 +73,7 @@ class Postbox(Mailroom):
             NotFound, StaleToken: as for `ack`.
         """
 
-        def draft(held: Delivery, _db: sqlite3.Connection) -> Sequence[Draft]:
+        def draft(held: Delivery) -> Sequence[Draft]:
             data = {"id": message_id, "recipient": held.recipient, "token": token, **self.now().lease(lease)}
             return [Draft("message.renewed", held.claimed_by or held.recipient, data)]
 
@@ -96,11 +98,11 @@ class Postbox(Mailroom):
             StaleToken: the claim is over.
         """
 
-        def draft(held: Delivery, db: sqlite3.Connection) -> Sequence[Draft]:
+        def draft(held: Delivery) -> Sequence[Draft]:
             data: dict[str, Any] = {"id": message_id, "recipient": held.recipient, "token": token}
             if result is not None:
                 data["result"] = dict(result)
-            more = also(db) if callable(also) else also
+            more = also(self.book.look()) if callable(also) else also
             return [Draft("message.acked", held.claimed_by or held.recipient, data), *more]
 
         return self._settle(message_id, token, draft, again=DeliveryState.ACKED)
@@ -117,10 +119,10 @@ class Postbox(Mailroom):
             NotFound, StaleToken: as for `ack`.
         """
 
-        def draft(held: Delivery, db: sqlite3.Connection) -> Sequence[Draft]:
+        def draft(held: Delivery) -> Sequence[Draft]:
             by = held.claimed_by or held.recipient
             if final or held.attempt >= self.max_attempts:
-                return self.death(db, held, by, reason or "given back too often")
+                return self.death(self.book.look(), held, by, reason or "given back too often")
             data: dict[str, Any] = {"id": message_id, "recipient": held.recipient, "token": token, "reason": reason}
             if delay > 0:
                 data["not_before"] = self.now().after(delay)
@@ -141,15 +143,16 @@ class Postbox(Mailroom):
     def _claim_once(self, boxes: Sequence[str], worker: str, lease: float, durable: bool) -> Delivery | None:
         claimed: list[Delivery] = []
 
-        def decide(db: sqlite3.Connection) -> Sequence[Draft]:
+        def decide(_db: sqlite3.Connection) -> Sequence[Draft]:
             now = self.now()
             drafts: list[Draft] = []
-            for found in pick(db, boxes, now):
+            for found in self._waiting(boxes, now):
                 key = {"id": found.message.id, "recipient": found.recipient}
                 if found.message.expires_at is not None and found.message.expires_at <= now.text:
                     drafts.append(Draft("message.expired", worker, key))
                 elif found.attempt >= self.max_attempts:
-                    drafts += self.death(db, found, worker, f"handed out {found.attempt} times without an answer")
+                    reason = f"handed out {found.attempt} times without an answer"
+                    drafts += self.death(self.book.look(), found, worker, reason)
                 else:
                     grant = {
                         "token": self._ids.token(),
@@ -162,40 +165,57 @@ class Postbox(Mailroom):
                     break
             return drafts
 
-        self.book.append(decide, durable=durable)
-        for held in claimed:
-            self._claims[held.token or ""] = held
-            if len(self._claims) > _CLAIMS:
-                del self._claims[next(iter(self._claims))]
-        return claimed[0] if claimed else None
+        while True:
+            events = self.book.append(decide, durable=durable, looks=False)
+            if claimed:
+                self._keep(claimed[0], events[-1])
+                return claimed[0]
+            if not events:
+                return None
+
+    def _waiting(self, boxes: Sequence[str], now: Now) -> Iterator[Delivery]:
+        """Yield what comes next, in a decision; where it ends after some, there may be more in the next one."""
+        shelf = self._shelves.get(boxes)
+        if shelf is None or not shelf.follow(self.book.since(shelf.known), now):
+            db = self.book.look()
+            shelf = self._shelves[boxes] = Shelf(db, self.book.head(), boxes, now)
+        return shelf.waiting()
 
     def _settle(self, message_id: str, token: str, draft: _Settlement, again: DeliveryState | None = None) -> Delivery:
         settled: list[Delivery] = []
 
-        def decide(db: sqlite3.Connection) -> Sequence[Draft]:
-            held = self._in_hand(db, message_id, token)
-            for each in [held] if held is not None else self.known(db, message_id):
+        def decide(_db: sqlite3.Connection) -> Sequence[Draft]:
+            held = self._in_hand(message_id, token)
+            known = [held] if held is not None else self.known(self.book.look(), message_id)
+            for each in known:
                 if each.token == token and each.state in (DeliveryState.CLAIMED, again):
-                    drafts = draft(each, db) if each.state == DeliveryState.CLAIMED else ()
+                    drafts = draft(each) if each.state == DeliveryState.CLAIMED else ()
                     settled.append(_as_settled(each, drafts))
                     return drafts
-            now = ", ".join(f"{d.recipient}: {d.state.value}" for d in self.known(db, message_id))
+            now = ", ".join(f"{d.recipient}: {d.state.value}" for d in known)
             hint = "claim again; somebody else may have it"
             raise StaleToken(f"the claim is over ({now})", where=message_id, hint=hint)
 
-        self.book.append(decide)
-        if settled[0].state != DeliveryState.CLAIMED:
-            self._claims.pop(token, None)
+        events = self.book.append(decide, looks=False)
+        self._claims.pop(token, None)
+        if settled[0].state == DeliveryState.CLAIMED:
+            self._keep(settled[0], events[-1])
         return settled[0]
 
-    def _in_hand(self, db: sqlite3.Connection, message_id: str, token: str) -> Delivery | None:
-        """Return a delivery that was claimed here and still is: it need not be read from the index again."""
-        held = self._claims.get(token)
-        if held is None or held.message.id != message_id:
+    def _keep(self, held: Delivery, event: Event) -> None:
+        """Keep at hand what was claimed here."""
+        self._claims[held.token or ""] = held, Head(event.seq, event.h)
+        if len(self._claims) > _CLAIMS:
+            del self._claims[next(iter(self._claims))]
+
+    def _in_hand(self, message_id: str, token: str) -> Delivery | None:
+        """Return what was claimed here, if nothing has happened to it since: the index need not be asked."""
+        held, known = self._claims.get(token, (None, None))
+        if held is None or known is None or held.message.id != message_id:
             return None
-        query = "SELECT state, token FROM mail_deliveries WHERE message_id = ? AND recipient = ?"
-        row = db.execute(query, (message_id, held.recipient)).fetchone()
-        return held if row == (DeliveryState.CLAIMED.value, token) else None
+        events = self.book.since(known)
+        touched = events is None or any(event.data.get("id") == message_id for event in events)
+        return None if touched else held
 
 
 _AFTER = {

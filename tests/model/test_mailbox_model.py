@@ -50,12 +50,28 @@ class Mailbox(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
         """Open the book, as a new process would."""
-        self.book = Book.open(self.home, (PostboxProjection(),), clock=self.clock)
-        self.postbox = Postbox(self.book, PEOPLE, self.clock, SystemIds(), max_attempts=MAX_ATTEMPTS)
+        self.offices = [self.opened(), self.opened()]
+        self.book, self.postbox = self.offices[0]
+
+    def opened(self) -> tuple[Book, Postbox]:
+        """Return a book and its post office, as a process of its own has them."""
+        book = Book.open(self.home, (PostboxProjection(),), clock=self.clock)
+        return book, Postbox(book, PEOPLE, self.clock, SystemIds(), max_attempts=MAX_ATTEMPTS)
+
+    def close(self) -> None:
+        """End all processes."""
+        for book, _ in self.offices:
+            book.close()
+
+    @rule()
+    def switch(self) -> None:
+        """Let the other process go on."""
+        self.offices.reverse()
+        self.book, self.postbox = self.offices[0]
 
     def teardown(self) -> None:
         """Compare the bytes on the disk with all that was said."""
-        self.book.close()
+        self.close()
         disk = read_disk(self.home)
         if disk.segments:
             story = history(disk.facts)
@@ -202,12 +218,12 @@ class Mailbox(RuleBasedStateMachine):
 
     @rule()
     def the_process_starts_anew(self) -> None:
-        self.book.close()
+        self.close()
         self.open()
 
     @rule(seconds=st.sampled_from([1, 100]))
     def the_machine_starts_anew(self, seconds: int) -> None:
-        self.book.close()
+        self.close()
         self.clock.advance(seconds)
         self.clock.up = 5.0
         self.clock.starts += 1
@@ -216,7 +232,7 @@ class Mailbox(RuleBasedStateMachine):
     @precondition(lambda self: (self.home / "index.db").exists())
     @rule(size=st.sampled_from([0, 100, None]))
     def the_index_is_lost_or_damaged(self, size: int | None) -> None:
-        self.book.close()
+        self.close()
         if size is None:
             (self.home / "index.db").unlink()
         else:
