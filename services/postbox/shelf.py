@@ -30,7 +30,7 @@ _SIZE: Final = 64
 
 _TAKES = frozenset({"message.claimed", "message.renewed", "message.acked", "message.dead", "message.expired",
                     "message.withdrawn", "message.purged"})  # fmt: skip
-_CHANGES = frozenset({"message.seen", "message.nacked", "message.retried", "message.amended"})
+_APART = frozenset({"message.escalated", "message.archived"})  # nothing that waits changes with these
 
 
 class Shelf:
@@ -85,11 +85,13 @@ class Shelf:
             if not self._boxes.isdisjoint(data["to"]):
                 self._more = True
                 return place_of(data["message"], event.seq) > self._last
-        elif event.kind in _TAKES:
+            return True
+        if event.kind in _TAKES:
             self._rows.pop((data["id"], data["recipient"]), None)
             if data["recipient"] in self._boxes:
                 self._until_up = min(self._until_up, data.get("lease_up", math.inf))
-        return event.kind not in _CHANGES
+            return True
+        return event.kind in _APART
 
     def _open(self, db: sqlite3.Connection, box: str, now: Now) -> Iterator[tuple[Any, ...]]:
         yield from db.execute(_READY, (box, _SIZE + 1))
