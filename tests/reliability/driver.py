@@ -64,6 +64,9 @@ def main(argv: list[str]) -> None:
             views(workspace, number, name)
         if command == "mixed":
             work(workspace, 0.0, 0.2, name)
+            if number % 5 == 4:
+                workspace.read_edits()
+                workspace.refresh_views(["CA", "CC"])
     workspace.close()
 
 

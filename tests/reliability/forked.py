@@ -50,16 +50,19 @@ class Zygote:
         strace: Sequence[str] = (),
         boot: str | None = None,
         learn: Path | None = None,
+        append: bool = False,
     ) -> int:
-        """Run one command to its end; with `strace` (its arguments) under strace. Returns its exit status."""
+        """Run one command to its end; with `strace` (its arguments) under strace. Returns its exit status.
+
+        After `patience` seconds it is killed, with all that it started, and the answer is `TIMEOUT`.
+        """
         request = {"run": list(words), "cwd": str(where), "out": str(out), "err": str(err), "stop": bool(strace)}
-        request |= {"boot": boot, "learn": str(learn) if learn else None}
+        request |= {"boot": boot, "learn": str(learn) if learn else None, "append": append}
         pid = int(self._ask(request)["pid"])
         tracer = _attached(pid, strace) if strace else None
         late = not _ended(pid, patience)
         if late:
-            with suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
+            _kill(pid)
         status = int(self._ask({"wait": pid})["status"])
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
@@ -128,6 +131,15 @@ class Zygotes:
                 self._free.get_nowait().close()
             except queue.Empty:
                 return
+
+
+def _kill(pid: int) -> None:
+    """Kill a process with its session, or alone where it had no time to start one."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _attached(pid: int, strace: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -11,11 +11,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from reliability.crash import judged
-from reliability.forked import TIMEOUT
+from reliability.forked import TIMEOUT, Zygotes
 from reliability.report import Finding, Report
 from reliability.sandbox import TRACEBACK, Outcome, Scenario, end, environment
 
@@ -43,7 +44,8 @@ def kill_loop(
         base: an empty directory; its ``d`` is the state.
         runs: how often to start and kill.
         processes: how many copies at once.
-        shortest: seconds before the earliest kill; set it above the time an interpreter takes to start.
+        shortest: seconds before the earliest kill; without forked interpreters, set it above the time one takes to
+            start.
         longest: seconds before the latest kill.
         every: check after each so many runs.
         seed: of the random moments.
@@ -54,10 +56,13 @@ def kill_loop(
     state = base / "d"
     state.mkdir(parents=True)
     scenario.setup(state)
+    if scenario.servers is not None:
+        scenario.servers.teach([scenario.commands(state)[-1]], state, base, scenario.patience)
     moments = random.Random(seed)
     report = Report("kill", scenario.name, runs * processes // 2 if seconds is None else 1)
     for run in range(1, runs + 1):
-        report.listed += _killed(scenario, base, processes, moments.uniform(shortest, longest), told=told)
+        after = [moments.uniform(shortest, longest) for _ in range(processes)]
+        report.listed += _killed(scenario, base, after, told=told)
         report.runs += processes
         last = run == runs or (seconds is not None and time.monotonic() - started > seconds)
         if run % every == 0 or last:
@@ -116,15 +121,28 @@ def _started(scenario: Scenario, base: Path, argv: Sequence[str]) -> subprocess.
         )
 
 
-def _killed(scenario: Scenario, base: Path, processes: int, after: float, *, told: bool) -> int:
-    crowd = [_started(scenario, base, scenario.argv(base / "d")) for _ in range(processes)]
+def _killed(scenario: Scenario, base: Path, after: Sequence[float], *, told: bool) -> int:
+    """Start one process for each moment and kill it then; return how many were still going on."""
+    if scenario.servers is not None:
+        return _killed_forks(scenario, scenario.servers, base, after)
+    crowd = [_started(scenario, base, scenario.argv(base / "d")) for _ in after]
     words, limit = (base / "stdout").stat().st_size, time.monotonic() + 20
     while told and (base / "stdout").stat().st_size == words and time.monotonic() < limit:
         time.sleep(0.005)
-    time.sleep(after)
+    time.sleep(after[0])
     for process in crowd:
         end(process)
     return sum(process.returncode == -signal.SIGKILL for process in crowd)
+
+
+def _killed_forks(scenario: Scenario, servers: Zygotes, base: Path, after: Sequence[float]) -> int:
+    where, words = base / "d", scenario.argv(base / "d")
+
+    def one(moment: float) -> int:
+        return servers.run(words, where, base / "stdout", base / "stderr", moment, append=True)
+
+    with ThreadPoolExecutor(len(after)) as pool:
+        return sum(status == TIMEOUT for status in pool.map(one, after))
 
 
 def _judge(scenario: Scenario, base: Path) -> list[tuple[str, str]]:

@@ -71,6 +71,7 @@ class Report:
         """Return it for people: one line, then the findings."""
         word = "pass" if self.passed else f"VOID ({self.void})" if self.void and not self.findings else "FAIL"
         head = f"{self.sweep:6} {self.scenario:28} {self.runs:5} of {self.listed:5} runs {self.seconds:7.1f} s  {word}"
+        head += "".join(f", {value:,} {name}" for name, value in self.more.items())
         more = [f"       … and {len(self.findings) - limit} more"] if len(self.findings) > limit else []
         return [head, *(f"       {finding}" for finding in self.findings[:limit]), *more]
 

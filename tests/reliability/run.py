@@ -50,7 +50,7 @@ def jobs(names: list[str], sweeps: list[str], limit: int, runs: int) -> Iterator
         for name in ("send", "rotate", "hand-edit"):
             yield f"again {name}", lambda base, n=name: recovery_sweep(n, base, limit=limit)  # type: ignore[misc]
     if "kill" in sweeps:
-        yield "kill", lambda base: kill_loop(kill_scenario(), base, runs=runs, shortest=0.4, longest=1.0)
+        yield "kill", lambda base: _killed(base, runs)
     if "crowd" in sweeps:
         yield "crowd", lambda base: crowd(base, senders=8, each=250, workers=4)
 
@@ -68,6 +68,15 @@ def _swept(name: str, sweep: str, base: Path, limit: int) -> Report:
             report = power_sweep(ready.scenario, base / "images", limit=limit)
     report.floor = POINTS.get(sweep, report.floor) if not limit else report.floor
     return report
+
+
+def _killed(base: Path, runs: int) -> Report:
+    made = kill_scenario(forked=True)
+    try:
+        return kill_loop(made, base, runs=runs)
+    finally:
+        assert made.servers is not None
+        made.servers.close()
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reliability.disk import home_of, read_disk
+from reliability.forked import Zygotes
 from reliability.history import history
 from reliability.mailcheck import judge
 from reliability.sandbox import Outcome, Scenario, environment
@@ -234,13 +235,20 @@ QUICK = ("send", "claim", "ack", "recover", "rotate", "drop", "hand-edit", "init
 """Those of which `make test` sweeps a sample. The others are much like these."""
 
 
-def kill_scenario(name: str = "driver", count: int = 100_000) -> Scenario:
-    """Return the scenario of the random kill loop: a process that sends and works without end."""
+def kill_scenario(count: int = 100_000, *, forked: bool = False) -> Scenario:
+    """Return the scenario of the random kill loop: a process that sends, works and keeps boxes without end.
+
+    Args:
+        count: how often.
+        forked: whether to fork interpreters instead of starting them; close its `servers` then.
+    """
+    python = [] if forked else [sys.executable]
 
     def argv(where: Path) -> Sequence[str]:
-        return [sys.executable, "-m", "reliability.driver", str(where), "mixed", str(count)]
+        return [*python, "-m", "reliability.driver", str(where), "mixed", str(count)]
 
     def recover(where: Path) -> Sequence[str]:
-        return bluelabel(where, "recover", "--json")
+        return ["--root", str(where), "recover", "--json"] if forked else bluelabel(where, "recover", "--json")
 
-    return Scenario(name, workspace, argv, judge, recover, TOLD, TRUTH, env=ENV)
+    servers = Zygotes([], environment(ENV)) if forked else None
+    return Scenario("driver", workspace, argv, judge, recover, TOLD, TRUTH, env=ENV, servers=servers)

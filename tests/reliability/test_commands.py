@@ -38,7 +38,12 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None
 
 
 def test_random_kills_of_two_processes_lose_nothing(tmp_path: Path) -> None:
-    report = kill_loop(kill_scenario(), tmp_path / "x", runs=6, longest=0.6, every=3, told=True)
+    made = kill_scenario(forked=True)
+    try:
+        report = kill_loop(made, tmp_path / "x", runs=10, longest=0.6, every=5)
+    finally:
+        assert made.servers is not None
+        made.servers.close()
 
     assert report.passed, str(report)
     assert report.more["told"] > 20

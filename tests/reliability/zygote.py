@@ -2,8 +2,11 @@
 
 The server reads one JSON request a line on stdin and answers each with one line on stdout:
 
-    {"run": [words], "cwd": …, "out": …, "err": …, "stop": true, "env": {…}, "boot": …, "learn": …} -> {"pid": …}
+    {"run": [words], "cwd": …, "out": …, "err": …, "append": …, "stop": …, "env": {…}, "boot": …, "learn": …}
+        -> {"pid": …}
     {"wait": pid} -> {"status": …}
+
+The words are those of ``bluelabel``, or ``-m``, a module and its arguments.
 
 A child that is to be traced stops itself before it does anything, so that strace can be there from its first call.
 
@@ -20,6 +23,7 @@ import sys
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from runpy import run_module
 from typing import Any
 
 from reliability.launch import prepare
@@ -57,7 +61,8 @@ def _run(request: dict[str, Any]) -> int:
     os.setsid()
     os.chdir(request["cwd"])
     empty = os.open(os.devnull, os.O_RDONLY)
-    out, err = (os.open(request[key], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600) for key in ("out", "err"))
+    mode = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if request.get("append") else os.O_TRUNC)
+    out, err = (os.open(request[key], mode, 0o600) for key in ("out", "err"))
     for fd, standard in ((empty, 0), (out, 1), (err, 2)):
         os.dup2(fd, standard)
         os.close(fd)
@@ -65,18 +70,26 @@ def _run(request: dict[str, Any]) -> int:
     boot = request.get("boot")
     if boot:
         SystemClock.boot = lambda _self: boot  # type: ignore[method-assign, assignment]
-    sys.argv[1:] = request["run"]
     if request.get("stop"):
         os.kill(os.getpid(), signal.SIGSTOP)
-    from bluelabel.apps.cli.main import main
-
     try:
-        main()
+        _main(request["run"])
     except SystemExit as leaving:
         if request.get("learn"):
             Path(request["learn"]).write_text("\n".join(sorted(sys.modules)), encoding="utf-8")
         return leaving.code if isinstance(leaving.code, int) else 0
     return 0
+
+
+def _main(words: list[str]) -> None:
+    if words[:1] == ["-m"]:
+        sys.argv[1:] = words[2:]
+        run_module(words[1], run_name="__main__", alter_sys=True)
+        return
+    from bluelabel.apps.cli.main import main
+
+    sys.argv[1:] = words
+    main()
 
 
 if __name__ == "__main__":
