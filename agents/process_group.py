@@ -91,6 +91,13 @@ class _Capture:
         self.cut = self.cut or len(piece) > room
 
 
+def leashed(command: Sequence[str]) -> list[str]:
+    """Return `command` so started that it gets SIGTERM when its starting thread is gone, even by SIGKILL (Linux)."""
+    if sys.platform != "linux":
+        return list(command)
+    return [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), *command]
+
+
 def run_command(
     command: Sequence[str],
     *,
@@ -122,11 +129,8 @@ def run_command(
         OSError: it could not be started.
     """
     started = time.monotonic()
-    leashed = list(command)
-    if sys.platform == "linux":
-        leashed = [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), *command]
     process = subprocess.Popen(
-        leashed,
+        leashed(command),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -47,6 +47,8 @@ class PostOffice:
             Conflict: another `up` serves this workspace.
         """
         with self._alone():
+            with_whom = f"with workers for {', '.join(self._workers)}" if self._workers else "without workers"
+            self._say(f"serving {self._workspace.root} {with_whom}")
             supervisor = Supervisor(self._workers, self._workspace.root, self._say)
             seq = self._workspace.book.head().seq
             try:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bluelabel.agents.process_group import leashed
+
 GRACE: Final = 10.0
 """Seconds that a worker gets to finish or give its message back."""
 
@@ -29,6 +31,8 @@ class _Child:
 
 class Supervisor:
     """One process for each name; a process that ends on its own is started again, later each time it fails at once.
+
+    None outlives this process: when it is killed, the kernel asks them to end (Linux).
 
     Args:
         commands: name to argv.
@@ -54,7 +58,7 @@ class Supervisor:
                 self._say(f"worker {name} ended ({_reason(code)}); starting it again in {pause:g} s")
             if child.process is None and now >= child.again:
                 child.process = subprocess.Popen(
-                    self._commands[name], cwd=self._cwd, stdin=subprocess.DEVNULL, start_new_session=True
+                    leashed(self._commands[name]), cwd=self._cwd, stdin=subprocess.DEVNULL, start_new_session=True
                 )
                 child.started = now
                 self._say(f"worker {name} is process {child.process.pid}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Callable
 from typing import Final, NoReturn, TextIO
 
 from bluelabel.interfaces.errors import MachineError, machine_error
@@ -48,6 +49,42 @@ def _refused(error: OSError) -> NoReturn:
     told = machine_error(error, "printing", "standard output")
     told.hint = _PRINTED_HINT
     raise told from error
+
+
+class Lasting:
+    """Prints for a process that goes on for hours.
+
+    A full disk behind the output is passed over; when nobody reads any more, the process is told to end by itself, so
+    that it gives back what it holds.
+
+    Args:
+        show: prints.
+        end: asks the process to end.
+    """
+
+    def __init__(self, show: Callable[..., None], end: Callable[[], None]) -> None:
+        self._show = show
+        self._end = end
+        self._gone = False
+
+    def __call__(self, *what: object) -> None:
+        """Print `what`."""
+        try:
+            self._show(*what)
+        except MachineError:
+            return
+        except ReaderGone:
+            self._gone = True
+            self._end()
+
+    def close(self) -> None:
+        """Say how it ended.
+
+        Raises:
+            ReaderGone: nobody reads any more.
+        """
+        if self._gone:
+            raise ReaderGone
 
 
 def prepare() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 
@@ -10,6 +9,8 @@ import click
 
 from bluelabel.apps.cli.app import App, pass_app, plain
 from bluelabel.apps.cli.options import complete_agent
+from bluelabel.apps.cli.streams import Lasting
+from bluelabel.apps.cli.utils.stopping import until_stopped
 
 
 @click.command("up")
@@ -32,25 +33,13 @@ def up(app: App, agents: tuple[str, ...], no_workers: bool) -> None:
         workspace.settings.directory.check(name)
     program = [sys.executable, "-m", "bluelabel.apps.cli.main", "--root", str(workspace.root)]
     workers = {} if no_workers else {name: [*program, "worker", "--agent", name] for name in names}
-    stop, interrupted = threading.Event(), threading.Event()
+    stop = threading.Event()
 
-    def on_signal(number: int, _frame: object) -> None:
-        stop.set()
-        if number == signal.SIGINT:
-            interrupted.set()
-
-    def say(text: str) -> None:
+    def show(text: str) -> None:
         app.show("up", {"at": workspace.postbox.now().text, "what": text}, plain(text))
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        say(
-            f"serving {workspace.root}" + (f" with workers for {', '.join(workers)}" if workers else " without workers")
-        )
+    say = Lasting(show, stop.set)
+    with until_stopped(stop.set):
         PostOffice(workspace, workers, say).run(stop)
         say("stopped")
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if interrupted.is_set():
-        raise KeyboardInterrupt
+    say.close()

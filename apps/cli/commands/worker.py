@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
 from bluelabel.apps.cli.app import App, pass_app, plain
 from bluelabel.apps.cli.options import SPAN, complete_agent
+from bluelabel.apps.cli.streams import Lasting
 from bluelabel.apps.cli.utils.agent_printer import describe_progress
+from bluelabel.apps.cli.utils.stopping import until_stopped
 
 if TYPE_CHECKING:
     from bluelabel.runner.worker_records import Progress
@@ -34,21 +34,19 @@ def worker(app: App, agents: tuple[str, ...], once: bool, most: int | None, leas
 
     workspace = app.workspace()
 
-    def report(progress: Progress) -> None:
+    def show(progress: Progress) -> None:
         if progress.state is not Ending.TAKEN or app.verbose:
             app.show("worker", progress.as_json(), plain(describe_progress(progress)))
 
     options = WorkerOptions(lease=lease or workspace.settings.lease, grace=grace, once=once, max_messages=most)
-    running = open_worker(workspace, agents, report=report, options=options)
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
+    def stop() -> None:
         running.stop()
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    report = Lasting(show, stop)
+    running = open_worker(workspace, agents, report=report, options=options)
+    with until_stopped(stop):
         handled = running.run()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    report.close()
     if not handled and once:
         app.say("nothing waits")

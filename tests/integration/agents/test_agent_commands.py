@@ -302,8 +302,10 @@ def test_text_of_a_message_does_not_steer_the_terminal(workspace: Path) -> None:
     assert not (workspace / "canary").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_gives_the_message_back_and_ends_the_command(workspace: Path, number: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "left_with"), [(signal.SIGTERM, 0), (signal.SIGHUP, 0), (signal.SIGINT, 130)])
+def test_a_stop_gives_the_message_back_and_ends_the_command(
+    workspace: Path, number: int, left_with: int, tmp_path: Path
+) -> None:
     pid_file = tmp_path / "pid"
     os.mkfifo(pid_file)
     command(workspace, "CC", f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)")
@@ -313,7 +315,7 @@ def test_a_stop_gives_the_message_back_and_ends_the_command(workspace: Path, num
     code, out, err = finish(worker, number)
     states = [json.loads(line)["state"] for line in out.splitlines()]
 
-    assert (code, states, err) == (0, ["taken", "returned"], "")
+    assert (code, states, err.strip()) == (left_with, ["taken", "returned"], "")
     assert [m["id"] for m in waiting(workspace, "CC")] == [message]
     assert not Path(f"/proc/{pid}").exists()
 
@@ -337,7 +339,7 @@ def test_an_idle_worker_ends_on_ctrl_c(workspace: Path) -> None:
     states = [next_line(worker)["state"], next_line(worker)["state"]]
     code, out, err = finish(worker, signal.SIGINT)
 
-    assert (states, code, out, err) == (["taken", "done"], 0, "", "")
+    assert (states, code, out, err.strip()) == (["taken", "done"], 130, "", "")
 
 
 def test_a_task_of_a_killed_worker_is_finished_by_another(workspace: Path, tmp_path: Path) -> None:

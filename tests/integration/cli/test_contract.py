@@ -211,7 +211,7 @@ def one_of_each(root: Path) -> Iterator[tuple[str, Result]]:
     yield from call(
         "send", "--from", "ARCH", "--to", "CC,CA", "--type", "task_assignment", "--body", "tea", "--task", "TASK-1"
     )
-    for name in ("status", "doctor", "recover", "inbox CC", "outbox ARCH", "claim CA", "search tea"):
+    for name in ("status", "doctor", "recover", "adopt --dry-run", "inbox CC", "outbox ARCH", "claim CA", "search tea"):
         yield from call(*name.split())
     message, token = handed("--priority", "CRITICAL")
     yield from call("renew", message, "--token", token)

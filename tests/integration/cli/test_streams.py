@@ -104,3 +104,21 @@ def test_no_color_leaves_no_escapes_even_where_they_are_forced(root: Path, varia
 
     assert b"\x1b[" in colored.stdout
     assert b"\x1b[" not in plain.stdout
+
+
+@pytest.mark.parametrize(("target", "code"), [("/dev/full", 0), (None, 128 + signal.SIGPIPE)])
+def test_a_worker_that_cannot_print_settles_what_it_has_in_hand(tmp_path: Path, target: str | None, code: int) -> None:
+    bluelabel(tmp_path, "init", "--agents", "CC,ARCH")
+    with (tmp_path / "bluelabel.toml").open("a", encoding="utf-8") as settings:
+        settings.write(f"\n[agents.CC]\ncommand = [{json.dumps(sys.executable)}, '-c', 'print(1)']\n")
+    sent = bluelabel(tmp_path, "send", "--from", "ARCH", "--to", "CC", "--json").object["id"]
+    read, write = os.pipe() if target is None else (None, os.open(target, os.O_WRONLY))
+    if read is not None:
+        os.close(read)
+    call = [*PROGRAM, "--root", str(tmp_path), "-v", "worker", "--agent", "CC", "--once"]
+    done = subprocess.run(call, stdout=write, stderr=subprocess.PIPE, timeout=60)
+    os.close(write)
+
+    assert (done.returncode, done.stderr) == (code, b"")
+    (state,) = [line["state"] for line in bluelabel(tmp_path, "outbox", "ARCH", "--json").lines if line["id"] == sent]
+    assert state == "acked"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -108,6 +109,25 @@ def test_a_worker_that_is_killed_is_started_again_and_the_work_is_done(start: Ca
     assert "Traceback" not in up.said()
 
 
+def test_nobody_goes_on_working_when_it_is_killed(start: Callable[..., Up]) -> None:
+    up = start()
+    up.until(lambda: "is process" in up.said())
+    worker = int(up.said().split("is process ")[1].split('"')[0])
+    watched = os.pidfd_open(worker)
+    up.process.kill()
+
+    assert select.select([watched], [], [], 45)[0] == [watched]
+    os.close(watched)
+
+
+def test_the_end_of_the_terminal_stops_it_cleanly(start: Callable[..., Up]) -> None:
+    up = start()
+    up.until(lambda: "is process" in up.said())
+
+    assert up.end(signal.SIGHUP) == 0
+    assert up.said().splitlines()[-1].endswith('"what":"stopped"}')
+
+
 def test_what_waits_too_long_is_brought_to_the_human(start: Callable[..., Up]) -> None:
     up = start("--no-workers")
     bluelabel(up.root, "send", "--from", "ARCH", "--to", "CC")
@@ -120,8 +140,7 @@ def test_what_waits_too_long_is_brought_to_the_human(start: Callable[..., Up]) -
 def test_a_second_one_is_refused(start: Callable[..., Up]) -> None:
     up = start("--no-workers")
     up.until(lambda: "serving" in up.said())
-    up.until((up.root / "postbox" / "CC" / "inbox.json").exists)
 
     answer = bluelabel(up.root, "up", "--no-workers")
 
-    assert (answer.code, "`up` runs already" in answer.err) == (4, True)
+    assert (answer.code, answer.out, "`up` runs already" in answer.err) == (4, "", True)
