@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from bluelabel.interfaces.errors import TooLarge, UnreadableInput
 from bluelabel.interfaces.limits import JSON_DEPTH, MESSAGE_BYTES
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 
 def loads(text: str | bytes, where: str, *, max_bytes: int = MESSAGE_BYTES, max_depth: int = JSON_DEPTH) -> Any:

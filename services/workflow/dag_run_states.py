@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from bluelabel.interfaces.errors import IllegalTransition
+from bluelabel.interfaces.times import to_text
 
 
 class DAGStepStatus(StrEnum):
@@ -102,7 +103,7 @@ def utc_now() -> datetime:
 
 def naive(moment: datetime | None) -> str | None:
     """Return `moment` as run files write it: ISO in UTC, without a zone, with microseconds."""
-    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    return None if moment is None else to_text(moment)[:-1]
 
 
 def seconds_between(start: datetime | None, end: datetime | None) -> float | None:

@@ -116,6 +116,7 @@ class DAGRunStore:
         check: Callable[[sqlite3.Connection], None],
         *,
         durable: bool = True,
+        looks: bool = True,
     ) -> None:
         """Append `changes` of a run as one unit, after `check` agreed to them. The views stay: see `show`.
 
@@ -124,6 +125,7 @@ class DAGRunStore:
             changes: what `DAGRun.take_changes` gave; given back to the run when nothing was written.
             check: looks at the present state while nobody else can append, and raises to refuse.
             durable: return only when the disk has confirmed it.
+            looks: False when `check` seldom asks the index, and brings it up to date itself when it does.
         """
         if not changes:
             return
@@ -133,7 +135,7 @@ class DAGRunStore:
             return change_drafts(dag_run, changes, self.by)
 
         try:
-            events = self.book.append(decide, durable=durable)
+            events = self.book.append(decide, durable=durable, looks=looks)
         except NotDurable:
             raise
         except MachineError:

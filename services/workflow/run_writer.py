@@ -30,6 +30,7 @@ class RunWriter:
         self._run = run
         self._store = store
         self._slow = False
+        self._seen = -1  # where the ledger ended after our last write
 
     async def write(self, *, durable: bool, alone: bool) -> None:
         """Append the changes of the run as one unit.
@@ -69,8 +70,14 @@ class RunWriter:
 
     def _append(self, changes: list[dict[str, Any]], durable: bool) -> None:
         began = time.perf_counter()
-        self._store.write(self._run, changes, self._check, durable=durable)
+        self._store.write(self._run, changes, self._guard, durable=durable, looks=False)
+        self._seen = self._run.revision
         self._slow = time.perf_counter() - began > _INLINE_SECONDS
+
+    def _guard(self, _db: sqlite3.Connection) -> None:
+        """Check what others wrote since our last write; where nobody did, there is nothing to ask the index."""
+        if self._store.book.head().seq != self._seen:
+            self.look()
 
     def _check(self, db: sqlite3.Connection) -> None:
         row = db.execute(_OWNED, (self._run.run_id,)).fetchone()

@@ -173,12 +173,17 @@ def check_dependencies(graph: Mapping[str, Sequence[str]]) -> None:
     Raises:
         UsageError: a dependency is unknown, or they run in a circle; names the steps.
     """
+    sorted_already, before = True, set[str]()
     for step_id, needed in graph.items():
+        sorted_already = sorted_already and before.issuperset(needed)
+        before.add(step_id)
         for name in needed:
             if name not in graph:
                 close = nearest(name, graph)
                 hint = f"did you mean {', '.join(close)}?" if close else "add the step, or take the name out"
                 raise UsageError(f"step {step_id} depends on a step that is not there", where=name, hint=hint)
+    if sorted_already:
+        return
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
