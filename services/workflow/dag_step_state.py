@@ -152,12 +152,8 @@ class DAGStepState:
             return False
         text = None if error is None else _text(error)
         kind = error_type or (type(error).__name__ if isinstance(error, BaseException) else "Error")
-        self.retry_count += 1
-        try:
-            self._move(_S.RETRY, text, retries=1, error_type=kind if text else None, trace=trace, delay=delay)
-        except Exception:
-            self.retry_count -= 1
-            raise
+        count = self.retry_count + 1
+        self._move(_S.RETRY, text, count, error_type=kind if text else None, trace=trace, delay=delay)
         self.end_time = None
         self.error = None
         if text is not None:
@@ -180,11 +176,7 @@ class DAGStepState:
             reason: why; it stays in the history.
             interrupted: the attempt was cut off and is made again: start time, retries and errors stay.
         """
-        retries = 0 if interrupted else -self.retry_count
-        keeps = {"interrupted": True} if interrupted else {}
-        if not interrupted:
-            self.retry_count = 0
-        self._move(_S.PENDING, reason, retries=retries, **keeps)
+        self._move(_S.PENDING, reason, None if interrupted else 0, interrupted=interrupted or None)
         self.end_time = None
         if interrupted:
             self.metadata["interruptions"] = self.metadata.get("interruptions", 0) + 1
@@ -223,12 +215,17 @@ class DAGStepState:
         step.restore(history_of(data))
         return step
 
-    def _move(self, to: DAGStepStatus, reason: str | None = None, *, retries: int = 0, **facts: Any) -> datetime:
+    def _move(
+        self, to: DAGStepStatus, reason: str | None = None, count: int | None = None, **facts: Any
+    ) -> datetime:
+        """Change the status, and with it the number of retries to `count`; a refused move changes nothing."""
         was = self._status
         if to not in STEP_MOVES[was]:
             raise refuse_move("the step", self.step_id, was, to)
         at = self._now()
+        retries = 0 if count is None else count - self.retry_count
         self._status = to
+        self.retry_count += retries
         self._history.append(Transition(at, was.value, to.value, self.retry_count, reason))
         change: dict[str, Any] = {"step": self.step_id, "was": was.value, "status": to.value, "t": to_text(at)}
         if self.retry_count or retries:

@@ -418,3 +418,16 @@ def test_is_running_and_is_complete_follow_the_status():
 
         assert run.is_complete is (status not in OPEN_RUN)
         assert run.is_running is (status is DAGRunStatus.RUNNING)
+
+
+def test_a_refused_reset_leaves_the_count_of_retries():
+    run = DAGRun("dag", "r1")
+    step = run.add_step("one")
+    step.start()
+    step.retry("again")
+    step.reset("cut off", interrupted=True)
+
+    with pytest.raises(IllegalTransition):
+        step.reset("from the start")
+
+    assert (step.retry_count, run.total_retries) == (1, 1)
