@@ -135,6 +135,8 @@ CHECKLIST: Final[tuple[Step, ...]] = (
 )
 
 STEPS: Final[tuple[str, ...]] = tuple(step.id for step in CHECKLIST)
+APPROVALS: Final[tuple[str, ...]] = tuple(step.id for step in CHECKLIST if step.approval)
+"""The steps in which a person has to agree."""
 
 
 def checklist(chosen: tuple[str, ...] | None) -> tuple[Step, ...]:

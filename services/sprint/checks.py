@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bluelabel.interfaces.errors import BluelabelError
+from bluelabel.interfaces.messages import MessageType
 from bluelabel.services.cards.claims import Claim, ClaimKind, claims
 from bluelabel.services.cards.evidence import CardEvidence, Inspector, Judged, Verdict
 from bluelabel.services.cards.model import Card, CardDocument
@@ -105,10 +106,6 @@ def check_repository(desk: Desk, record: Record) -> Record:
     )
 
 
-def _agreed_before(desk: Desk, record: Record) -> bool:
-    return any(note.data.get("run") == record.run_id for note in desk.notes(record.sprint.plan, "merge-began"))
-
-
 def _in_words(found: Sequence[Branch]) -> str:
     if not found:
         return "the sprint has no branches of its own"
@@ -156,12 +153,7 @@ def check_tests(desk: Desk, record: Record) -> Record:
 
 def check_reports(desk: Desk, record: Record) -> Record:
     """See that the agent of every completed card has reported on it."""
-    reported: set[tuple[str, str]] = set()
-    for event in desk.book.read(record.sprint.launched or 0):
-        if event.kind == "message.sent" and isinstance(event.data["message"].get("task_id"), str):
-            reported.add((event.by, event.data["message"]["task_id"]))
-        elif event.kind == "message.acked" and isinstance(event.data.get("task_id"), str):
-            reported.add((event.by, event.data["task_id"]))
+    reported = _reported(desk, record)
     now = desk.statuses()
     done = [card for card in record.sprint.plan.cards if card.agent and now.get(card.id) == "COMPLETED"]
     missing = [card for card in done if (card.agent, card.id) not in reported]
@@ -173,15 +165,32 @@ def check_reports(desk: Desk, record: Record) -> Record:
     return record.adding(Finding("reports", words, drifts, {"missing": [card.id for card in missing]}))
 
 
-def judge(desk: Desk, record: Record) -> Record:
-    """Say whether the sprint may be closed. Branches that wait to be merged are no hindrance once that is agreed to.
+def _reported(desk: Desk, record: Record) -> set[tuple[str, str]]:
+    """Return who spoke of which card since the launch: in a message, or by settling the one that speaks of it."""
+    reported: set[tuple[str, str]] = set()
+    cards: dict[str, str] = {}
+    for event in desk.book.read(record.sprint.launched or 0):
+        if event.kind == "message.sent":
+            message = event.data["message"]
+            if isinstance(message.get("task_id"), str):
+                cards[message["id"]] = message["task_id"]
+                if message.get("type") != MessageType.TASK_ASSIGNMENT.value:
+                    reported.add((event.by, message["task_id"]))
+        elif event.kind == "message.acked" and event.data.get("id") in cards:
+            reported |= {(who, cards[event.data["id"]]) for who in (event.by, event.data["recipient"])}
+    return reported
+
+
+def judge(_desk: Desk, record: Record) -> Record:
+    """Say whether the sprint may be closed. Branches that only wait to be merged are left to that step, which asks.
 
     Raises:
         Drifted: something is not as the sprint says.
     """
-    agreed = "merge" in record.agreed or _agreed_before(desk, record)
-    if not record.dry and any(not (drift.waits and agreed) for drift in record.drifts):
+    hard = [drift for drift in record.drifts if not drift.waits]
+    if hard and not record.dry:
         raise Drifted(record.drifts)
-    hard = [drift for drift in record.drifts if not (drift.waits and agreed)]
+    waiting = len(record.drifts) - len(hard)
     told = f"{len(hard)} in the way of closing" if hard else "nothing is in the way of closing"
+    told += f"; {waiting} to merge, which a person has to agree to" if waiting else ""
     return record.adding(Finding("verdict", told))

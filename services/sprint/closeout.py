@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bluelabel.interfaces.errors import BluelabelError, IllegalTransition
 from bluelabel.services.git.leftovers import mend_index, remove_stale_locks
 from bluelabel.services.sprint.acts import settle
-from bluelabel.services.sprint.checklist import CHECKLIST, Step, checklist
+from bluelabel.services.sprint.checklist import Step, checklist
 from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.projection import Sprint
 from bluelabel.services.sprint.record import Drift, Finding, Record
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from bluelabel.services.workflow.dag_runner_interface import StepContext
 
 DAG_ID: Final = "sprint-closeout"
-APPROVALS: Final = tuple(step.id for step in CHECKLIST if step.approval)
 
 Tell = Callable[[Finding], None]
 """Told what each step found, as soon as it has."""
@@ -53,7 +52,7 @@ class Outcome:
     @property
     def drifts(self) -> tuple[Drift, ...]:
         """Return everything that keeps the sprint open."""
-        past = self.run_id is not None and self.stopped_at != "verdict"  # what waited to be merged has been dealt with
+        past = any(finding.step == "merge" for finding in self.findings)  # what waited to be merged is
         found = (drift for finding in self.findings for drift in finding.drifts)
         return tuple(drift for drift in found if not (past and drift.waits))
 
@@ -73,7 +72,7 @@ class Outcome:
 
 def look(desk: Desk, sprint: Sprint, tell: Tell | None = None) -> Outcome:
     """Go through the looking part of the routine and write nothing: a dry run."""
-    record = Record(sprint, run_name(sprint), dry=True)
+    record = Record(sprint, sprint.run_id, dry=True)
     steps = checklist(desk.settings.routine)
     for step in steps:
         if not step.acts:
@@ -91,7 +90,7 @@ def close(desk: Desk, sprint: Sprint, agreed: Iterable[str] = (), tell: Tell | N
     Args:
         desk: the clerk's tools.
         sprint: a launched one.
-        agreed: the steps (of `APPROVALS`) whose requests a person agrees to with this call.
+        agreed: the steps (of `checklist.APPROVALS`) whose requests a person agrees to with this call.
         tell: told what each step found.
 
     Raises:
@@ -101,7 +100,7 @@ def close(desk: Desk, sprint: Sprint, agreed: Iterable[str] = (), tell: Tell | N
     """
     if sprint.state == "planned":
         raise IllegalTransition(f"{sprint.plan.name} is not launched", hint="`bluelabel sprint launch`")
-    run_id = run_name(sprint)
+    run_id = sprint.run_id
     if sprint.state == "closed":
         known = desk.runs.get(run_id)
         return Outcome(closed=True, run_id=run_id, findings=_findings(known, _results(desk)) if known else ())
@@ -110,11 +109,6 @@ def close(desk: Desk, sprint: Sprint, agreed: Iterable[str] = (), tell: Tell | N
         mend_index(desk.repository)
         settle(desk, sprint.plan)
     return _run(desk, Record(sprint, run_id, frozenset(agreed)), tell)
-
-
-def run_name(sprint: Sprint) -> str:
-    """Return the id of the run that closes a sprint."""
-    return f"closeout-{sprint.plan.phase}-{sprint.plan.number}"
 
 
 def _run(desk: Desk, record: Record, tell: Tell | None) -> Outcome:

@@ -53,6 +53,11 @@ class Sprint:
         """Return ``phase/number``: its name in the ledger."""
         return key_of(self.plan)
 
+    @property
+    def run_id(self) -> str:
+        """Return the id of the run that closes it."""
+        return f"closeout-{self.plan.phase}-{self.plan.number}"
+
 
 @dataclass(frozen=True, slots=True)
 class Note:

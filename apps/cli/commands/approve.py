@@ -30,13 +30,12 @@ def reject(app: App, run: str, step: str, reason: str | None) -> None:
 
 
 def _decide(app: App, run: str, step: str, reason: str | None, *, approved: bool) -> None:
-    from bluelabel.runner.flows import open_runs
+    from bluelabel.runner.deciding import decide
 
     workspace = app.workspace()
-    runs = open_runs(workspace)
-    runs.decide(run, step, approved=approved, reason=reason)
+    told = decide(workspace, run, step, approved=approved, reason=reason)
     verdict = "approved" if approved else "rejected"
     value = {"run_id": run, "step_id": step, "verdict": verdict, "by": workspace.actor, "reason": reason}
-    app.show("approval", value, f"{verdict} {step} of {run}")
-    if not runs.is_owned(run):
-        app.note(f"hint: nobody runs it just now; go on with `bluelabel run dag --retry {run}`")
+    app.show("approval", value, f"{verdict} {step} of {run}" + (f": {told.words}" if told.words else ""))
+    if told.go_on:
+        app.note(f"hint: nobody runs it just now; go on with `{told.go_on}`")

@@ -209,7 +209,8 @@ def closeout(
 
     The closing is a workflow run: cut off, it goes on where it stood; refused, it can be started again.
     """
-    from bluelabel.services.sprint.closeout import APPROVALS, close, look
+    from bluelabel.services.sprint.checklist import APPROVALS
+    from bluelabel.services.sprint.closeout import close, look
 
     desk = _desk(app)
     chosen = desk.sprint(number, phase)
@@ -237,7 +238,7 @@ def _judge(app: App, outcome: Outcome, chosen: Sprint, dry_run: bool) -> None:
     if dry_run and not outcome.drifts:
         app.say("nothing is in the way of closing")
         return
-    if outcome.drifts:
+    if outcome.drifts and outcome.stopped_at in (None, "verdict"):
         hint = outcome.hint or "put them right, then close again"
         raise Refused(
             f"the sprint stays open: {len(outcome.drifts)} in the way", where=outcome.drifts[0].words, hint=hint

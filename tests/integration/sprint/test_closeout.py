@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from bluelabel.interfaces.errors import Conflict, IllegalTransition
+from bluelabel.interfaces.errors import Conflict, IllegalTransition, NotFound
 from bluelabel.services.ledger.segments import Segments
 from bluelabel.services.ledger.verify import verify
 from bluelabel.services.postbox.outgoing import OutgoingMessage
-from bluelabel.services.sprint.closeout import APPROVALS, close, look
+from bluelabel.services.sprint.approvals import answer
+from bluelabel.services.sprint.checklist import APPROVALS
+from bluelabel.services.sprint.closeout import close, look
 from bluelabel.services.sprint.ending import verify_all
 from bluelabel.services.sprint.heads import heads_in_tags, ledger_name
 from bluelabel.services.sprint.model import Plan, PlannedCard
@@ -94,7 +96,8 @@ def test_nothing_is_merged_tagged_or_pushed_without_approval(office, tmp_path):
     head = office.git("rev-parse", "HEAD")
     outcome = close(office.desk, sprint)
 
-    assert outcome.stopped_at == "verdict"
+    assert outcome.stopped_at == "merge"
+    assert "a person has to agree: merge into main" in outcome.reason
     assert drifts(outcome) == [("branch", branch_of(0))]
     assert office.git("rev-parse", "HEAD") == head
     outcome = close(office.desk, sprint, ["merge"])
@@ -496,3 +499,72 @@ def test_what_waits_to_be_merged_is_named_beside_what_is_wrong_even_when_agreed_
     outcome = close(office.desk, sprint, APPROVALS)
     assert outcome.closed
     assert outcome.drifts == ()
+
+
+def test_what_a_step_asked_for_is_approved_from_elsewhere(office):
+    sprint = planned(office)
+    completed(office)
+    for step in ("merge", "tag"):
+        assert close(office.desk, sprint).stopped_at == step
+        words = answer(office.desk, sprint.run_id, step, approved=True, reason="fine")
+        assert words is not None
+        with pytest.raises(Conflict, match="approved by HUMAN already"):
+            answer(office.desk, sprint.run_id, step, approved=True)
+
+    assert close(office.desk, sprint).closed
+    given = [(e.data["step"], e.data["verdict"]) for e in office.book.read() if e.kind == "approval.given"]
+    assert given == [("merge", "approved"), ("tag", "approved")]
+
+
+def test_an_approval_from_elsewhere_is_for_what_was_asked_and_not_for_a_branch_that_moved_on(office):
+    sprint = planned(office)
+    completed(office)
+    close(office.desk, sprint)
+    office.git("checkout", "-q", branch_of(0))
+    office.write("evil.txt", "x")
+    office.commit("slipped in", "evil.txt")
+    office.git("checkout", "-q", "main")
+    assert answer(office.desk, sprint.run_id, "merge", approved=True)
+    outcome = close(office.desk, sprint)
+
+    assert outcome.stopped_at == "merge"
+    assert "a person has to agree" in outcome.reason
+    assert not (office.root / "evil.txt").exists()
+    assert answer(office.desk, sprint.run_id, "merge", approved=True)
+    assert close(office.desk, sprint).stopped_at == "tag"
+    assert (office.root / "evil.txt").exists()
+
+
+def test_a_no_stands_until_somebody_says_yes(office):
+    sprint = planned(office)
+    completed(office)
+    close(office.desk, sprint)
+    answer(office.desk, sprint.run_id, "merge", approved=False, reason="not before Monday")
+    for _ in range(2):
+        outcome = close(office.desk, sprint)
+        assert outcome.stopped_at == "merge"
+        assert "HUMAN did not agree (not before Monday)" in outcome.reason
+        with pytest.raises(Conflict, match="rejected by HUMAN already"):
+            answer(office.desk, sprint.run_id, "merge", approved=False)
+
+    assert answer(office.desk, sprint.run_id, "merge", approved=True)
+    assert close(office.desk, sprint).stopped_at == "tag"
+
+
+def test_only_what_was_asked_for_can_be_answered(office):
+    sprint = planned(office, branches=0)
+    assert answer(office.desk, "another-run", "merge", approved=True) is None
+    with pytest.raises(Conflict, match="not asked for anything"):
+        answer(office.desk, sprint.run_id, "tag", approved=True)
+    with pytest.raises(NotFound, match=r"no step of closeout-6\.13-1"):
+        answer(office.desk, sprint.run_id, "tagg", approved=True)
+
+
+def test_settling_an_assignment_is_a_report_and_sending_it_is_none(office):
+    sprint = planned(office, cards=2, branches=0)
+    completed(office, cards=2, branches=0)
+    held = office.postbox.claim("CA")
+    office.postbox.ack(held.message.id, held.token)
+    found = next(finding for finding in look(office.desk, sprint).findings if finding.step == "reports")
+
+    assert found.facts["missing"] == ["TASK-1"]

@@ -11,8 +11,8 @@ import pytest
 from bluelabel.interfaces.errors import IllegalTransition, InvalidName, NotFound, Refused, UnknownAgent, UsageError
 from bluelabel.services.git.managed import take
 from bluelabel.services.sprint.action_items import items
-from bluelabel.services.sprint.checklist import CHECKLIST
-from bluelabel.services.sprint.closeout import APPROVALS, close
+from bluelabel.services.sprint.checklist import APPROVALS, CHECKLIST
+from bluelabel.services.sprint.closeout import close
 from bluelabel.services.sprint.documents import Documents, marks
 from bluelabel.services.sprint.gather import figures
 from bluelabel.services.sprint.model import Plan, PlannedCard

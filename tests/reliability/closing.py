@@ -1,0 +1,325 @@
+"""The closing of a sprint, cut off at every state that it passes through, and on disks with ever less room.
+
+    python -m reliability.closing kill|drop|commit|room [--limit N] [--json FILE]
+
+* kill: every process dies at once. The page cache survives.
+* drop, commit: the power fails; see `power.py`. A whole walk on one image shows what each moment leaves.
+* room: a disk of its own size is full at some point; then room is made.
+
+From each state on the next command has to work within five seconds, and a second closing has to finish: one tag, one
+merge of each branch, nothing left behind. Needs Linux on x86-64; the power and the small disks need root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from reliability.disk import home_of, read_disk
+from reliability.forked import TIMEOUT, Zygotes
+from reliability.power import mounted, snapshot
+from reliability.report import Finding, Report
+from reliability.sandbox import NEXT, TRACEBACK, environment
+from reliability.scenarios import ENV, do
+from reliability.stations import QUIET, Album, State, Stop, Walk
+
+TAG = "v0.7-alpha1"
+BRANCHES = ("dev/TASK-1-one", "dev/TASK-2-two")
+_WHO = {f"GIT_{role}_{what}": text for role in ("AUTHOR", "COMMITTER") for what, text in
+        (("NAME", "Tester"), ("EMAIL", "tester@example.com"))}  # fmt: skip
+GIT_ENV = {**_WHO, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+PATIENCE = 240.0
+FLOOR = 100
+"""A closing of two branches with a remote passes through more states than this; fewer mean that the walk is blind."""
+PASSED_OVER = r"(^|/)objects/|/index\.db"
+"""Files that make no two states differ: objects, which count from the moment on at which something refers to them,
+and the index of the ledger, which is made anew when in doubt. Of states equal otherwise the earliest is looked at."""
+
+
+def git(where: Path, *args: str) -> str:
+    """Return what git says, whether it succeeds or not."""
+    done = subprocess.run(
+        ["git", *args], cwd=where, env={**os.environ, **GIT_ENV}, capture_output=True, text=True, check=False
+    )
+    return (done.stdout + (done.stderr if done.returncode else "")).strip()
+
+
+def launched(where: Path) -> None:
+    """Make a repository with a remote beside it, and a sprint of three cards that is ready to be closed."""
+    os.environ.update(GIT_ENV)
+    work = where / "work"
+    work.mkdir()
+    git(where, "init", "-q", "--bare", "--template=", "far.git")
+    git(work, "init", "-q", "-b", "main", "--template=")
+    git(work, "remote", "add", "origin", "../far.git")
+    do(work, "init", "--agents", "CC,CA,WA,ARCH")
+    with (work / "bluelabel.toml").open("a") as settings:
+        settings.write('\n[evidence]\ntest = ["test", "!", "-e", "broken"]\n')
+    (work / "README.md").write_text("# A project\n")
+    _commit(work, "Begin")
+    cards = [f"TASK-{n + 1}:{'CC' if n else 'CA'}:{branch}" for n, branch in enumerate(BRANCHES)]
+    do(work, "sprint", "plan", "1", "--phase", "7", *[part for card in cards for part in ("--card", card)])
+    do(work, "sprint", "launch")
+    _commit(work, "Launch")
+    for n, branch in enumerate(BRANCHES, 1):
+        git(work, "checkout", "-q", "-b", branch, "main")
+        (work / "src" / f"part{n}").mkdir(parents=True)
+        (work / "src" / f"part{n}" / "code.py").write_text(f"PART = {n}\n" * 400)
+        _commit(work, f"Write part {n}")
+        git(work, "checkout", "-q", "main")
+        do(work, "card", "set", f"TASK-{n}", "status", "COMPLETED")
+    _commit(work, "Complete")
+
+
+def _commit(work: Path, message: str) -> None:
+    git(work, "add", "-A", ".")
+    git(work, "commit", "-q", "-m", message)
+
+
+def closing(where: Path) -> list[str]:
+    """Return the words of the command under test."""
+    return ["--root", str(where / "work"), "sprint", "closeout", "--yes"]
+
+
+def wrong_with(where: Path) -> list[str]:
+    """Return what is wrong with a sprint that calls itself closed, in one line each; nothing of Bluelabel is asked."""
+    work, far = where / "work", where / "far.git"
+    disk = read_disk(home_of(work))
+    message = git(work, "for-each-ref", "--format=%(objecttype) %(contents)", f"refs/tags/{TAG}")
+    found = {
+        "closed": len(list(disk.of("sprint.closed"))),
+        "faults": disk.faults,
+        "tags": git(work, "tag").split(),
+        "annotated": message.startswith("tag ") and message.count("Ledger-Head: ") == 1,
+        "merges": git(work, "rev-list", "--count", "--merges", "main"),
+        "branches": git(work, "for-each-ref", "--format=%(refname:short)", "refs/heads").split(),
+        "parts": [(work / "src" / f"part{n}" / "code.py").read_text() == f"PART = {n}\n" * 400 for n in (1, 2)],
+        "pushed": git(far, "rev-parse", "main", TAG) == git(work, "rev-parse", "main", TAG),
+        "dirty": git(work, "status", "--porcelain", "-uno", "--", ":!postbox"),
+        "fsck": [git(each, "fsck", "--strict", "--no-dangling", "--no-progress") for each in (work, far)],
+        "left": sorted(str(p.relative_to(where)) for p in where.rglob("*") if _left_over(p)),
+    }
+    wanted = {
+        "closed": 1, "faults": [], "tags": [TAG], "annotated": True, "merges": "2", "branches": ["main"],
+        "parts": [True, True], "pushed": True, "dirty": "", "fsck": ["", ""], "left": [],
+    }  # fmt: skip
+    return [f"{name}: {found[name]}, not {value}" for name, value in wanted.items() if found[name] != value]
+
+
+def _left_over(path: Path) -> bool:
+    if path.name.endswith(".bluelabel-new"):
+        return True
+    return path.suffix == ".lock" and "bluelabel" not in path.parts and "locks" not in path.parts
+
+
+class Clerk:
+    """Goes on after something was cut off, as a person would, and says what is wrong then."""
+
+    def __init__(self, base: Path) -> None:
+        self._servers = Zygotes([], environment({**ENV, **GIT_ENV}))
+        self._base = base
+
+    def close(self) -> None:
+        """End the interpreters."""
+        self._servers.close()
+
+    def run(self, words: list[str], where: Path, patience: float, boot: str | None = None) -> tuple[int, str]:
+        """Run one command; return its exit code and what it said."""
+        out, err = self._base / "next.out", self._base / "next.err"
+        status = self._servers.run(words, where, out, err, patience, boot=boot)
+        return status, out.read_text(errors="replace") + err.read_text(errors="replace")
+
+    def settle(self, where: Path, *, boot: str | None = None) -> list[tuple[str, str]]:
+        """Look, close once more, and return what is wrong as (rule, text)."""
+        status, told = self.run(["--root", str(where / "work"), "sprint", "status"], where, NEXT, boot)
+        if status == TIMEOUT:
+            return [("next", f"the next command did not end in {NEXT:g} s")]
+        if status != 0:
+            return [("next", f"the next command exits {status}: {told[-600:]}")]
+        status, told = self.run(closing(where), where, PATIENCE, boot)
+        if status != 0 or TRACEBACK in told:
+            return [("second", f"the second closing exits {status}: {told[-600:]}")]
+        return [("check", text) for text in wrong_with(where)]
+
+
+def kill_sweep(base: Path, limit: int = 0) -> Report:
+    """Cut the closing off after each of its changing calls, whichever process makes it."""
+    live = base / "live"
+    live.mkdir(parents=True)
+    launched(live)
+    album = Album(base / "album")
+    walk = _walk(base, live)
+    states: dict[str, tuple[Stop, State]] = {}
+    count = 0
+    for stop in walk:
+        count += 1
+        if stop.name not in QUIET:
+            state = album.take(live)
+            states.setdefault(state.key(PASSED_OVER), (stop, state))
+    return _judged(base, live, album, walk, "kill", count, states, limit)
+
+
+def power_sweep(base: Path, plug: str, limit: int = 0) -> Report:
+    """Pull the plug after each changing call of the closing.
+
+    Args:
+        base: an empty directory.
+        plug: ``drop`` loses what was not synced; ``commit`` keeps all names and loses the unsynced contents.
+        limit: look at no more states than this; 0 for all.
+    """
+    base.mkdir(parents=True)
+    live, image, left = base / "live", base / "live.img", base / "left.img"
+    live.mkdir()
+    with image.open("wb") as file:
+        file.truncate(64 << 20)
+    options = ["-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"]
+    subprocess.run(["mkfs.ext4", *options, str(image)], check=True)
+    album = Album(base / "album")
+    walk = _walk(base, live / "d")
+    states: dict[str, tuple[Stop, State]] = {}
+    count = 0
+    with mounted(image, live):
+        (live / "d").mkdir()
+        launched(live / "d")
+        os.sync()
+        for stop in walk:
+            count += 1
+            if plug == "commit":
+                with (live / "unrelated").open("ab", buffering=0) as file:
+                    file.write(b"x" * 512)
+                    os.fsync(file.fileno())
+            snapshot(image, left)
+            state = _after(left, base / "after", album)
+            states.setdefault(state.key(PASSED_OVER), (stop, state))
+    return _judged(base, live / "d", album, walk, plug, count, states, limit, boot=str(uuid.uuid4()))
+
+
+def _after(image: Path, where: Path, album: Album) -> State:
+    where.mkdir(exist_ok=True)
+    with mounted(image, where):
+        return album.take(where / "d")
+
+
+def _walk(base: Path, live: Path) -> Walk:
+    argv = [sys.executable, "-m", "bluelabel.apps.cli.main", *closing(live)]
+    return Walk(argv, base, base / "told", environment({**ENV, **GIT_ENV}))
+
+
+def _judged(
+    base: Path, live: Path, album: Album, walk: Walk, sweep: str, count: int,
+    states: dict[str, tuple[Stop, State]], limit: int, boot: str | None = None,
+) -> Report:  # fmt: skip
+    started = time.monotonic()
+    if walk.status != 0:
+        raise RuntimeError(f"the closing exits {walk.status}: {(base / 'told').read_text()[-800:]}")
+    chosen = _spread(list(states.values()))[: limit or None]
+    report = Report(sweep, "closeout", 0 if limit else FLOOR, len(states), len(chosen), more={"calls": count})
+    clerk = Clerk(base)
+    try:
+        for number, (stop, state) in enumerate(chosen, 1):
+            album.put(state, live)
+            wrong = clerk.settle(live, boot=boot)
+            report.findings += [Finding(str(stop), rule, text) for rule, text in wrong]
+            for rule, text in wrong:
+                print(f"{rule} at {stop}: {text}", flush=True)
+            if number % 10 == 0:
+                print(f"{sweep}: {number} of {len(chosen)} states, {len(report.findings)} findings", flush=True)
+    finally:
+        clerk.close()
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _spread(states: list[tuple[Stop, State]]) -> list[tuple[Stop, State]]:
+    """Return them in an order whose every beginning is spread evenly over the whole."""
+    width = max(1, (len(states) - 1).bit_length())
+    return [states[n] for n in sorted(range(len(states)), key=lambda n: int(f"{n:0{width}b}"[::-1], 2))]
+
+
+def room_sweep(base: Path, limit: int = 0, step: int = 8192) -> Report:
+    """Close on disks that have ever more room, from none to enough; then make room and close again."""
+    live = base / "live"
+    live.mkdir(parents=True)
+    launched(live)
+    album = Album(base / "album")
+    state = album.take(live)
+    clerk = Clerk(base)
+    report = Report("room", "closeout", 0 if limit else 20)
+    started = time.monotonic()
+    try:
+        for number in range(limit or 1000):
+            with _small_disk(live):
+                album.put_into(state, live)
+                _fill(live / "filler", number * step)
+                status, told = clerk.run(closing(live), live, PATIENCE)
+                (live / "filler").unlink()
+                report.runs += 1
+                wrong = _told_of_the_disk(status, told) + clerk.settle(live)
+            report.findings += [Finding(f"{number * step} bytes free", rule, text) for rule, text in wrong]
+            for rule, text in wrong:
+                print(f"{rule} with {number * step} bytes free: {text}", flush=True)
+            if status == 0:
+                break
+    finally:
+        clerk.close()
+    report.listed = report.runs
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _told_of_the_disk(status: int, told: str) -> list[tuple[str, str]]:
+    if status == 0:
+        return []
+    if TRACEBACK in told or status not in (1, 4, 5, 6):
+        return [("told", f"exit {status}: {told[-400:]}")]
+    named = "error: " in told and any(word in told for word in ("No space left", "disk is full", "disk"))
+    return [] if named else [("told", f"exit {status} without the cause: {told[-400:]}")]
+
+
+@contextmanager
+def _small_disk(where: Path) -> Iterator[None]:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(where)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(where)], check=True)
+
+
+def _fill(path: Path, free: int) -> None:
+    """Fill the disk, then give back so many bytes."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    os.truncate(path, max(0, path.stat().st_size - free))
+
+
+def main() -> int:
+    """Run one sweep and print what came of it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0], allow_abbrev=False)
+    parser.add_argument("sweep", choices=["kill", "drop", "commit", "room"])
+    parser.add_argument("--base", type=Path, required=True, help="an empty directory")
+    parser.add_argument("--limit", type=int, default=0, help="at most so many states; 0 for all")
+    parser.add_argument("--json", type=Path, help="write the report here")
+    options = parser.parse_args()
+    if options.sweep == "kill":
+        report = kill_sweep(options.base, options.limit)
+    elif options.sweep == "room":
+        report = room_sweep(options.base, options.limit)
+    else:
+        report = power_sweep(options.base, options.sweep, options.limit)
+    if options.json:
+        options.json.write_text(json.dumps(dict(report.as_json()), indent=1))
+    print(report)
+    return 1 if report.findings else 2 if report.void else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
