@@ -129,8 +129,10 @@ class Message:
         Raises:
             UsageError: a field is missing or holds what it cannot; names it.
         """
-        known = {name: value[name] for name in MESSAGE_FIELDS & value.keys()}
-        for name, item in known.items():
+        known: dict[str, Any] = {}
+        extra: dict[str, Any] = {}
+        for name, item in value.items():
+            (known if name in MESSAGE_FIELDS else extra)[name] = item
             if name in _TEXTS and not (isinstance(item, str) or (item is None and name in _OPTIONAL)):
                 _wrong(name, "a text")
         for name in _REQUIRED - known.keys():
@@ -146,7 +148,7 @@ class Message:
         if "priority" in known:
             known["priority"] = _priority(known["priority"])
         known["recipients"] = tuple(cast("list[str]", names))
-        return cls(**known, extra={name: item for name, item in value.items() if name not in MESSAGE_FIELDS})
+        return cls(**known, extra=extra)
 
     def as_json(self) -> dict[str, Any]:
         """Return its JSON object, without the keys that are empty."""

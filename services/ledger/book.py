@@ -79,8 +79,10 @@ class Book:
             return decide(self.index.db)
 
         with self._lock:
-            with self.index.usable():
+            try:
                 events = self.ledger.append(decided)
+            except sqlite3.OperationalError as error:
+                raise self.index.unusable(error) from error
             if events and self._own and events[0].seq != self._own[-1].seq + 1:
                 self._own.clear()
             self._own += events

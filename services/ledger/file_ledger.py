@@ -60,7 +60,7 @@ class FileLedger:
         try:
             if self._fd is None:
                 make_directory(self.segments.folder)
-            with self._lock.held():
+            with self._lock:
                 tail = self._tail = self._written = self._catch_up()
                 self._inside = True
                 try:
@@ -220,6 +220,6 @@ class FileLedger:
 
     def _heal(self, segment: int) -> None:
         """Write a segment anew after a failed sync: a new file with the same bytes, synced, has no hole."""
-        with self._lock.held():
+        with self._lock:
             path = Path(self.segments.path(segment))
             replace_file(path, path.read_bytes(), suffix=".heal")

@@ -100,8 +100,11 @@ class Index:
         try:
             yield
         except sqlite3.OperationalError as error:
-            place = str(self._path or "memory")
-            raise MachineError(f"the index cannot be used ({error})", where=place, hint=_HINT) from error
+            raise self.unusable(error) from error
+
+    def unusable(self, error: sqlite3.OperationalError) -> MachineError:
+        """Return the error to raise for one of SQLite."""
+        return MachineError(f"the index cannot be used ({error})", where=str(self._path or "memory"), hint=_HINT)
 
     def _give_up(self, error: Exception) -> None:
         """Throw a wrong index away; where it only cannot be used, work without a file, from memory."""

@@ -10,8 +10,6 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 from bluelabel.interfaces.errors import LockTimeout, machine_error
@@ -27,6 +25,11 @@ _PAUSES = (0.0002, 0.0005, 0.001, 0.002, 0.005)
 class ProcessLock:
     """An exclusive lock between threads and processes; the kernel frees it when its holder dies.
 
+    It is held for the length of a ``with`` block; a thread may nest blocks. Entering one raises:
+
+    * LockTimeout: somebody else held it for longer than `timeout`; names the process where the system can tell.
+    * MachineError: the lock file cannot be used.
+
     Args:
         path: the lock file; made when missing, never removed.
         timeout: seconds to wait before giving up.
@@ -41,26 +44,22 @@ class ProcessLock:
         self._thread = threading.RLock()
         self._depth = 0
 
-    @contextmanager
-    def held(self) -> Generator[None]:
-        """Hold the lock for the length of the block; a thread may nest blocks.
-
-        Raises:
-            LockTimeout: somebody else held it for longer than `timeout`; names the process where the system can tell.
-            MachineError: the lock file cannot be used.
-        """
+    def __enter__(self) -> None:
         if not self._thread.acquire(timeout=self.timeout):
             raise self._timeout(os.getpid())
         try:
             if self._depth == 0:
                 self._take()
-            self._depth += 1
-            try:
-                yield
-            finally:
-                self._depth -= 1
-                if self._depth == 0 and self._fd is not None:
-                    unlock(self._fd)
+        except BaseException:
+            self._thread.release()
+            raise
+        self._depth += 1
+
+    def __exit__(self, *_error: object) -> None:
+        try:
+            self._depth -= 1
+            if self._depth == 0 and self._fd is not None:
+                unlock(self._fd)
         finally:
             self._thread.release()
 

@@ -119,7 +119,7 @@ class BoxOffice:
         with ExitStack() as stack:
             try:
                 make_directory(self._state)
-                stack.enter_context(self._process_lock.held())
+                stack.enter_context(self._process_lock)
             except (LockTimeout, MachineError, OSError) as error:
                 told = machine_error(error, "keeping the boxes") if isinstance(error, OSError) else error
                 report.problems.append(str(told))

@@ -33,8 +33,10 @@ class Directory:
     queues: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     coordinator: str = "ARCH"
     human: str = "HUMAN"
+    _known: frozenset[str] = field(init=False, repr=False, compare=False, default=frozenset())
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_known", frozenset(self.mailboxes))
         seen: dict[str, str] = {EVERYONE.casefold(): EVERYONE}
         for name in (*self.mailboxes, *self.groups):
             agent_name(name)
@@ -62,7 +64,7 @@ class Directory:
         Raises:
             UnknownAgent: it has none; the error names the nearest.
         """
-        if name not in self.mailboxes:
+        if name not in self._known:
             raise self._unknown(name)
         return name
 

@@ -11,6 +11,7 @@ from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.limits import MAX_ATTEMPTS
 from bluelabel.interfaces.messages import Delivery, DeliveryState, MessageType, Priority
 from bluelabel.interfaces.ports import Clock, Ids
+from bluelabel.interfaces.times import to_text
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.postbox import queries
 from bluelabel.services.postbox.directory import Directory
@@ -75,7 +76,7 @@ class Mailroom:
         looks = any(outgoing.key is not None or outgoing.id is not None for outgoing in batch)
         events = self.book.append(decide, looks=looks)
         seqs = {event.data["message"]["id"]: event.seq for event in events if event.kind == "message.sent"}
-        return [Sent(a.id, a.state, seqs.get(a.id, a.seq), a.to, a.duplicate) for a in answers]
+        return [a if a.seq else Sent(a.id, a.state, seqs[a.id], a.to, a.duplicate) for a in answers]
 
     def drafts(
         self, db: sqlite3.Connection, batch: Sequence[OutgoingMessage], *, via: Mapping[str, Any] | None = None
@@ -85,7 +86,7 @@ class Mailroom:
         Args:
             db: the index, as a decision of `Book.append` gets it.
         """
-        created_at = self.now().text
+        created_at = to_text(self._clock.now())
         drafts: list[Draft] = []
         answers: list[Sent] = []
         keys: dict[tuple[str, str | None], Sent] = {}
@@ -100,7 +101,8 @@ class Mailroom:
             data: dict[str, Any] = {"message": message.as_json(), "to": list(to)}
             drafts.append(Draft("message.sent", message.sender, data | ({"via": dict(via)} if via else {})))
             answers.append(Sent(message.id, "sent", 0, to))
-            keys[message.sender, message.key] = Sent(message.id, "sent", 0, to, duplicate=True)
+            if message.key is not None:
+                keys[message.sender, message.key] = Sent(message.id, "sent", 0, to, duplicate=True)
         return drafts, answers
 
     def withdraw(self, message_id: str, by: str) -> list[Delivery]:

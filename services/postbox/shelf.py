@@ -51,7 +51,8 @@ class Shelf:
         self.known = head
         self._boxes = frozenset(boxes)
         self._from = now
-        self._until_up, self._until_wall = math.inf, "~"
+        self._until_up = math.inf
+        self._until_wall: str | None = None
         rows = [row for box in boxes for row in self._open(db, box, now)]
         rows.sort()
         self._rows: dict[tuple[str, str], tuple[Any, ...]] = {(row[1], row[3]): row[2:] for row in rows[:_SIZE]}
@@ -76,7 +77,7 @@ class Shelf:
     def _is_time(self, now: Now) -> bool:
         then = self._from
         in_order = then.boot == now.boot and then.up <= now.up and then.wall <= now.wall
-        return in_order and now.up < self._until_up and now.text < self._until_wall
+        return in_order and now.up < self._until_up and (self._until_wall is None or now.text < self._until_wall)
 
     def _take_in(self, event: Event) -> bool:
         """Follow one event; False when what it does cannot be told from it."""
@@ -96,12 +97,12 @@ class Shelf:
     def _open(self, db: sqlite3.Connection, box: str, now: Now) -> Iterator[tuple[Any, ...]]:
         yield from db.execute(_READY, (box, _SIZE + 1))
         yield from db.execute(_DUE, (box, now.text, _SIZE + 1))
-        (later,) = db.execute(_LATER, (box, now.text)).fetchone()
-        self._until_wall = min(self._until_wall, later or "~")
+        moments = [moment for (moment,) in db.execute(_LATER, (box, now.text)) if moment is not None]
         for until, up, boot, *row in db.execute(_HELD, (box,)):
             if now.is_over(until, up, boot):
                 yield tuple(row)
             elif boot == now.boot and up is not None:
                 self._until_up = min(self._until_up, up)
             else:
-                self._until_wall = min(self._until_wall, until)
+                moments.append(until)
+        self._until_wall = min(filter(None, (*moments, self._until_wall)), default=None)
