@@ -55,6 +55,14 @@ class Ledger(Protocol):
         """Return where the ledger ends now."""
         ...
 
+    def at_hand(self, known: Head) -> Sequence[Event] | None:
+        """Return what was written after `known`, if that can be told without reading; else None.
+
+        Args:
+            known: where the ledger ended when the caller last looked.
+        """
+        ...
+
     def wait(self, after: int, timeout: float | None = None) -> bool:
         """Wait until there is an event above `after`; return False when `timeout` seconds passed without one."""
         ...

@@ -17,10 +17,7 @@ from bluelabel.services.ledger.memory_ledger import MemoryLedger
 from bluelabel.services.ledger.system import SystemClock
 
 _BEHIND: Final = 256
-"""How many events of its own a book keeps at hand before it takes them into the index."""
-
-_KEPT: Final = 64
-"""How many of them it still keeps afterwards."""
+"""How many events of its own a book writes before it takes them into the index."""
 
 
 class Book:
@@ -35,7 +32,7 @@ class Book:
         self.ledger = ledger
         self.index = index
         self._lock = threading.RLock()
-        self._own: list[Event] = []  # without gap
+        self._behind = 0
 
     @classmethod
     def open(cls, home: Path, projections: Sequence[Projection], *, clock: Clock | None = None) -> Book:
@@ -74,7 +71,7 @@ class Book:
         """
 
         def decided() -> Sequence[Draft]:
-            if looks or len(self._own) >= _BEHIND:
+            if looks or self._behind >= _BEHIND:
                 self.look()
             return decide(self.index.db)
 
@@ -83,9 +80,7 @@ class Book:
                 events = self.ledger.append(decided)
             except sqlite3.OperationalError as error:
                 raise self.index.unusable(error) from error
-            if events and self._own and events[0].seq != self._own[-1].seq + 1:
-                self._own.clear()
-            self._own += events
+            self._behind += len(events)
         if durable:  # even without events: a repeated send must not vouch for an earlier one that failed to sync
             self.ledger.confirm()
         return events
@@ -100,23 +95,17 @@ class Book:
 
     def look(self) -> sqlite3.Connection:
         """Bring the index up to date and return it, in a decision; elsewhere use `reading`."""
-        self.index.catch_up(self.ledger, self._own)
-        del self._own[:-_KEPT]
+        self.index.catch_up(self.ledger)
+        self._behind = 0
         return self.index.db
 
     def since(self, known: Head) -> Sequence[Event] | None:
-        """Return what was written after `known`, in a decision that would rather not ask the index.
+        """Return what was written after `known`, by whomever, for a decision that would rather not ask the index.
 
         Returns:
-            The events, if nobody else wrote any and they are still at hand; None if only the index can tell.
+            The events; None if they are no longer at hand, so that only the index can tell.
         """
-        head = self.ledger.head()
-        if head == known:
-            return ()
-        count = head.seq - known.seq
-        if not 0 < count <= len(self._own) or (self._own[-1].seq, self._own[-1].h) != (head.seq, head.h):
-            return None
-        return self._own[-count:]
+        return self.ledger.at_hand(known)
 
     def read(self, after: int = 0) -> Iterator[Event]:
         """Yield the events above `after`, oldest first."""

@@ -19,6 +19,7 @@ from bluelabel.services.ledger.disk import make_directory, open_append, replace_
 from bluelabel.services.ledger.lines import encode
 from bluelabel.services.ledger.lock import ProcessLock
 from bluelabel.services.ledger.news import News
+from bluelabel.services.ledger.recent import BYTES, Recent
 from bluelabel.services.ledger.segments import Position, Segments
 from bluelabel.services.ledger.syncing import Syncer
 
@@ -54,6 +55,7 @@ class FileLedger:
         self._file = (0, 0, 0)
         self._inside = False
         self._places: dict[int, Position] = {}
+        self._recent = Recent()
 
     def append(self, decide: Callable[[], Sequence[Draft]]) -> list[Event]:
         """Write what `decide` returns as one unit. See `bluelabel.interfaces.ports.Ledger.append`."""
@@ -85,6 +87,10 @@ class FileLedger:
 
     def read(self, after: int = 0, expect: str | None = None) -> Iterator[Event]:
         """Yield the events above `after`. See `bluelabel.interfaces.ports.Ledger.read`."""
+        head = self.head()
+        if (found := self._recent.after(after, expect, head)) is not None:
+            yield from found
+            return
         place = self._places.get(after)
         if place is None or expect not in (None, place.h) or self.segments.size(place.segment) < place.offset:
             place = self.segments.find(after, expect)
@@ -103,6 +109,10 @@ class FileLedger:
         if tail is None or not self._inside:
             tail = self._look()
         return Head(tail.seq, tail.h)
+
+    def at_hand(self, known: Head) -> Sequence[Event] | None:
+        """Return what follows `known`. See `bluelabel.interfaces.ports.Ledger.at_hand`."""
+        return self._recent.after(known.seq, known.h, self.head())
 
     def wait(self, after: int, timeout: float | None = None) -> bool:
         """Wait for an event above `after`. See `bluelabel.interfaces.ports.Ledger.wait`."""
@@ -134,10 +144,14 @@ class FileLedger:
             tail = self.segments.tail()
         elif not self._still(tail):
             start, size = tail, self.segments.size(tail.segment)  # asked first: what comes meanwhile is seen next time
-            for _, behind in self.segments.events(start):
+            events: list[Event] = []
+            for event, behind in self.segments.events(start):
                 tail = behind
+                if behind.segment == start.segment and size - start.offset <= BYTES:
+                    events.append(event)
             tail = replace(tail, end=max(tail.offset, size if tail.segment == start.segment else 0))
             self._remember(start)
+            self._recent.add(Head(start.seq, start.h), events, size - start.offset)
         self._remember(tail)
         self._tail = tail
         return tail
@@ -177,6 +191,7 @@ class FileLedger:
         if os.fstat(fd).st_size != end:
             raise self._robbed()
         self._tail = self._written = Position(tail.segment, end, events[-1].seq, events[-1].h, end)
+        self._recent.add(Head(tail.seq, tail.h), events, len(lines))
         return events
 
     def _robbed(self) -> Conflict:

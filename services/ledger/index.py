@@ -72,23 +72,19 @@ class Index:
                 tried = True
         return self._db
 
-    def catch_up(self, ledger: Ledger, known: Sequence[Event] = ()) -> None:
-        """Apply every event that is not in the index yet.
-
-        Args:
-            ledger: where the events are.
-            known: events without gap; where they are the newest, they need not be read.
+    def catch_up(self, ledger: Ledger) -> None:
+        """Apply every event of `ledger` that is not in the index yet.
 
         Raises:
             MachineError: the index can neither be used nor made anew.
         """
         try:
-            self._read_on(ledger, known)
+            self._read_on(ledger)
             return
         except (sqlite3.DatabaseError, Conflict) as error:
             self._give_up(error)
         with self.usable():
-            self._read_on(ledger, ())
+            self._read_on(ledger)
 
     @contextmanager
     def usable(self) -> Generator[None]:
@@ -130,7 +126,7 @@ class Index:
             self._db.close()
             self._db = None
 
-    def _read_on(self, ledger: Ledger, known: Sequence[Event]) -> None:
+    def _read_on(self, ledger: Ledger) -> None:
         db = self.db
         head = ledger.head()
         if self._position() == (head.seq, head.h):
@@ -138,11 +134,7 @@ class Index:
         db.execute("BEGIN IMMEDIATE")
         try:
             seq, h = self._position()  # another process may have been here in between
-            count = head.seq - seq
-            if 0 < count <= len(known) and (known[-1].seq, known[-1].h) == (head.seq, head.h):
-                last = self._project(known[-count:])
-            else:
-                last = self._project(ledger.read(seq, h if seq else None))
+            last = self._project(ledger.read(seq, h))
             if last is not None:
                 db.execute("UPDATE index_meta SET seq = ?, h = ?", (last.seq, last.h))
             db.execute("COMMIT")

@@ -50,6 +50,13 @@ class MemoryLedger:
         """Return where the ledger ends."""
         return Head(len(self._events), self._events[-1].h if self._events else GENESIS)
 
+    def at_hand(self, known: Head) -> Sequence[Event] | None:
+        """Return what follows `known`. See `bluelabel.interfaces.ports.Ledger.at_hand`."""
+        there = (
+            Head(known.seq, self._events[known.seq - 1].h) if 0 < known.seq <= len(self._events) else Head(0, GENESIS)
+        )
+        return self._events[known.seq :] if known == there else None
+
     def wait(self, after: int, timeout: float | None = None) -> bool:
         """Wait for an event above `after`. See `bluelabel.interfaces.ports.Ledger.wait`."""
         with self._changed:

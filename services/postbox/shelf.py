@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from bluelabel.interfaces.events import Event, Head
 from bluelabel.interfaces.messages import Delivery
+from bluelabel.interfaces.strict_json import dumps
 from bluelabel.services.postbox.leases import Now
 from bluelabel.services.postbox.projection import place_of
 from bluelabel.services.postbox.queries import COLUMNS, delivery
@@ -28,6 +29,8 @@ _LATER = "SELECT MIN(nb) FROM mail_deliveries WHERE recipient = ? AND state = 's
 _SIZE: Final = 64
 """How many messages are taken from the index at once."""
 
+_Row = tuple[int, tuple[Any, ...]]
+
 _TAKES = frozenset({"message.claimed", "message.renewed", "message.acked", "message.dead", "message.expired",
                     "message.withdrawn", "message.purged"})  # fmt: skip
 _APART = frozenset({"message.escalated", "message.archived"})  # nothing that waits changes with these
@@ -37,8 +40,8 @@ class Shelf:
     """What could be handed out to some mailboxes, most urgent first, then oldest first.
 
     That is what waits, what was put off until now, and what was handed out but whose lease is over. It is taken from
-    the index, and stays right as long as `follow` says so: nobody else has written, and no moment has come at which
-    something is due or a lease ends.
+    the index, and stays right as long as `follow` says so: every event since could be followed, and no moment has
+    come at which something is due or a lease ends.
 
     Args:
         db: the index, up to date.
@@ -55,13 +58,12 @@ class Shelf:
         self._until_wall: str | None = None
         rows = [row for box in boxes for row in self._open(db, box, now)]
         rows.sort()
-        self._rows: dict[tuple[str, str], tuple[Any, ...]] = {(row[1], row[3]): row[2:] for row in rows[:_SIZE]}
-        self._last = int(rows[:_SIZE][-1][0]) if rows else -1
+        self._rows: dict[tuple[str, str], _Row] = {(row[1], row[3]): (row[0], row[2:]) for row in rows[:_SIZE]}
         self._more = len(rows) > _SIZE
 
     def waiting(self) -> Iterator[Delivery]:
         """Yield what could be handed out, in order."""
-        return map(delivery, self._rows.values())
+        return (delivery(row) for _, row in self._rows.values())
 
     def follow(self, events: Sequence[Event] | None, now: Now) -> bool:
         """Take in what was written since `known`, None if that is unknown; False when a new shelf is needed."""
@@ -83,16 +85,27 @@ class Shelf:
         """Follow one event; False when what it does cannot be told from it."""
         data = event.data
         if event.kind == "message.sent":
-            if not self._boxes.isdisjoint(data["to"]):
-                self._more = True
-                return place_of(data["message"], event.seq) > self._last
-            return True
+            return all(self._add(event, box) for box in data["to"] if box in self._boxes)
         if event.kind in _TAKES:
             self._rows.pop((data["id"], data["recipient"]), None)
-            if data["recipient"] in self._boxes:
-                self._until_up = min(self._until_up, data.get("lease_up", math.inf))
+            if data["recipient"] in self._boxes and "lease_up" in data:
+                self._until_up = min(self._until_up, data["lease_up"])
+                return bool(data["lease_boot"] == self._from.boot)
             return True
         return event.kind in _APART
+
+    def _add(self, event: Event, box: str) -> bool:
+        """Put a new message behind the others, or leave it to the next shelf; False if it comes before one of them."""
+        message = event.data["message"]
+        place = place_of(message, event.seq)
+        if self._rows and place < next(reversed(self._rows.values()))[0]:
+            return False
+        if self._more or len(self._rows) >= _SIZE or "not_before" in message:
+            self._more = True
+        else:
+            row = (dumps(message), box, "sent", event.seq, 0, None, None, None, None, "", None, None)
+            self._rows[message["id"], box] = place, row
+        return True
 
     def _open(self, db: sqlite3.Connection, box: str, now: Now) -> Iterator[tuple[Any, ...]]:
         yield from db.execute(_READY, (box, _SIZE + 1))

@@ -15,7 +15,7 @@ import pytest
 from reliability.disk import read_disk
 
 from bluelabel.interfaces.errors import Conflict, MachineError, NotDurable
-from bluelabel.interfaces.events import Draft, Event
+from bluelabel.interfaces.events import Draft, Event, Head
 from bluelabel.interfaces.ports import Ledger
 from bluelabel.services.ledger.file_ledger import FileLedger
 from bluelabel.services.ledger.lines import GENESIS
@@ -156,6 +156,25 @@ def test_a_decision_sees_what_others_have_written(ledger: Ledger) -> None:
     ledger.append(decide)
 
     assert seen == [1]
+
+
+def test_what_was_written_last_is_at_hand(ledger: Ledger) -> None:
+    empty = ledger.head()
+    ledger.append(lambda: [Draft("card.changed", "CC", {"n": 1})])
+    known = ledger.head()
+    ledger.append(lambda: [Draft("card.changed", "CC", {"n": n}) for n in (2, 3)])
+
+    assert [event.data["n"] for event in ledger.at_hand(empty) or ()] == [1, 2, 3]
+    assert [event.data["n"] for event in ledger.at_hand(known) or ()] == [2, 3]
+    assert list(ledger.at_hand(ledger.head()) or ()) == []
+
+
+@pytest.mark.parametrize("seq", [0, 1, 2, 3])
+def test_nothing_is_at_hand_for_the_head_of_another_ledger(ledger: Ledger, seq: int) -> None:
+    for n in range(2):
+        ledger.append(lambda n=n: [Draft("card.changed", "CC", {"n": n})])  # type: ignore[misc]
+
+    assert ledger.at_hand(Head(seq, "another hash")) is None
 
 
 def test_threads_lose_nothing_and_confirm_what_they_wrote(ledger: Ledger) -> None:
