@@ -94,6 +94,7 @@ class Scanner:
     line: int = 0
     problems: list[Problem] = field(default_factory=list[Problem])
     _torn: bytearray = field(default_factory=bytearray)
+    _begun: int = 0
     _unit: list[Event] = field(default_factory=list[Event])
 
     def feed(self, line: bytes) -> Sequence[Event]:
@@ -106,17 +107,19 @@ class Scanner:
             return ()
         left, event = found
         self._unit.append(event)
-        if left:
+        if left:  # torn as well, unless the rest of its unit follows
             self._torn += line
+            self._begun += len(line)
             return ()
         unit, self._unit = self._unit, []
-        self._torn.clear()
+        self._forget()
         self.seq, self.h, self.good = event.seq, event.h, self.offset
         return unit
 
     def next_segment(self) -> None:
         """Go on at the start of the next segment."""
         if self._torn:
+            self._begun = 0  # nothing of a unit goes on in another segment
             self._damage()
         self._unit.clear()
         self.good = self.offset = 0
@@ -130,7 +133,7 @@ class Scanner:
         if found[1].kind == "ledger.sealed":
             self._unit.clear()
             self._check_seal(found[1])
-        elif self._torn and not self._unit:
+        elif len(self._torn) > self._begun:
             self._damage()
         return found
 
@@ -141,12 +144,16 @@ class Scanner:
         if offset != self.good or hashlib.sha256(torn[:cut]).hexdigest() != digest or torn[cut:] not in (b"", b"\n"):
             text = f"event {event.seq} seals other bytes than those before it"
             self.problems.append(Problem("bad-seal", text, self.line))
-        self._torn.clear()
+        self._forget()
 
     def _damage(self) -> None:
-        text = f"{len(self._torn)} bytes from byte {self.good} on do not fit the chain"
+        text = f"{len(self._torn) - self._begun} bytes behind byte {self.good} do not fit the chain"
         self.problems.append(Problem("broken-chain", text, self.line))
+        self._forget()
+
+    def _forget(self) -> None:
         self._torn.clear()
+        self._begun = 0
 
     def _resync(self, body: bytes) -> tuple[int, Event] | None:
         """Find the thread again: a whole event that does not fit is damage, yet counts; what is no event is torn."""

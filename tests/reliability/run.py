@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests")]
 
+from reliability.bursts import burst  # noqa: E402
 from reliability.catalogue import SCENARIOS  # noqa: E402
 from reliability.crash import Invalid, crash_sweep  # noqa: E402
 from reliability.crowd import crowd  # noqa: E402
@@ -33,7 +34,7 @@ from reliability.recovering import recovery_sweep  # noqa: E402
 from reliability.report import Finding, Report  # noqa: E402
 from reliability.scenarios import kill_scenario  # noqa: E402
 
-SWEEPS = ("order", "crash", "fault", "power", "again", "kill", "crowd", "nightly")
+SWEEPS = ("order", "crash", "fault", "power", "again", "kill", "crowd", "burst", "nightly")
 POINTS = {"crash": 8, "fault": 100, "power": 8}
 """The fewest points a whole sweep of a command may have."""
 
@@ -53,6 +54,8 @@ def jobs(names: list[str], sweeps: list[str], limit: int, runs: int) -> Iterator
         yield "kill", lambda base: _killed(base, runs)
     if "crowd" in sweeps:
         yield "crowd", lambda base: crowd(base, senders=8, each=250, workers=4)
+    if "burst" in sweeps:
+        yield "burst", lambda base: burst(base, 50_000, patience=600)
 
 
 def _swept(name: str, sweep: str, base: Path, limit: int) -> Report:

@@ -63,8 +63,8 @@ def _verify(app: App) -> None:
     for problem in verdict.problems:
         app.say(f"{problem.code}: {problem.message}")
     sealed = f", {verdict.sealed} torn tails sealed" if verdict.sealed else ""
-    app.say(
-        f"{verdict.events:,} events in {verdict.segments} segments{sealed}; head {verdict.head.seq} {verdict.head.h}"
-    )
+    torn = f", {verdict.torn} torn bytes at the end, which the next event seals" if verdict.torn else ""
+    head = f"head {verdict.head.seq} {verdict.head.h}"
+    app.say(f"{verdict.events:,} events in {verdict.segments} segments{sealed}{torn}; {head}")
     if verdict.problems:
         raise Refused("the ledger is damaged", where=str(workspace.home / "ledger"), hint="compare it with a backup")
