@@ -14,7 +14,7 @@ FORMATS: Final = ("markdown", "html", "json")
 TEMPLATE_BYTES: Final = 256 * 1024
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
-_LINE_START = re.compile(r"^(\s*)([-=]|\d+(?=[.)]))", re.MULTILINE)
+_LINE_START = re.compile(r"^([^\S\n]*)([-=]|\d+(?=[.)]))", re.MULTILINE)
 
 
 def render(kind: str, entries: Sequence[dict[str, Any]], generated_at: str, template: Path | None = None) -> str:

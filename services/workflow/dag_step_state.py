@@ -215,9 +215,7 @@ class DAGStepState:
         step.restore(history_of(data))
         return step
 
-    def _move(
-        self, to: DAGStepStatus, reason: str | None = None, count: int | None = None, **facts: Any
-    ) -> datetime:
+    def _move(self, to: DAGStepStatus, reason: str | None = None, count: int | None = None, **facts: Any) -> datetime:
         """Change the status, and with it the number of retries to `count`; a refused move changes nothing."""
         was = self._status
         if to not in STEP_MOVES[was]:

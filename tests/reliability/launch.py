@@ -9,8 +9,8 @@ import atexit
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,31 +73,22 @@ def sync_error_ignored() -> None:
 
 def no_lock() -> None:
     """Let everybody append at once."""
-
-    @contextmanager
-    def held(_self: ProcessLock) -> Iterator[None]:
-        yield
-
-    _replace(ProcessLock, "held", held)
+    _replace(ProcessLock, "__enter__", lambda _self: None)
+    _replace(ProcessLock, "__exit__", lambda _self, *_error: None)
 
 
 def dead_lock_never_broken() -> None:
     """Lock by a file that is there or not; whoever dies leaves it there."""
 
-    @contextmanager
-    def held(self: ProcessLock) -> Iterator[None]:
-        path = self.path.with_name("lock.pid")
+    def taken(self: ProcessLock) -> None:
         while True:
             with suppress(FileExistsError):
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-                break
+                os.close(os.open(self.path.with_name("lock.pid"), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+                return
             time.sleep(0.01)
-        try:
-            yield
-        finally:
-            path.unlink()
 
-    _replace(ProcessLock, "held", held)
+    _replace(ProcessLock, "__enter__", taken)
+    _replace(ProcessLock, "__exit__", lambda self, *_error: self.path.with_name("lock.pid").unlink())
 
 
 BUGS: dict[str, Callable[[], None]] = {
