@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from bluelabel.services.cards import lines as grammar
@@ -52,41 +52,35 @@ def next_cards(document: CardDocument, assignee: str | None = None) -> list[Card
 
 
 def cycles(document: CardDocument) -> list[tuple[str, ...]]:
-    """Return each ring of cards that wait for one another, once."""
+    """Return rings of cards that wait for one another, so many that no card stands in two of them."""
     waits = {card.id: [name for name in dependencies(card) if name in document.by_id] for card in document.cards}
-    state: dict[str, int] = {}
-    found: dict[frozenset[str], tuple[str, ...]] = {}
-    for start in waits:
-        _walk(start, waits, state, found)
-    return list(found.values())
+    done: set[str] = set()
+    return [ring for start in waits if start not in done for ring in _rings(start, waits, done)]
 
 
-def _walk(
-    start: str, waits: Mapping[str, Sequence[str]], state: dict[str, int], found: dict[frozenset[str], tuple[str, ...]]
-) -> None:
+def _rings(start: str, waits: Mapping[str, Sequence[str]], done: set[str]) -> Iterator[tuple[str, ...]]:
     """Walk depth first without recursion: a chain of thousands of cards is as good as a short one."""
-    if start in state:
-        return
-    path: list[str] = [start]
-    todo: list[list[str]] = [list(waits[start])]
-    state[start] = 1
+    path, todo = [start], [iter(waits[start])]
+    places = {start: 0}  # of the cards of the path
+    told = [-1]  # for each card of the path: the last place up to it that stands in a ring already
     while path:
-        if not todo[-1]:
-            state[path.pop()] = 2
+        name = next(todo[-1], None)
+        if name is None:
+            done.add(path[-1])
+            del places[path.pop()]
             todo.pop()
-            continue
-        name = todo[-1].pop(0)
-        if state.get(name) == 1:
-            ring = tuple(path[path.index(name) :])
-            found.setdefault(frozenset(ring), ring)
-        elif name not in state:
-            state[name] = 1
+            told.pop()
+        elif name in places:
+            if told[-1] < places[name]:
+                yield tuple(path[places[name] :])
+                told[places[name] :] = range(places[name], len(path))
+        elif name not in done:
+            places[name] = len(path)
             path.append(name)
-            todo.append(list(waits[name]))
+            todo.append(iter(waits[name]))
+            told.append(told[-1])
 
 
 def _is_done(document: CardDocument, name: str) -> bool:
     cards: Iterable[Card] = document.by_id.get(name, ())
-    return any(card.status is CardStatus.COMPLETED for card in cards) or any(
-        reference.id == name and "→" in reference.title for reference in document.references
-    )
+    return name in document.moved or any(card.status is CardStatus.COMPLETED for card in cards)

@@ -119,8 +119,7 @@ class Desk(Paper):
         before, now = parse(old or b"", self.agents), parse(data, self.agents)
         again = [event for chain in _chains(self.recorded(0, known.since)) if (event := self._taken_back(chain, now))]
         coming = frozenset(str(event.data.get("id")) for event in again if event.kind == "card.created")
-        noted = frozenset(reference.id for reference in now.references if "→" in reference.title)
-        alarm = compare(before, now, coming | noted) if old is not None else Alarm()
+        alarm = compare(before, now, coming | now.moved) if old is not None else Alarm()
         if alarm:
             lost = {"lost": list(alarm.lost), "doubled": list(alarm.doubled), "markers": list(alarm.markers)}
             text = self.memory.keep(old or b"")

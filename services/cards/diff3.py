@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Final
 
-_LONG: Final = 3000
-"""Above this length common lines are not used as anchors: they make the comparison quadratic."""
+_DEEPEST: Final = 16
+"""How often a stretch is divided at lines that stand once in it, before the lines are just counted off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def chunks(base: Sequence[str], ours: Sequence[str], theirs: Sequence[str]) -> I
 
 def _shared(base: Sequence[str], ours: Sequence[str], theirs: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
     """Yield (base, ours, theirs, length) of what all three share, and last the three ends with length 0."""
-    left, right = _blocks(base, ours), _blocks(base, theirs)
+    left, right = blocks(base, ours), blocks(base, theirs)
     i = j = 0
     while i < len(left) and j < len(right):
         (base_a, ours_at, length_a), (base_b, theirs_at, length_b) = left[i], right[j]
@@ -49,24 +49,78 @@ def _shared(base: Sequence[str], ours: Sequence[str], theirs: Sequence[str]) -> 
     yield len(base), len(ours), len(theirs), 0
 
 
-def _blocks(one: Sequence[str], two: Sequence[str]) -> list[tuple[int, int, int]]:
-    """Return the blocks two sequences share: their common ends are taken off first, which is most of it."""
-    size = min(len(one), len(two))
-    head = 0
-    while head < size and one[head] == two[head]:
-        head += 1
-    tail = 0
-    while tail < size - head and one[-1 - tail] == two[-1 - tail]:
-        tail += 1
-    found = [(0, 0, head)] if head else []
-    middle_one, middle_two = one[head : len(one) - tail], two[head : len(two) - tail]
-    if middle_one and middle_two:
-        long = max(len(middle_one), len(middle_two)) > _LONG
-        matcher = SequenceMatcher(None, middle_one, middle_two, autojunk=long)
-        found += [(a + head, b + head, length) for a, b, length in matcher.get_matching_blocks() if length]
-    if tail:
-        found.append((len(one) - tail, len(two) - tail, tail))
+def blocks(one: Sequence[str], two: Sequence[str]) -> list[tuple[int, int, int]]:
+    """Return the blocks two sequences share, in order: (place in one, place in two, length).
+
+    A stretch is divided at the keys that stand once in either; where none do, the first of a key meets the first, the
+    second the second. So it takes nearly linear time whatever stands there, unlike a search for the longest block.
+    """
+    found: list[tuple[int, int, int]] = []
+    todo = [(0, len(one), 0, len(two), 0)]
+    while todo:
+        a, a_end, b, b_end, depth = todo.pop()
+        head = _common(one[a:a_end], two[b:b_end])
+        tail = _common(one[a + head : a_end][::-1], two[b + head : b_end][::-1])
+        found += [(a, b, head), (a_end - tail, b_end - tail, tail)]
+        a, b, a_end, b_end = a + head, b + head, a_end - tail, b_end - tail
+        left, right = one[a:a_end], two[b:b_end]
+        anchors = _rising(_once(left), _once(right)) if depth < _DEEPEST else []
+        found += [(a + x, b + y, 1) for x, y in anchors or _rising(_counted(left), _counted(right))]
+        for x, y in anchors[::-1]:
+            todo.append((a + x + 1, a_end, b + y + 1, b_end, depth + 1))
+            a_end, b_end = a + x, b + y
+        if anchors:
+            todo.append((a, a_end, b, b_end, depth + 1))
+    return _joined(sorted(block for block in found if block[2]))
+
+
+def _common(one: Sequence[str], two: Sequence[str]) -> int:
+    """Return how many keys two sequences begin with together."""
+    pairs = enumerate(zip(one, two, strict=False))
+    return next((place for place, (left, right) in pairs if left != right), min(len(one), len(two)))
+
+
+def _once(keys: Sequence[str]) -> dict[tuple[str, int], int]:
+    counts = Counter(keys)
+    return {(key, 0): place for place, key in enumerate(keys) if counts[key] == 1}
+
+
+def _counted(keys: Sequence[str]) -> dict[tuple[str, int], int]:
+    seen: Counter[str] = Counter()
+    found: dict[tuple[str, int], int] = {}
+    for place, key in enumerate(keys):
+        found[key, seen[key]] = place
+        seen[key] += 1
     return found
+
+
+def _rising(one: Mapping[tuple[str, int], int], two: Mapping[tuple[str, int], int]) -> list[tuple[int, int]]:
+    """Return the longest series of places with the same key that rises in both."""
+    pairs = [(place, two[key]) for key, place in one.items() if key in two]
+    lows: list[int] = []  # the lowest place in two with which a series of each length can end
+    ends: list[int] = []  # its index in pairs
+    before: list[int] = []
+    for index, (_, place) in enumerate(pairs):
+        at = bisect_left(lows, place)
+        lows[at : at + 1] = [place]
+        ends[at : at + 1] = [index]
+        before.append(ends[at - 1] if at else -1)
+    series: list[tuple[int, int]] = []
+    index = ends[-1] if ends else -1
+    while index >= 0:
+        series.append(pairs[index])
+        index = before[index]
+    return series[::-1]
+
+
+def _joined(blocks: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    joined: list[tuple[int, int, int]] = []
+    for a, b, length in blocks:
+        if joined and (joined[-1][0] + joined[-1][2], joined[-1][1] + joined[-1][2]) == (a, b):
+            joined[-1] = (*joined[-1][:2], joined[-1][2] + length)
+        else:
+            joined.append((a, b, length))
+    return joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +190,7 @@ class _Union:
         in_ours, in_theirs = Counter(ours.keys), Counter(theirs.keys)
         o = t = 0
         news: set[str] = set()
-        matches = [*_blocks(ours.keys, theirs.keys), (len(ours.keys), len(theirs.keys), 0)]
+        matches = [*blocks(ours.keys, theirs.keys), (len(ours.keys), len(theirs.keys), 0)]
         for ours_at, theirs_at, length in matches:
             for key, text in zip(ours.keys[o:ours_at], ours.texts[o:ours_at], strict=True):
                 self._one_sided(key, text, before, had[key] - in_theirs[key], "ours", news)

@@ -58,9 +58,9 @@ def compare(before: CardDocument, after: CardDocument, gone: frozenset[str] = fr
     had, has = (Counter(card.id for card in document.cards) for document in (before, after))
     lost = tuple(name for name in (had - has) if name not in gone and _is_gone(name, before, after))
     doubled = tuple(name for name, count in has.items() if count > 1 and count > had[name])
-    old = _markers(before)
-    markers = tuple(line for line in _markers(after) if len(_markers(after)) > len(old))
-    return Alarm(lost, doubled, markers, len(before.cards), len(after.cards))
+    markers = _markers(after)
+    new = markers if len(markers) > len(_markers(before)) else ()
+    return Alarm(lost, doubled, new, len(before.cards), len(after.cards))
 
 
 def _is_gone(name: str, before: CardDocument, after: CardDocument) -> bool:
@@ -69,5 +69,5 @@ def _is_gone(name: str, before: CardDocument, after: CardDocument) -> bool:
     return not has or bool(had - has)
 
 
-def _markers(document: CardDocument) -> list[int]:
-    return [problem.line or 1 for problem in document.problems if problem.code == "conflict-markers"]
+def _markers(document: CardDocument) -> tuple[int, ...]:
+    return tuple(problem.line or 1 for problem in document.problems if problem.code == "conflict-markers")

@@ -82,12 +82,11 @@ def _day(raw: str | None) -> date | None:
 
 
 def _clashes(document: CardDocument) -> Iterator[Problem]:
-    at = document.text.find(OTHER_SIDE)
-    while at >= 0:
-        line = document.text.count("\n", 0, at) + 1
-        hint = "keep one of the two lines"
-        yield Problem("unresolved-clash", "both sides of a merge are still here", line, 1, hint)
-        at = document.text.find(OTHER_SIDE, at + 1)
+    line, last = 1, 0
+    while (at := document.text.find(OTHER_SIDE, last)) >= 0:
+        line += document.text.count("\n", last, at)
+        last = at + len(OTHER_SIDE)
+        yield Problem("unresolved-clash", "both sides of a merge are still here", line, 1, "keep one of the two lines")
 
 
 def _lists(document: CardDocument) -> Iterator[Problem]:

@@ -122,20 +122,19 @@ class _Merge:
     def _complete(self, entries: list[Entry]) -> list[Entry]:
         """Put back the cards that one side took out, after the card they followed."""
         present = {entry.key for entry in entries}
+        kept: dict[str, list[Entry]] = {}
         for frame, other, side in ((self.ours, self.theirs, "theirs"), (self.theirs, self.ours, "ours")):
-            before = None
+            before = ""
             for key in frame.cards:
-                if key not in present and not other.gave_up(_id(key)):
-                    places = [i for i, entry in enumerate(entries) if entry.key == before]
-                    entries.insert(places[0] + 1 if places else self._first_card(entries), Entry(key, key, "both"))
-                    present.add(key)
+                if key in present:
+                    before = key
+                elif _id(key) not in other.gave_up:
+                    kept.setdefault(before, []).append(Entry(key, key, "both"))
                     self._say("merge-kept-card", f"{_id(key)} was taken out by {side} without a word; it is kept")
-                before = key
-        return entries
-
-    @staticmethod
-    def _first_card(entries: list[Entry]) -> int:
-        return next((i for i, entry in enumerate(entries) if entry.key.startswith("\0")), len(entries))
+            present.update(entry.key for found in kept.values() for entry in found)
+        first = next((i for i, entry in enumerate(entries) if entry.key.startswith("\0")), len(entries))
+        entries = [*entries[:first], *kept.pop("", ()), *entries[first:]]
+        return [both for entry in entries for both in (entry, *kept.pop(entry.key, ()))]
 
     def _written(self, entries: list[Entry]) -> str:
         eol = self.ours.document.eol if self.ours.document.text else self.theirs.document.eol
@@ -164,18 +163,20 @@ class _Merge:
 
     def _proved(self, text: str) -> MergeResult:
         """Look at the result as a reader will: what an open fence or a broken line hides is put at the end."""
-        want = _ids(self.ours.document) | _ids(self.theirs.document)
+        ours, theirs = _ids(self.ours.document), _ids(self.theirs.document)
         found = parse_text(text)
-        for name in (want - _ids(found)).elements():
-            if any(frame.gave_up(name) for frame in (self.ours, self.theirs)):
-                continue
-            frame = self.ours if name in self.ours.document.by_id else self.theirs
-            card = frame.document.by_id[name][-1]
-            text = edit.inserted(found, edit.block(frame.document, card), len(found.text))
+        hidden = [name for name in (ours | theirs) - _ids(found) if name not in self.ours.gave_up | self.theirs.gave_up]
+        if hidden:
+            frames = [self.ours if name in ours else self.theirs for name in hidden]
+            blocks = [
+                edit.block(frame.document, frame.document.by_id[name][-1])
+                for frame, name in zip(frames, hidden, strict=True)
+            ]
+            text = edit.inserted(found, (found.eol * 2).join(blocks), len(found.text))
             found = parse_text(text)
-            self._say("merge-kept-card", f"{name} is kept at the end of the file")
+            self._say("merge-kept-card", f"{', '.join(hidden[:20])}: kept at the end of the file")
         for name, count in _ids(found).items():
-            if count > max(_ids(self.ours.document)[name], _ids(self.theirs.document)[name]):
+            if count > max(ours[name], theirs[name]):
                 self._say("duplicate-id", f"both sides gave {name} to a card; both are kept")
         return MergeResult(to_bytes(text), tuple(self.problems))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property
 
 from bluelabel.services.cards import edit
 from bluelabel.services.cards import lines as grammar
@@ -39,14 +40,12 @@ class Frame:
         """Return the text of a card."""
         return edit.block(self.document, self.cards[key])
 
-    def gave_up(self, name: str) -> bool:
-        """Tell whether this side says where a card went: a line in its archive section names it."""
-        document = self.document
-        starts = [heading for heading in document.headings if is_archive(heading.text)]
-        return any(
-            reference.id == name and any(heading.start < reference.start for heading in starts)
-            for reference in document.references
-        )
+    @cached_property
+    def gave_up(self) -> frozenset[str]:
+        """The ids of which this side says where the card went: a line below the archive heading names it."""
+        start = next((heading.start for heading in self.document.headings if is_archive(heading.text)), None)
+        found = self.document.references if start is not None else ()
+        return frozenset(reference.id for reference in found if reference.start > (start or 0))
 
     def tail(self, key: str, *, final: bool) -> str:
         """Return what stands between a card and what follows it, fit for a place in the middle or at the end."""

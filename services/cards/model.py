@@ -176,6 +176,11 @@ class CardDocument:
             found.setdefault(card.id, []).append(card)
         return {key: tuple(cards) for key, cards in found.items()}
 
+    @cached_property
+    def moved(self) -> frozenset[str]:
+        """The ids of which a line says where their card went (``- TASK-7: Title → archive.md``)."""
+        return frozenset(reference.id for reference in self.references if "→" in reference.title)
+
     def card(self, name: str) -> Card:
         """Return the card called `name`: an id, or ``ID#2`` for the second card of that id.
 

@@ -128,12 +128,13 @@ def close_fences(text: str) -> tuple[str, list[Problem]]:
             done.append(Problem("fence-closed", f"the code fence of {card.id} is closed", line))
     text = "".join([*parts, text[at:]])
     document = parse_text(text)
-    outside = next((problem.line or 1 for problem in document.problems if problem.code == "unclosed-fence"), None)
-    if outside is not None:
-        first = next((card for card in document.cards if card.line >= outside), None)
+    left = next((problem for problem in document.problems if problem.code == "unclosed-fence"), None)
+    if left is not None:
+        # What is still open was opened outside the cards.
+        first = next((card for card in document.cards if card.line >= (left.line or 1)), None)
         end = len((text[: first.start] if first else text).rstrip())
         text = f"{text[:end]}{document.eol}```{text[end:]}"
-        done.insert(0, Problem("fence-closed", "the code fence is closed", outside))
+        done.insert(0, Problem("fence-closed", "the code fence is closed", left.line))
     return text, done
 
 

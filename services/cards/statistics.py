@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bluelabel.services.cards.model import CardDocument, to_bytes
@@ -10,12 +11,17 @@ from bluelabel.services.cards.words import CardStatus, heading_name, status_of
 _TOTAL = frozenset({"total", "total tasks", "total cards", "tasks", "cards"})
 
 
-def computed(document: CardDocument, key: str) -> int | None:
-    """Return the true number for a line of the block, None when nobody can compute it."""
+def computed(counts: Mapping[str, int], key: str) -> int | None:
+    """Return the true number for a line of the block, None when nobody can compute it.
+
+    Args:
+        counts: what `CardDocument.counts` gives.
+        key: what the line counts, as written.
+    """
     if heading_name(key) in _TOTAL:
-        return len(document.cards)
+        return counts["total"]
     status = status_of(key)
-    return None if status is None else sum(card.status is status for card in document.cards)
+    return None if status is None else counts[status]
 
 
 def report(document: CardDocument) -> dict[str, Any]:
@@ -29,19 +35,20 @@ def report(document: CardDocument) -> dict[str, Any]:
         "differs": [
             {"key": line.key, "stated": line.value, "computed": number, "line": line.line}
             for line in document.statistics
-            if (number := computed(document, line.key)) is not None and line.value != str(number)
+            if (number := computed(counts, line.key)) is not None and line.value != str(number)
         ],
     }
 
 
 def with_statistics(document: CardDocument) -> bytes:
     """Return the file with the numbers of its statistics block made true; without a block nothing changes."""
-    text = document.text
-    for line in reversed(document.statistics):
-        number = computed(document, line.key)
+    counts, parts, at = document.counts(), list[str](), 0
+    for line in document.statistics:
+        number = computed(counts, line.key)
         if number is not None:
-            text = text[: line.start] + str(number) + text[line.end :]
-    return to_bytes(text)
+            parts += [document.text[at : line.start], str(number)]
+            at = line.end
+    return to_bytes("".join(parts) + document.text[at:])
 
 
 def _by_assignee(document: CardDocument) -> dict[str, int]:

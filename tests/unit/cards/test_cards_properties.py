@@ -1,11 +1,13 @@
 import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluelabel.services.cards import edit, places
 from bluelabel.services.cards.body import checklist, sections
 from bluelabel.services.cards.claims import claims
+from bluelabel.services.cards.diff3 import blocks
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.merge import merge
 from bluelabel.services.cards.reading import looks_like_cards, read_cards
@@ -148,6 +150,28 @@ def test_hard_texts_take_linear_time():
             assert document.to_bytes() == data
 
     assert time.process_time() - began < 30  # a pattern that is not linear takes hours here
+
+
+@given(st.text("aab", max_size=40), st.text("aab", max_size=40))
+def test_the_shared_blocks_of_two_sequences_are_shared_in_order_and_apart(one, two):
+    at, other = 0, 0
+    for start, start_other, length in blocks(one, two):
+        assert length > 0
+        assert start >= at
+        assert start_other >= other
+        assert one[start : start + length] == two[start_other : start_other + length]
+        at, other = start + length, start_other + length
+    assert blocks(one, one) == ([(0, 0, len(one))] if one else [])
+
+
+@pytest.mark.parametrize(
+    "unit", ["### TASK-{0}: a\nStatus: {1}\n\n", "<<<<<<< a\n### TASK-{0}: {1}\n=======\n>>>>>>> b\n"]
+)
+def test_thousands_of_cards_changed_on_both_sides_are_merged_in_linear_time(unit):
+    base, ours, theirs = ("".join(unit.format(n, word) for n in range(500)).encode() for word in ("x", "y", "z"))
+
+    assert len(parse(merge(base, ours, theirs[::-1]).content).by_id) == 500
+    assert len(parse(merge(base, ours, theirs).content).by_id) == 500
 
 
 def test_ten_thousand_cards_are_read_and_kept():
