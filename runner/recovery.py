@@ -26,6 +26,7 @@ def recover_workspace(workspace: Workspace, say: Callable[[str], None]) -> Verdi
     boxes = Boxes(workspace)
     boxes.sweep()
     boxes.refresh(workspace.settings.directory.mailboxes)
+    workspace.runs.mend()
     if (workspace.root / workspace.settings.cards).is_file():
         told_by(workspace.cards().recover(), workspace.settings.cards, say)
     return verdict

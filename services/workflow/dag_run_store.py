@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from bluelabel.interfaces.errors import AlreadyExists, MachineError, NotDurable
-from bluelabel.interfaces.events import Draft
+from bluelabel.interfaces.events import Draft, Event
 from bluelabel.interfaces.names import identifier
 from bluelabel.interfaces.ports import Clock
 from bluelabel.interfaces.times import to_text
@@ -117,7 +117,7 @@ class DAGRunStore:
         *,
         durable: bool = True,
         looks: bool = True,
-    ) -> None:
+    ) -> Sequence[Event]:
         """Append `changes` of a run as one unit, after `check` agreed to them. The views stay: see `show`.
 
         Args:
@@ -126,9 +126,12 @@ class DAGRunStore:
             check: looks at the present state while nobody else can append, and raises to refuse.
             durable: return only when the disk has confirmed it.
             looks: False when `check` seldom asks the index, and brings it up to date itself when it does.
+
+        Returns:
+            What was written.
         """
         if not changes:
-            return
+            return ()
 
         def decide(db: sqlite3.Connection) -> list[Draft]:
             check(db)
@@ -144,6 +147,7 @@ class DAGRunStore:
         dag_run.revision = events[-1].seq
         if self.told is not None:
             self.told(dag_run, changes)
+        return events
 
     def get(self, run_id: str) -> DAGRun | None:
         """Return a run, or None; a run that only a file of the folder holds is read from there.
@@ -227,6 +231,15 @@ class DAGRunStore:
             sql = f"SELECT COUNT(*), TOTAL(s.retry_count) FROM dag_steps s JOIN dag_runs r USING (run_id) {where}"
             steps, retries = db.execute(sql, values).fetchone()
         return _statistics(counts, average, steps, int(retries))
+
+    def mend(self) -> int:
+        """Write the snapshots that do not show what the ledger has, as a kill leaves them; return how many."""
+        with self.book.reading() as db:
+            behind = self.files.stale(list_rows(db, limit=INDEX_RUNS))
+        for run_id in behind:
+            self.files.touch(self.require(run_id))
+        self.flush()
+        return len(behind)
 
     def flush(self) -> None:
         """Write the views that still wait for their turn."""

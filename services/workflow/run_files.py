@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 from bluelabel.interfaces import strict_json
 from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.services.workflow.dag_run_codec import parse_moment, run_fields
-from bluelabel.services.workflow.dag_run_states import naive
+from bluelabel.services.workflow.dag_run_states import OPEN_RUN, naive
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.run_records import RunRow
 
@@ -25,6 +25,7 @@ INDEX_RUNS: Final = 1000
 
 _PAUSE = 0.25
 _SHARE = 40
+_HEAD = 1000
 
 
 class RunFiles:
@@ -99,6 +100,19 @@ class RunFiles:
             return None
         return DAGRun.from_dict(strict_json.loads(data, str(path)))
 
+    def stale(self, rows: Iterable[RunRow]) -> list[str]:
+        """Return the runs of `rows` whose snapshot is missing, unfinished, or shows another status; and open ones."""
+        return [row.run_id for row in rows if row.status in OPEN_RUN or not self._shows(row)]
+
+    def _shows(self, row: RunRow) -> bool:
+        path = self.path(row.run_id)
+        try:
+            with path.open("rb") as file:
+                head = file.read(_HEAD).decode(errors="replace")
+        except OSError:
+            return False
+        return f'"status": "{row.status.value}",\n' in head and not _temporary(path).exists()
+
     def foreign(self, known: Collection[str]) -> list[RunRow]:
         """Return a row for each file whose run is not in `known`; files that cannot be read are left out."""
         try:
@@ -142,7 +156,7 @@ class RunFiles:
             del self._due[run.run_id]
 
     def _put(self, path: Path, text: str) -> None:
-        temp = path.with_name(f".{path.name}.new")
+        temp = _temporary(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             temp.write_text(text + "\n", encoding="utf-8")
@@ -151,6 +165,10 @@ class RunFiles:
             self.fault = error
             with suppress(OSError):
                 temp.unlink()
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
 
 
 def run_text(data: Mapping[str, Any]) -> str:

@@ -8,11 +8,13 @@ import sqlite3
 import time
 from typing import Any
 
+from bluelabel.interfaces.events import Head
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.run_records import taken_over
 
 _INLINE_SECONDS = 0.005
+_MATTERS = frozenset({"run.owner", "run.cancelling", "run.deleted"})
 _OWNED = "SELECT epoch, cancel FROM dag_runs WHERE run_id = ?"
 
 
@@ -30,7 +32,7 @@ class RunWriter:
         self._run = run
         self._store = store
         self._slow = False
-        self._seen = -1  # where the ledger ended after our last write
+        self._seen = Head(-1, "")
 
     async def write(self, *, durable: bool, alone: bool) -> None:
         """Append the changes of the run as one unit.
@@ -70,14 +72,15 @@ class RunWriter:
 
     def _append(self, changes: list[dict[str, Any]], durable: bool) -> None:
         began = time.perf_counter()
-        self._store.write(self._run, changes, self._guard, durable=durable, looks=False)
-        self._seen = self._run.revision
+        for event in self._store.write(self._run, changes, self._guard, durable=durable, looks=False)[-1:]:
+            self._seen = Head(event.seq, event.h)
         self._slow = time.perf_counter() - began > _INLINE_SECONDS
 
     def _guard(self, _db: sqlite3.Connection) -> None:
-        """Check what others wrote since our last write; where nobody did, there is nothing to ask the index."""
-        if self._store.book.head().seq != self._seen:
-            self.look()
+        """Ask the index only when something was written since our last write that may take the run away."""
+        news = self._store.book.since(self._seen)
+        if news is None or any(event.kind in _MATTERS and event.data["run"] == self._run.run_id for event in news):
+            self._check(self._store.book.look())
 
     def _check(self, db: sqlite3.Connection) -> None:
         row = db.execute(_OWNED, (self._run.run_id,)).fetchone()

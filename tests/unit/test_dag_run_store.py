@@ -431,3 +431,28 @@ def test_a_listener_hears_what_was_stored(store):
     store.update(run)
 
     assert heard == [("r1", ["running"])]
+
+
+def test_mending_writes_the_files_that_a_kill_left_behind(tmp_path):
+    with DAGRunStore(tmp_path) as store:
+        for run_id in ("ended", "unfinished", "gone", "right", "open"):
+            run = DAGRun("dag", run_id)
+            run.add_step("one")
+            run.start()
+            if run_id != "open":
+                run.steps["one"].skip("so")
+                run.complete()
+            store.create(run)
+    ended = tmp_path / "run_ended.json"
+    right = (tmp_path / "run_right.json").stat().st_mtime_ns
+    ended.write_text(ended.read_text().replace('"status": "success"', '"status": "running"', 1))
+    (tmp_path / ".run_unfinished.json.new").write_text("{")
+    (tmp_path / "run_gone.json").unlink()
+    with DAGRunStore(tmp_path) as store:
+        count = store.mend()
+
+    assert count == 4
+    assert json.loads(ended.read_bytes())["status"] == "success"
+    assert not list(tmp_path.glob(".run_*"))
+    assert (tmp_path / "run_gone.json").exists()
+    assert (tmp_path / "run_right.json").stat().st_mtime_ns == right
