@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import stat
@@ -16,7 +17,7 @@ from bluelabel.interfaces.problems import Problem
 from bluelabel.interfaces.records import BoxMessage, BoxReading, BoxTask, FileKind
 from bluelabel.services.cards.reading import looks_like_cards, read_cards
 from bluelabel.services.postbox.box_reader import is_box, reading_of
-from bluelabel.services.postbox.salvage import read_documents
+from bluelabel.services.postbox.salvage import Documents, read_documents
 from bluelabel.services.workflow.run_reader import looks_like_index, looks_like_run, read_index, read_run
 from bluelabel.services.workflow.workflow_reader import looks_like_workflow, read_workflow
 
@@ -32,6 +33,8 @@ _YAML = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*\n|---[^\n]*\n|%[^\n]*\n)*[\
 # The readers of runs and workflows ask the name for the syntax; it is told from the content instead.
 _AS_JSON, _AS_YAML = "content.json", "content.yaml"
 _INDEX = "dag_runs_index.json"
+_HANDED = re.compile(r"/dev/(?:stdin|fd/\d+)")
+"""What the shell hands over: standard input, and what stands in ``<(…)``. These may be pipes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,10 @@ class FileReading:
 
 
 def read_file(path: str) -> FileReading:
-    """Read one file, whatever it is. Never raises; changes nothing; opens no pipe and no device.
+    """Read one file, whatever it is. Never raises; changes nothing; opens no pipe and no device by itself.
 
     Args:
-        path: the file; symbolic links are followed.
+        path: the file; symbolic links are followed. ``-`` is standard input; it and ``/dev/fd/N`` may be pipes.
     """
     file = os.fsencode(path).decode("utf-8", "replace")
     try:
@@ -96,10 +99,12 @@ def read_content(data: bytes, file: str) -> FileReading:
 
 
 def _bytes_of(path: str) -> bytes:
-    """Return the bytes of a regular file."""
+    """Return the bytes of a regular file, or of what the shell has handed over."""
+    handed = path == "-" or _HANDED.fullmatch(path) is not None
     try:
         # O_NONBLOCK: a pipe without a writer must not hold the reader up before it can be seen that it is one.
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+        how = os.O_RDONLY | os.O_CLOEXEC | (0 if handed else getattr(os, "O_NONBLOCK", 0))
+        fd = os.open("/dev/stdin" if path == "-" else path, how)
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound("no such file", where=path, hint="check the path") from None
     except ValueError:
@@ -110,7 +115,7 @@ def _bytes_of(path: str) -> bytes:
         cause = machine_error(error, "reading", path)
         raise UnreadableInput(cause.what, where=path, hint=cause.hint) from None
     try:
-        return _whole(fd, path)
+        return _whole(fd, path, handed=handed)
     except OSError as error:
         cause = machine_error(error, "reading", path)
         raise UnreadableInput(cause.what, where=path, hint=cause.hint) from None
@@ -118,36 +123,52 @@ def _bytes_of(path: str) -> bytes:
         os.close(fd)
 
 
-def _whole(fd: int, path: str) -> bytes:
+def _whole(fd: int, path: str, *, handed: bool) -> bytes:
     status = os.fstat(fd)
-    if not stat.S_ISREG(status.st_mode):
+    if not (stat.S_ISREG(status.st_mode) or (handed and stat.S_ISFIFO(status.st_mode))):
         raise UnreadableInput("not a regular file", where=path, hint="give a file of text")
-    if status.st_size > _LIMIT:
-        raise TooLarge(f"{status.st_size:,} bytes are over the limit of {_LIMIT:,}", where=path, hint="split it")
-    parts: list[bytes] = []
-    while sum(map(len, parts)) <= _LIMIT and (part := os.read(fd, 1 << 20)):
+    size, parts = status.st_size, list[bytes]()
+    while size <= _LIMIT and (part := os.read(fd, 1 << 20)):
         parts.append(part)
+        size = max(size, sum(map(len, parts)))
+    if size > _LIMIT:
+        raise TooLarge(f"{size:,} bytes are over the limit of {_LIMIT:,}", where=path, hint="split it")
     return b"".join(parts)
 
 
 def _json(data: bytes, file: str) -> FileReading:
-    index_name = _INDEX if _INDEX in file else _AS_JSON
-    if looks_like_run(data, _AS_JSON):
-        record, problems = read_run(data, _AS_JSON)
-        return FileReading(file, FileKind.DAG_RUN, {"run": record}, problems)
-    if looks_like_index(data, index_name):
-        runs, problems = read_index(data, index_name)
-        return FileReading(file, FileKind.DAG_INDEX, {"runs": runs}, problems)
     documents = read_documents(data, file)
+    found = _of_runs(data, file, documents)
+    if found is not None:
+        return found
     if is_box(documents):
         return _box(reading_of(documents), file)
     if len(data) <= WORKFLOW_BYTES and looks_like_workflow(data, _AS_JSON):
         return _workflow(data, file, _AS_JSON)
-    error = None
-    if not documents.strict:
-        first = documents.problems[0] if documents.problems else Problem("not-json", "not JSON")
-        error = UnreadableInput(first.message, where=first.at(file), hint=first.hint or "correct the text")
-    return FileReading(file, FileKind.UNKNOWN, {}, documents.problems, error)
+    return FileReading(file, FileKind.UNKNOWN, {}, documents.problems, _not_whole(documents, file))
+
+
+def _of_runs(data: bytes, file: str, documents: Documents) -> FileReading | None:
+    """Read a run or an index of runs; a damaged one as far as it can be put together again."""
+    damage: tuple[Problem, ...] = ()
+    if not documents.strict and len(documents.values) == 1:
+        data, damage = json.dumps(documents.values[0].value).encode(), documents.problems
+    index_name = _INDEX if _INDEX in file else _AS_JSON
+    error = None if documents.values else _not_whole(documents, file)
+    if looks_like_run(data, _AS_JSON):
+        record, problems = read_run(data, _AS_JSON)
+        return FileReading(file, FileKind.DAG_RUN, {"run": record}, (*damage, *problems), error)
+    if looks_like_index(data, index_name):
+        runs, problems = read_index(data, index_name)
+        return FileReading(file, FileKind.DAG_INDEX, {"runs": runs}, (*damage, *problems), error)
+    return None
+
+
+def _not_whole(documents: Documents, file: str) -> UnreadableInput | None:
+    if documents.strict:
+        return None
+    first = documents.problems[0] if documents.problems else Problem("not-json", "not JSON")
+    return UnreadableInput(first.message, where=first.at(file), hint=first.hint or "correct the text")
 
 
 def _workflow(data: bytes, file: str, name: str) -> FileReading:

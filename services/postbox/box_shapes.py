@@ -76,7 +76,7 @@ def looks_like_message(raw: Mapping[str, Any]) -> bool:
         return False
     return (
         (_text(raw, ("task_id", "task")) is not None and (has_type or _has(raw, _REPORT_HINTS)))
-        or (_has(raw, _IDS) and (has_sender or has_body))
+        or (_has(raw, _IDS) and (has_sender or has_body or (has_type and _has(raw, _REPORT_HINTS))))
         or (_has(raw, ("timestamp",)) and _has(raw, _TELLING))
         or "signal_id" in raw
         or _wrapped(raw) is not None

@@ -29,7 +29,8 @@ _NAMES = {
 def read(app: App, files: tuple[str, ...]) -> None:
     """Read box, card, run and workflow files of any shape; none is changed.
 
-    Leaves with 3 when a file is missing and with 5 when one cannot be read; the others are read all the same.
+    - is standard input. Leaves with 3 when a file is missing and with 5 when one cannot be read; the others are read
+    all the same.
     """
     missing: list[str] = []
     unreadable: list[str] = []
@@ -42,7 +43,7 @@ def read(app: App, files: tuple[str, ...]) -> None:
             continue
         (missing if isinstance(found.error, NotFound) else unreadable).append(found.file)
         if len(files) > 1:
-            app.note(plain(f"error: {found.error}"))
+            app.note(plain(str(found.error)))
         else:
             raise found.error
     if unreadable:

@@ -6,17 +6,22 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bluelabel.apps.cli.app import App
 from bluelabel.apps.cli.main import cli
 from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.limits import CARDS_BYTES
-from bluelabel.runner.reading import read_file
+from bluelabel.runner.reading import read_content, read_file
 
 DATA = Path(__file__).parents[2] / "data" / "boxes"
 RUN = {"dag_id": "d", "run_id": "r", "status": "failed", "total_retries": 1, "steps": {
@@ -182,6 +187,53 @@ def test_a_file_that_memory_cannot_hold_is_too_large(tmp_path: Path, monkeypatch
     monkeypatch.setattr("bluelabel.runner.reading.looks_like_cards", hungry)
 
     assert read_file(str(tmp_path / "a.md")).problems[0].code == "too-large"
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        (lambda text: text[:-1] + ",}", "trailing-comma"),
+        (lambda text: text[:-1], "truncated"),
+        (lambda text: "```json\n" + text + "\n```\n", "stray-text"),
+        (lambda text: text.replace('"failed"', '"\\ud800"'), None),
+        (lambda text: "\ufeff" + text, None),
+    ],
+)
+@pytest.mark.parametrize("whole", [RUN, {"r": {"dag_id": "d", "status": "success", "file": "run_r.json"}}])
+def test_a_damaged_run_or_index_is_read_as_far_as_it_goes(
+    tmp_path: Path, whole: dict[str, Any], damage: Callable[[str], str], code: str | None
+) -> None:
+    sound, broken = json.dumps(whole), damage(json.dumps(whole))
+    for name, text in (("sound", sound), ("broken", broken), ("wide", sound)):
+        (tmp_path / f"{name}.json").write_text(text, encoding="utf-16" if name == "wide" else "utf-8")
+    found = lines(run("--json", *(tmp_path / f"{name}.json" for name in ("sound", "broken", "wide"))))
+
+    assert [line["kind"] for line in found] == [found[0]["kind"]] * 3
+    assert found[2] == found[0] | {"file": found[2]["file"], "problems": found[2]["problems"]}
+    if code is not None:
+        assert {key: found[1].get(key) for key in ("run", "runs")} == {
+            key: found[0].get(key) for key in ("run", "runs")
+        }
+        assert code in [problem["code"] for problem in found[1]["problems"]]
+
+
+@given(st.binary(max_size=12), st.integers(0, 400), st.integers(0, 400))
+def test_no_damage_to_a_run_makes_the_reader_raise(piece: bytes, start: int, length: int) -> None:
+    data = json.dumps(RUN).encode()
+
+    assert read_content(data[:start] + piece + data[start + length :], "a.json").as_json()["file"] == "a.json"
+
+
+def test_what_the_shell_hands_over_is_read_even_from_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps(RUN), encoding="utf-8")
+    program = [sys.executable, "-m", "bluelabel.apps.cli.main", "read", "--json"]
+    piped = 'cat "$1" | "${@:2}" -; "${@:2}" <(cat "$1"); "${@:2}" - < "$1"; "${@:2}" - <&-'
+    done = subprocess.run(
+        ["bash", "-c", piped, "bash", str(tmp_path / "run.json"), *program], capture_output=True, text=True, timeout=60
+    )
+
+    assert [json.loads(line)["kind"] for line in done.stdout.splitlines()] == ["dag_run"] * 3 + ["unknown"]
+    assert (done.returncode, done.stderr.splitlines()[0]) == (3, "error: no such file: -")
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a', '{"a": 1, "a": 2}', '{"n": ' + "9" * 5000 + "}"])

@@ -158,6 +158,7 @@ def test_numbers_serve_as_ids_and_several_recipients_are_all_named() -> None:
         {"timestamp": "2031-01-01", "report": "no task at all"},
         {"messages": ["stray", {"id": "m", "type": "info"}]},
         {"CA Report": {"summary": "s"}},
+        {"type": "task_status", "id": "TASK-067B", "status": "completed", "progress": 100},
     ],
 )
 def test_a_message_may_be_about_other_things(value: object) -> None:
