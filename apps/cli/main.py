@@ -13,6 +13,8 @@ from bluelabel.apps.cli.streams import ReaderGone, prepare, settle
 from bluelabel.interfaces.errors import BluelabelError, UnreadableInput, machine_error
 
 _ROOM = "bluelabel.apps.cli.commands"
+_LONGEST = 600
+"""Characters of an error that are shown: it may quote a name of any length."""
 
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Begin and look after": {
@@ -143,7 +145,9 @@ def _tell(error: Exception) -> int:
 
 
 def _print(what: str, hint: str | None, code: int) -> int:
-    lines = [f"error: {' '.join(plain(what).split())}", *([f"hint: {plain(hint)}"] if hint else [])]
+    words = " ".join(plain(what).split())
+    words = words if len(words) <= _LONGEST else f"{words[: _LONGEST // 2]} … {words[-_LONGEST // 2 :]}"
+    lines = [f"error: {words}", *([f"hint: {plain(hint)}"] if hint else [])]
     try:
         click.echo("\n".join(lines), err=True)
     except OSError:  # a full disk behind stderr must not change the exit code

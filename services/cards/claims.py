@@ -119,7 +119,7 @@ def _field_claims(card: Card) -> Iterator[Claim]:
 
 
 def _branches(text: str, line: int, *, merged: bool) -> Iterator[Claim]:
-    plain = re.sub(r"\([^)]*\)", "", text)
+    plain = re.sub(r"\([^()]*\)", "", text)
     names = [match[1] or match[2] for match in _BRANCH.finditer(plain)]
     if not names and not merged:
         word = plain.strip(" `*").split(" ")[0].strip("`*,")

@@ -6,6 +6,7 @@ import ast
 import re
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -40,31 +41,37 @@ class TooSlow(Exception):
 
 def uses(root: Path) -> Iterator[Use]:
     """Yield every use of a pattern in the package, found by reading its source."""
-    for room in ROOMS:
-        for path in sorted((root / room).rglob("*.py")):
-            yield from _uses_in(path, ".".join(("bluelabel", *path.relative_to(root).with_suffix("").parts)))
+    files = {path: ast.parse(path.read_text("utf-8")) for room in ROOMS for path in sorted((root / room).rglob("*.py"))}
+    applied: defaultdict[str, set[str]] = defaultdict(set)
+    for owner, method, _ in (call for tree in files.values() for call in _calls(tree)):
+        applied[owner].add(method)
+    for path, tree in files.items():
+        if any(isinstance(node, ast.Name) and node.id == "re" for node in ast.walk(tree)):
+            parts = path.relative_to(root).with_suffix("").parts
+            module = import_module(".".join(("bluelabel", *parts)).removesuffix(".__init__"))
+            named = {name: value for name, value in vars(module).items() if isinstance(value, re.Pattern)}
+            for name, pattern in named.items():
+                for method in sorted(applied[name] & set(_METHODS)) or ["search"]:
+                    yield Use(f"{path.name}:{name}", pattern, method)
+            yield from _unnamed(path, tree, {pattern.pattern for pattern in named.values()})
 
 
-def _uses_in(path: Path, module: str) -> Iterator[Use]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    if not any(isinstance(node, ast.Name) and node.id == "re" for node in ast.walk(tree)):
-        return
-    loaded = import_module(module.removesuffix(".__init__"))
-    named = {name: value for name, value in vars(loaded).items() if isinstance(value, re.Pattern)}
-    applied: dict[str, set[str]] = {name: set() for name in named}
+def _calls(tree: ast.AST) -> Iterator[tuple[str, str, ast.Call]]:
+    """Yield the calls of methods: the last name of the owner, the method, and the call."""
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-            continue
-        owner, method = node.func.value, node.func.attr
-        if isinstance(owner, ast.Name) and owner.id in applied and method in _METHODS:
-            applied[owner.id].add(method)
-        elif isinstance(owner, ast.Name) and owner.id == "re" and method in (*_METHODS, "compile"):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner = node.func.value
+            name = owner.id if isinstance(owner, ast.Name) else owner.attr if isinstance(owner, ast.Attribute) else ""
+            yield name, node.func.attr, node
+
+
+def _unnamed(path: Path, tree: ast.AST, named: set[str | bytes]) -> Iterator[Use]:
+    """Yield the patterns that are written where they are applied, or compiled inside of something else."""
+    for owner, method, node in _calls(tree):
+        if owner == "re" and method in (*_METHODS, "compile"):
             found = _constant(node)
-            if found is not None and (method != "compile" or found.pattern not in {p.pattern for p in named.values()}):
+            if found is not None and not (method == "compile" and found.pattern in named):
                 yield Use(f"{path.name}:{node.lineno}", found, "search" if method == "compile" else method)
-    for name, methods in applied.items():
-        for method in sorted(methods or {"search"}):
-            yield Use(f"{path.name}:{name}", named[name], method)
 
 
 def _constant(call: ast.Call) -> re.Pattern[str] | re.Pattern[bytes] | None:

@@ -1,8 +1,7 @@
-"""Bombs and names through the command line: refused with one line, quickly, and nothing outside the workspace moves."""
+"""Bombs through the command line: refused with one line, quickly, and little memory."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import resource
@@ -31,13 +30,6 @@ BOMBS: dict[str, bytes] = {
     "empty": b"",
     "a zero byte": b'{"a":1}\x00',
 }
-
-NAMES = [
-    *("", ".", "..", "../../x", "/etc/passwd", "a/b", "a\\b", "C:", "C:\\x", "con", "NUL", "lpt1", "-rf", "--help"),
-    *("x" * 300, "a b", "a\tb", "a\nb", "%2e%2e", "a%00b", "\u0421A", "\uff23\uff23", "C\u200bC", "\u202eCC"),
-    *("CC.", "$(id)", "`id`", ";id", "|id", "*", "?", "\x1b[31mCC", "é", "_", "CC\x7f", "~"),
-]
-"""None of them may name an agent, a task or a thread."""
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +60,6 @@ def call(servers: Zygotes, place: Path, *words: str) -> tuple[int, str, str, flo
     return status, out.read_text(errors="replace"), err.read_text(errors="replace"), time.monotonic() - began
 
 
-def tree(root: Path) -> dict[str, str]:
-    """Return what is in a directory, by hash."""
-    files = sorted(path for path in root.rglob("*") if path.is_file())
-    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
 def assert_told_in_one_line(status: int, err: str, codes: tuple[int, ...]) -> None:
     assert status in codes, err
     assert TRACEBACK not in err
@@ -97,26 +83,6 @@ def test_a_bomb_is_refused_quickly_and_leaves_nothing(name: str, servers: Zygote
     assert_told_in_one_line(status, err, (2, 5))
     assert seconds < 2
     assert len(read_disk(home_of(place)).facts) == before
-
-
-@pytest.mark.parametrize("option", ["--from", "--to", "--task", "--thread"])
-def test_a_hostile_name_is_refused_and_nothing_moves(option: str, servers: Zygotes, place: Path) -> None:
-    canary = place.with_name("canary")
-    canary.mkdir(exist_ok=True)
-    (canary / "bird").write_text("sings")
-    for name in ("out", "err"):
-        place.with_name(name).touch()
-    before, facts = tree(canary), len(read_disk(home_of(place)).facts)
-    outside = set(place.parent.iterdir())
-    for name in NAMES:
-        options = {"--from": "CC", "--to": "CA", option: name}
-        words = [f"{key}={value}" for key, value in options.items()]
-        status, _, err, _ = call(servers, place, "send", *words, "--body", "x", "--json")
-
-        assert_told_in_one_line(status, err, (2, 3))
-    assert tree(canary) == before
-    assert set(place.parent.iterdir()) == outside
-    assert len(read_disk(home_of(place)).facts) == facts
 
 
 def test_a_poisoned_drop_is_set_aside_and_the_next_message_flows(servers: Zygotes, place: Path) -> None:
