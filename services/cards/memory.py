@@ -72,7 +72,7 @@ class Memory:
     """
 
     def __init__(self, home: Path, path: Path) -> None:
-        self.place = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:16]
+        self.place = hashlib.sha256(_name(home, path)).hexdigest()[:16]
         self.folder = home / "cards" / self.place
 
     @classmethod
@@ -141,3 +141,10 @@ class Memory:
             file.flush()
             os.fsync(fd)
         made.replace(self.folder / name)
+
+
+def _name(home: Path, path: Path) -> bytes:
+    """Return what tells a file from the others of a state directory; a workspace may be moved as a whole."""
+    real, root = (Path(os.path.realpath(place)) for place in (path, home.parent))
+    root = root.parent if root.name == ".git" else root
+    return os.fsencode(real.relative_to(root) if real.is_relative_to(root) else real)

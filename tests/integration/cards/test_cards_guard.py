@@ -418,3 +418,17 @@ def test_damaged_copies_are_not_trusted(here):
     assert memory.text("nothing") is None
     here.path.write_bytes(b"")
     assert here.board().inspect().alarms == []
+
+
+def test_what_is_remembered_survives_a_move_of_the_whole_workspace(tmp_path, sample):
+    root = tmp_path / "old"
+    root.mkdir()
+    here = Here(root, sample("tracker"))
+    here.board().archive(["TASK-210A"], "archive.md")
+    here.book.close()
+    root.rename(tmp_path / "new")
+    book = Book.open(tmp_path / "new" / ".bluelabel", (CardsProjection(),), clock=here.clock)
+    board = Board(tmp_path / "new" / "TASK_CARDS.md", book, tmp_path / "new" / ".bluelabel", "CC", clock=here.clock)
+
+    assert board.restore(["TASK-210A"]) == ["TASK-210A"]
+    book.close()
