@@ -23,7 +23,7 @@ INDEX_NAME: Final = "dag_runs_index.json"
 INDEX_RUNS: Final = 1000
 """How many runs the index shows, the newest; no file may grow with history."""
 
-_PAUSE = 0.25
+_PAUSE = 1.0
 _SHARE = 40
 _HEAD = 1000
 

@@ -1,6 +1,6 @@
-"""The budgets of the post office, as ratios within one run, and its peers beside it.
+"""The budgets of the post office and of runs, as ratios within one run, and its peers beside it.
 
-    python tests/bench/run.py [--rows growth,delivery,start,peers] [--quick] [--out DIR] [--peers PYTHON]
+    python tests/bench/run.py [--rows growth,delivery,start,runs,peers] [--quick] [--out DIR] [--peers PYTHON]
 
 Writes ``benchmarks.md`` and its plots into ``docs`` unless told otherwise. The libraries of the peers are installed
 into an environment of their own, ``.bench-venv``; without it they are left out with a word. Absolute figures belong
@@ -25,8 +25,9 @@ sys.path[:0] = [str(ROOT / "tests")]
 from bench import paper  # noqa: E402
 from bench.measure import Losses, Speed  # noqa: E402
 from bench.rows import QUICK, Plan, Row, growth, peers, starting, waiting  # noqa: E402
+from bench.runs import runs  # noqa: E402
 
-ROWS = ("growth", "delivery", "start", "peers")
+ROWS = ("growth", "delivery", "start", "runs", "peers")
 HEAD = """# Benchmarks
 
 Written by `make bench`. Every ratio compares two things measured in turns within one run on one machine; the
@@ -86,7 +87,11 @@ def main() -> int:
     options = parser.parse_args()
     wanted, plan = options.rows.split(","), QUICK if options.quick else Plan()
     about, rows, speeds = machine(), list[Row](), list[Speed]()
-    parts: dict[str, Callable[[Plan], list[Row]]] = {"delivery": waiting, "start": starting}
+    parts: dict[str, Callable[[Plan], list[Row]]] = {
+        "delivery": waiting,
+        "start": starting,
+        "runs": lambda plan: runs(plan, environment(options.peers)),
+    }
     if "growth" in wanted:
         rows, speeds = growth(plan)
     for name, measure in parts.items():

@@ -44,7 +44,7 @@ async def cut(context):
         await asyncio.sleep(600)
 """
 FLOW = """name: flow
-max_parallel: 2
+max_parallel: 1
 steps:
   - {id: a, call: "steps:good"}
   - {id: b, call: "steps:WORK", depends_on: [a], retry: {max_retries: 1, delay: 1ms}}
