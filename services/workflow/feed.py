@@ -53,7 +53,8 @@ class Feed:
         self._hurry()
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(future, timeout)
+                async with asyncio.timeout(timeout):  # `wait_for` swallows a cancellation that comes with the news
+                    await future
         finally:
             self._waiting.discard(future)
 

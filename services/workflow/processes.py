@@ -15,7 +15,8 @@ async def end_group(process: asyncio.subprocess.Process, grace: float) -> None:
     """Ask a process and all its children to stop, and kill what is left after `grace` seconds."""
     signal_group(process.pid, signal.SIGTERM)
     with suppress(TimeoutError):
-        await asyncio.wait_for(process.wait(), grace)
+        async with asyncio.timeout(grace):
+            await process.wait()
     signal_group(process.pid, signal.SIGKILL)  # a child may have outlived its parent
     await process.wait()
 

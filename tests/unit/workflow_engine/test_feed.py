@@ -1,0 +1,43 @@
+"""News wakes whoever waits, and never at the cost of a cancellation."""
+
+import asyncio
+
+import pytest
+
+from bluelabel.interfaces.events import Draft
+from bluelabel.services.ledger.book import Book
+from bluelabel.services.workflow.feed import Feed
+from bluelabel.services.workflow.projection import RunsProjection
+
+
+@pytest.fixture
+def book():
+    return Book.in_memory([RunsProjection()])
+
+
+def test_a_cancellation_that_comes_with_the_news_is_heard(book):
+    async def main():
+        feed = Feed(book, lambda: waiter.cancel())
+        waiter = asyncio.create_task(feed.wait(feed.count, 60.0))
+        try:
+            await asyncio.wait([waiter], timeout=10)
+        finally:
+            feed.close()
+        return waiter.cancelled()
+
+    assert asyncio.run(main())
+
+
+def test_news_wakes_whoever_waits_and_time_does_where_there_is_none(book):
+    async def main():
+        feed = Feed(book, lambda: None)
+        await feed.wait(feed.count)  # the first look tells in any case
+        seen = feed.count
+        await feed.wait(seen, 0.001)
+        quiet = feed.count
+        book.append(lambda _: [Draft("run.deleted", "HUMAN", {"run": "r"})])
+        await feed.wait(quiet)
+        feed.close()
+        return seen, quiet, feed.count
+
+    assert asyncio.run(main()) == (1, 1, 2)
