@@ -17,7 +17,7 @@ def book():
 
 def test_a_cancellation_that_comes_with_the_news_is_heard(book):
     async def main():
-        feed = Feed(book, lambda: waiter.cancel())
+        feed = Feed(book, lambda: waiter.cancel())  # noqa: PLW0108 - there is no waiter yet
         waiter = asyncio.create_task(feed.wait(feed.count, 60.0))
         try:
             await asyncio.wait([waiter], timeout=10)
