@@ -13,7 +13,7 @@ from typing import Final
 
 from bluelabel.interfaces.errors import AlreadyExists, Conflict, InvalidName, NotFound, Refused
 from bluelabel.services.git.command import Answer, GitFailed
-from bluelabel.services.git.leftovers import changed_paths, sync_files, unfinished
+from bluelabel.services.git.leftovers import abort_merge, changed_paths, sync_files, unfinished
 from bluelabel.services.git.repository import GitRepository
 
 _NUL_LIST: Final = ("--pathspec-from-file=-", "--pathspec-file-nul")
@@ -89,7 +89,7 @@ class Changes:
             return Made(after or "", fresh=True)
         clashes = self.repository.git.ask("diff", "--name-only", "--diff-filter=U", "-z").lines()
         if self.repository.resolve("MERGE_HEAD") is not None:
-            self._must("undo the merge", "merge", "--abort")
+            abort_merge(self.repository)
         if clashes:
             raise MergeConflict(branch, clashes)
         raise GitFailed(f"merge {branch!r}", answer)

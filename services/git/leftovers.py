@@ -109,9 +109,19 @@ def settle_merge(repository: GitRepository, before: str, tip: str) -> str:
     if merging is not None:
         if merging != tip:
             return "untouched"
-        _must(repository, "undo the merge", "merge", "--abort")
+        abort_merge(repository)
         return "undone"
     return _undo_half_update(repository, before, tip)
+
+
+def abort_merge(repository: GitRepository) -> None:
+    """Undo a merge that stands in the middle.
+
+    git does that only where the index has the files as they were last seen, so it is made to look again first: a copy
+    of the repository, or a power loss, leaves other times.
+    """
+    repository.git.change("update-index", "-q", "--refresh")
+    _must(repository, "undo the merge", "merge", "--abort")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,18 +193,15 @@ def _undo_half_update(repository: GitRepository, before: str, tip: str) -> str:
     merged = answer.text.split("\0", 1)[0].strip()
     if answer.code not in (0, 1) or not merged:
         return "untouched"
-    touched: list[_Difference] = []
-    for difference in _differences(repository, before, merged):
-        state = _state(repository, difference)
-        if state == "edited":
-            hint = f"look at it, then `git checkout {before[:12]} -- <file>` or keep it, and run the same command again"
-            raise Refused("a half-done merge met an edit made since", where=difference.path, hint=hint)
-        if state == "new":
-            touched.append(difference)
-    staged = repository.git.ask("diff", "--cached", "--quiet", before).code != 0
-    if not touched and not staged:
-        return "untouched"
     everything = list(_differences(repository, before, merged))
+    states = {difference.path: _state(repository, difference) for difference in everything}
+    staged = repository.git.ask("diff", "--cached", "--quiet", before).code != 0
+    if "new" not in states.values() and not staged:
+        return "untouched"
+    edited = next((path for path, state in states.items() if state == "edited"), None)
+    if edited is not None:
+        hint = f"look at it, then `git checkout {before[:12]} -- <file>` or keep it, and run the same command again"
+        raise Refused("a half-done merge met an edit made since", where=edited, hint=hint)
     _restore(repository, before, everything)
     return "undone"
 

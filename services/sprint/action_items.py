@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.names import nearest
-from bluelabel.services.git.managed import blocks
+from bluelabel.services.git.managed import blocks, body
 from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.documents import marks
 from bluelabel.services.sprint.model import Plan, one_line
@@ -21,7 +21,7 @@ BLOCK: Final = "postmortem-actions"
 _HEADING: Final = re.compile(r"#{1,6}[ \t]+(.*?)[ \t#]*$")
 _SECTION: Final = re.compile(r"action items?\b", re.IGNORECASE)
 _ITEM: Final = re.compile(r"[-*+][ \t]+(?:\[([ xX])\][ \t]+)?(\S.*?)[ \t]*$")
-_LISTED: Final = re.compile(r"[-*+][ \t]+\[([ xX])\][ \t]+(AI-[0-9A-Za-z._+@=-]+-[0-9]+):")
+_LISTED: Final = re.compile(r"[-*+][ \t]+\[([ xX])\][ \t]+(AI-[0-9A-Za-z._+@=-]+-[0-9]+):[ \t]*(.*?)[ \t]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,36 @@ class ActionItem:
 
 
 def items(desk: Desk) -> list[ActionItem]:
-    """Return all action items of all sprints, oldest first."""
+    """Return all action items of all sprints, oldest first; first those that only documents tell of."""
     with desk.book.reading() as db:
-        return _items(note for sprint in _keys(db) for note in notes(db, sprint))
+        recorded = _items(note for sprint in _keys(db) for note in notes(db, sprint))
+    known = {item.id for item in recorded}
+    return [*(item for item in _listed(desk) if item.id not in known), *recorded]
+
+
+def _listed(desk: Desk) -> Iterator[ActionItem]:
+    """Yield the action items that postmortems list under the sprint that asked for them."""
+    people = desk.postbox.directory.people
+    for sprint in desk.sprints():
+        prefix = f"AI-{sprint.plan.phase}-{sprint.plan.number}-"
+        text = body(desk.documents.read(sprint.plan.postmortem_path), marks(BLOCK)) or b""
+        for line in text.decode("utf-8", "replace").splitlines():
+            match = _LISTED.match(line)
+            if match and match[2].startswith(prefix):
+                words, bracket, owner = match[3].removesuffix(")").rpartition(" (")
+                owned = bool(bracket) and match[3].endswith(")") and owner in people
+                done = match[1] != " "
+                yield ActionItem(match[2], words if owned else match[3], sprint.key, owner if owned else None, done)
+
+
+def _take_over(desk: Desk) -> None:
+    """Record the action items that only documents tell of, under the ids that they have."""
+    with desk.book.reading() as db:
+        known = {item.id for item in _items(note for sprint in _keys(db) for note in notes(db, sprint))}
+    fresh = [item for item in _listed(desk) if item.id not in known]
+    if fresh:
+        told = [{**asdict(item), "what": "action-item"} for item in fresh]
+        desk.book.append(lambda _db: [Draft("sprint.noted", desk.actor, data) for data in told])
 
 
 def add(desk: Desk, plan: Plan, texts: Iterable[tuple[str, str | None, bool]]) -> list[ActionItem]:
@@ -63,11 +90,12 @@ def add(desk: Desk, plan: Plan, texts: Iterable[tuple[str, str | None, bool]]) -
     def decide(db: sqlite3.Connection) -> Sequence[Draft]:
         known = _items(notes(db, key))
         texts_known = {item.text for item in known}
+        last = max((int(item.id.rpartition("-")[2]) for item in known), default=0)
         drafts: list[Draft] = []
         for text, owner, done in wanted:
             if text and text not in texts_known:
                 texts_known.add(text)
-                name = f"AI-{plan.phase}-{plan.number}-{len(known) + len(drafts) + 1}"
+                name = f"AI-{plan.phase}-{plan.number}-{last + len(drafts) + 1}"
                 data = {"id": name, "text": text, "owner": owner, "done": done}
                 drafts.append(desk.noted(plan, "action-item", data))
         return drafts
@@ -95,6 +123,7 @@ def settle(desk: Desk, name: str, *, done: bool) -> ActionItem:
 
 def read_back(desk: Desk, plan: Plan, data: bytes) -> None:
     """Take over what people wrote into a postmortem: new items under its heading, boxes ticked in our block."""
+    _take_over(desk)
     found = blocks(data, marks(BLOCK))
     known = {item.id: item for item in items(desk)}
     for block in found:

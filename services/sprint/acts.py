@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from bluelabel.interfaces.errors import Conflict, Refused
 from bluelabel.interfaces.messages import MessageType
-from bluelabel.services.git.changes import Changes, Made, is_own
+from bluelabel.services.git.changes import Changes, Made, MergeConflict, is_own
+from bluelabel.services.git.command import GitFailed
 from bluelabel.services.git.leftovers import settle_merge
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.sprint.approvals import approve
@@ -47,15 +48,22 @@ def merge_branches(desk: Desk, record: Record) -> Record:
     return record.adding(Finding("merge", told + (f"; kept: {'; '.join(left)}" if left else ""), (), facts))
 
 
-def settle(desk: Desk, plan: Plan) -> None:
-    """Finish or undo a merge that a killed closing had begun, before anything else is looked at."""
-    began = desk.notes(plan, "merge-began")
-    done = {note.data["tip"] for note in desk.notes(plan, "merged")}
-    if not began or began[-1].data["tip"] in done:
+def settle(desk: Desk, record: Record) -> None:
+    """Finish or undo a merge that a killed closing had begun, before anything else is looked at.
+
+    Raises:
+        Drifted: the merge was there, untested, and breaks the tests; it was taken back.
+    """
+    plan, changes = record.sprint.plan, Changes(desk.require_repository())
+    merges = [note for note in desk.notes(plan) if note.what in ("merge-began", "merged", "merge-dropped")]
+    if not merges or merges[-1].what != "merge-began":
         return
-    data = began[-1].data
-    if settle_merge(desk.require_repository(), data["before"], data["tip"]) == "done":
-        _note_merged(desk, plan, data["branch"], data["tip"], desk.require_repository().resolve("HEAD"), fresh=True)
+    data = merges[-1].data
+    if settle_merge(changes.repository, data["before"], data["tip"]) != "done":
+        _note_dropped(desk, plan, data["branch"], data["tip"])
+        return
+    _test_merged(desk, record, changes, data["branch"], data["before"], data["tip"])
+    _note_merged(desk, plan, data["branch"], data["tip"], changes.repository.resolve("HEAD"), fresh=True)
 
 
 def _commit_own(desk: Desk, changes: Changes, plan: Plan) -> None:
@@ -72,20 +80,33 @@ def _merge(desk: Desk, record: Record, changes: Changes, branch: Branch) -> None
     tip, before = branch.tip or "", repository.resolve("HEAD") or ""
     cards = ", ".join(card.id for card in plan.cards if card.branch == branch.name)
     desk.note(plan, "merge-began", {"run": record.run_id, "branch": branch.name, "tip": tip, "before": before})
-    made = changes.merge(branch.name, tip, f"Merge branch '{branch.name}'" + (f" ({cards})" if cards else ""))
-    if desk.settings.test_each_merge and desk.test_command:
-        tested = check_tests(desk, record).findings[-1]
-        if tested.drifts:
-            changes.step_back(before)
-            drift = replace(
-                tested.drifts[0], words=f"after merging {branch.name}, which was taken back, {tested.drifts[0].words}"
-            )
-            raise Drifted((drift,))
+    try:
+        made = changes.merge(branch.name, tip, f"Merge branch '{branch.name}'" + (f" ({cards})" if cards else ""))
+    except (MergeConflict, GitFailed):
+        _note_dropped(desk, plan, branch.name, tip)
+        raise
+    _test_merged(desk, record, changes, branch.name, before, tip)
     _note_merged(desk, plan, branch.name, tip, made.name, fresh=made.fresh)
+
+
+def _test_merged(desk: Desk, record: Record, changes: Changes, branch: str, before: str, tip: str) -> None:
+    """Run the tests on a merge that was just made; take it back if it breaks them."""
+    if not (desk.settings.test_each_merge and desk.test_command):
+        return
+    tested = check_tests(desk, record).findings[-1]
+    if tested.drifts:
+        changes.step_back(before)
+        _note_dropped(desk, record.sprint.plan, branch, tip)
+        words = f"after merging {branch}, which was taken back, {tested.drifts[0].words}"
+        raise Drifted((replace(tested.drifts[0], words=words),))
 
 
 def _note_merged(desk: Desk, plan: Plan, branch: str, tip: str | None, commit: str | None, *, fresh: bool) -> None:
     desk.note(plan, "merged", {"branch": branch, "tip": tip, "commit": commit, "fresh": fresh})
+
+
+def _note_dropped(desk: Desk, plan: Plan, branch: str, tip: str) -> None:
+    desk.note(plan, "merge-dropped", {"branch": branch, "tip": tip})
 
 
 def _note_earlier(desk: Desk, plan: Plan, found: list[Branch]) -> None:

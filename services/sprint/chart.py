@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Final
 from xml.sax.saxutils import escape
@@ -13,6 +13,8 @@ from bluelabel.services.sprint.numbers import Day
 _WIDTH: Final = 720
 _HEIGHT: Final = 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 16, 40, 48
+_LETTERS: Final = 88
+"""How many letters of a title fit."""
 
 
 def bars(days: Sequence[Day], total: int, *, width: int = 40) -> list[str]:
@@ -47,7 +49,7 @@ def svg(days: Sequence[Day], total: int, end: str, title: str) -> str:
 
     steps = [f"M {x(0)} {y(total)}"] + [f"H {x(n + 1)} V {y(day.remaining)}" for n, day in enumerate(days)]
     planned = max((date.fromisoformat(end) - first).days + 1, 1)
-    words = escape(one_line(title), {'"': "&quot;"})
+    words, shown = (escape(text, {'"': "&quot;"}) for text in (one_line(title), _shortened(one_line(title))))
     ticks = sorted({0, height // 2, height})
     labels = sorted({0, len(days) // 2, len(days) - 1})
     parts = [
@@ -55,15 +57,21 @@ def svg(days: Sequence[Day], total: int, end: str, title: str) -> str:
         ' font-family="sans-serif" font-size="12">',
         f"<title>{words}</title>",
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
-        f'<text x="{_LEFT}" y="24" font-size="14" fill="#111827">{words}</text>',
+        f'<text x="{_LEFT}" y="24" font-size="14" fill="#111827">{shown}</text>',
         *(f'<path d="M {_LEFT} {y(n)} H {_WIDTH - _RIGHT}" stroke="#e5e7eb" fill="none"/>' for n in ticks),
         *(f'<text x="{_LEFT - 8}" y="{y(n)}" text-anchor="end" dy="4" fill="#374151">{n}</text>' for n in ticks),
-        *(
-            f'<text x="{x(n + 1)}" y="{_HEIGHT - _BOTTOM + 20}" text-anchor="end" fill="#374151">{days[n].day}</text>'
-            for n in labels
-        ),
+        *(f'<text {_place(x, n)} y="{_HEIGHT - _BOTTOM + 20}" fill="#374151">{days[n].day}</text>' for n in labels),
         f'<path d="M {x(0)} {y(total)} L {x(planned)} {y(0)}" stroke="#9ca3af" stroke-dasharray="6 4" fill="none"/>',
         f'<path d="{" ".join(steps)}" stroke="#2563eb" stroke-width="2.5" fill="none"/>',
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LETTERS else f"{text[: _LETTERS - 1].rstrip()}…"
+
+
+def _place(x: Callable[[float], str], number: int) -> str:
+    """Return where a day ends its stretch; the first one begins it instead, lest it leave the picture."""
+    return f'x="{x(number + 1)}" text-anchor="end"' if number else f'x="{x(0)}" text-anchor="start"'

@@ -11,6 +11,7 @@ from bluelabel.services.git.leftovers import mend_index, remove_stale_locks
 from bluelabel.services.sprint.acts import settle
 from bluelabel.services.sprint.checklist import Step, checklist
 from bluelabel.services.sprint.desk import Desk
+from bluelabel.services.sprint.planning import take_over
 from bluelabel.services.sprint.projection import Sprint
 from bluelabel.services.sprint.record import Drift, Finding, Record
 from bluelabel.services.sprint.routine import ROUTINE
@@ -104,11 +105,12 @@ def close(desk: Desk, sprint: Sprint, agreed: Iterable[str] = (), tell: Tell | N
     if sprint.state == "closed":
         known = desk.runs.get(run_id)
         return Outcome(closed=True, run_id=run_id, findings=_findings(known, _results(desk)) if known else ())
+    record = Record(take_over(desk, sprint), run_id, frozenset(agreed))
     if desk.repository is not None:
         remove_stale_locks(desk.repository)
         mend_index(desk.repository)
-        settle(desk, sprint.plan)
-    return _run(desk, Record(sprint, run_id, frozenset(agreed)), tell)
+        settle(desk, record)
+    return _run(desk, record, tell)
 
 
 def _run(desk: Desk, record: Record, tell: Tell | None) -> Outcome:

@@ -21,6 +21,7 @@ from bluelabel.services.postbox.postbox import Postbox
 from bluelabel.services.sprint.documents import Documents
 from bluelabel.services.sprint.model import Plan
 from bluelabel.services.sprint.projection import Note, Sprint, key_of, notes, sprints
+from bluelabel.services.sprint.recollect import Papers, recollected
 from bluelabel.services.sprint.settings import SprintSettings
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 
@@ -79,13 +80,25 @@ class Desk:
         """Return the status of every card in the file; of a doubled id, the first."""
         return {name: cards[0].status.value if cards[0].status else None for name, cards in self.cards().by_id.items()}
 
-    def sprints(self) -> list[Sprint]:
-        """Return all sprints, in the order in which they were planned."""
-        with self.book.reading() as db:
-            return sprints(db)
+    @property
+    def papers(self) -> Papers:
+        """Where documents and history are."""
+        people = self.postbox.directory.people
+        return Papers(self.root, self.documents, self.cards_path, people, self.repository)
 
-    def sprint(self, number: str | None = None, phase: str | None = None) -> Sprint:
+    def sprints(self) -> list[Sprint]:
+        """Return all sprints in the order in which they were planned; first those that only documents tell of."""
+        with self.book.reading() as db:
+            recorded = sprints(db)
+        return [*recollected(self.papers, {sprint.key for sprint in recorded}), *recorded]
+
+    def sprint(self, number: str | None = None, phase: str | None = None, *, begun: bool = False) -> Sprint:
         """Return a sprint: by number (and phase), or the one that is under way, else the last one.
+
+        Args:
+            number: None for the one under way.
+            phase: None for any.
+            begun: when no number is given, pass over those that are only planned.
 
         Raises:
             NotFound: there is none.
@@ -93,6 +106,7 @@ class Desk:
         """
         known = self.sprints()
         found = [s for s in known if number in (None, s.plan.number) and phase in (None, s.plan.phase)]
+        found = [s for s in found if number is not None or not begun or s.state != "planned"]
         if not found:
             hint = "see `bluelabel sprint status --all`" if known else "plan one with `bluelabel sprint plan`"
             raise NotFound("no such sprint", where=f"{phase or ''}/{number or ''}".strip("/") or None, hint=hint)

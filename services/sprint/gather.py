@@ -24,25 +24,29 @@ from bluelabel.services.sprint.numbers import (
     StatusFact,
     agent_rows,
     burndown,
+    card_numbers,
     card_rows,
-    numbers,
+    git_numbers,
+    ledger_numbers,
 )
 from bluelabel.services.sprint.projection import Sprint
+from bluelabel.services.sprint.recollect import moment_of, status_history, statuses_at
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """The place at which a sprint is measured: commit and event, and each card's status there."""
+    """The place at which a sprint is measured: commit and event, each card's status there, and who says so."""
 
     seq: int
     at: str
     commit: str | None
     statuses: dict[str, str | None]
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All figures of a sprint at one place."""
+    """All figures of a sprint at one place; `missing` says, a line each, which sources of figures are not here."""
 
     measure: Measure
     base: str | None
@@ -50,6 +54,7 @@ class Figures:
     cards: tuple[CardRow, ...]
     agents: tuple[AgentRow, ...]
     days: tuple[Day, ...]
+    missing: tuple[str, ...] = ()
 
     @property
     def completed(self) -> int:
@@ -69,45 +74,73 @@ class Figures:
             "cards": [{name: getattr(card, name) for name in CardRow.__dataclass_fields__} for card in self.cards],
             "agents": [{name: getattr(row, name) for name in AgentRow.__dataclass_fields__} for row in self.agents],
             "burndown": [{"day": day.day, "remaining": day.remaining} for day in self.days],
+            "missing": list(self.missing),
         }
 
 
 def here(desk: Desk) -> Measure:
     """Return the present place: the end of the ledger, HEAD, and the card file as it stands."""
     commit = desk.repository.resolve("HEAD") if desk.repository else None
-    return Measure(desk.book.head().seq, desk.now(), commit, desk.statuses())
+    return Measure(desk.book.head().seq, desk.now(), commit, desk.statuses(), desk.cards_path)
 
 
 def measured(desk: Desk, sprint: Sprint) -> Measure:
     """Return the place at which a closing sprint was measured, else the present one."""
     found = desk.notes(sprint.plan, "measured")
+    if not found and sprint.state == "closed" and not sprint.recorded and sprint.closing:
+        tag, commit = sprint.closing["tag"], sprint.closing["commit"]
+        at = moment_of(desk.repository, commit) if desk.repository else desk.now()
+        return Measure(0, at, commit, statuses_at(desk.papers, commit), f"{desk.cards_path} at {tag}")
     if not found:
         return here(desk)
     data = found[-1].data
-    return Measure(int(data["upto"]), str(data["moment"]), data.get("commit"), dict(data["cards"]))
+    return Measure(
+        int(data["upto"]), str(data["moment"]), data.get("commit"), dict(data["cards"]), "sprint.noted (measured)"
+    )
 
 
 def figures(desk: Desk, sprint: Sprint, measure: Measure | None = None) -> Figures:
     """Return the figures of a sprint at a place; where it was measured for its closing, or now, when None."""
     measure = measure or measured(desk, sprint)
     launched = sprint.launched if sprint.launched is not None else sprint.planned
-    begun = Started(
-        sprint.launched_at or sprint.planned_at,
-        tuple(
-            sprint.launch.get("cards") or ({"id": c.id, "title": c.title, "agent": c.agent} for c in sprint.plan.cards)
-        ),
-    )
-    events = [event for event in desk.book.read(launched) if event.seq <= measure.seq]
-    statuses, claims, mail = status_facts(events), claim_facts(events), mail_facts(events)
+    known = ({"id": card.id, "title": card.title, "agent": card.agent} for card in sprint.plan.cards)
+    missing = "gone" if sprint.launched is not None else "not registered"
+    begun = Started(sprint.began, tuple(sprint.launch.get("cards") or known), missing)
+    events = [event for event in desk.book.read(launched) if event.seq <= measure.seq] if sprint.recorded else []
+    statuses = [*_before(desk, sprint, measure), *status_facts(events)]
     ours = {card["id"] for card in begun.cards}
-    claims = [claim for claim in claims if claim.card in ours]
-    runs = sum(event.kind == "run.created" for event in events)
+    claims, mail = [claim for claim in claim_facts(events) if claim.card in ours], mail_facts(events)
     rows = card_rows(begun, measure.statuses, statuses, claims)
     base = sprint.launch.get("base")
-    facts = git_facts(desk.repository, base, measure.commit) if desk.repository and base and measure.commit else None
-    window = f"events {launched + 1} to {measure.seq}"
-    made = numbers(rows, claims, mail, runs, facts, window)
-    return Figures(measure, base, made, rows, agent_rows(rows, mail), _days(begun, statuses, measure, rows))
+    made = [*card_numbers(rows, sprint.told_by, measure.source, sprint.timed_by(desk.cards_path))]
+    if sprint.recorded:
+        runs = sum(event.kind == "run.created" for event in events)
+        made += ledger_numbers(rows, claims, mail, runs, f"events {launched + 1} to {measure.seq}")
+    if desk.repository and base and measure.commit:
+        made += git_numbers(git_facts(desk.repository, base, measure.commit))
+    days = _days(begun, statuses, measure, rows)
+    return Figures(measure, base, tuple(made), rows, agent_rows(rows, mail), days, _missing(desk, sprint))
+
+
+def _before(desk: Desk, sprint: Sprint, measure: Measure) -> list[StatusFact]:
+    """Return what the commits of the card file tell of the time that this ledger did not see."""
+    if "recollected" not in sprint.launch:
+        return []
+    until = sprint.launch.get("until", measure.commit)
+    return status_history(desk.papers, sprint.launch.get("base"), until)
+
+
+def _missing(desk: Desk, sprint: Sprint) -> tuple[str, ...]:
+    """Say what cannot be told of a sprint that another ledger saw, in part or in whole."""
+    recollection = sprint.launch.get("recollected")
+    if recollection is None:
+        return ()
+    when = f" before its event {sprint.launched}" if sprint.recorded else ""
+    lines = [f"this ledger saw nothing of the sprint{when}: no messages, runs and checks of claims to count"]
+    if desk.repository is not None:
+        lines.append(f"its beginning: taken from the commit that brought {recollection['from']}")
+        lines.append(f"when cards changed{when}: taken from the commits of {desk.cards_path}")
+    return tuple(lines)
 
 
 def _days(begun: Started, statuses: list[StatusFact], measure: Measure, rows: Iterable[CardRow]) -> tuple[Day, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from statistics import median
@@ -104,10 +104,11 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """How a sprint began: when, with which cards in which state."""
+    """How a sprint began: when, with which cards in which state; what a card is called that is in no file."""
 
     at: str
     cards: tuple[Mapping[str, Any], ...]
+    missing: str = "gone"
 
 
 def card_rows(
@@ -138,7 +139,7 @@ def _row(
     name = card["id"]
     started = begun.at if card.get("status") == "IN_PROGRESS" else None
     started = started or next((fact.at for fact in facts if fact.status == "IN_PROGRESS"), None)
-    status = (now[name] or "no status") if name in now else "gone"
+    status = (now[name] or "no status") if name in now else begun.missing
     last = next((fact for fact in reversed(facts) if fact.status == "COMPLETED"), None)
     completed = last.at if last is not None and status == "COMPLETED" else None
     hours = None
@@ -177,58 +178,61 @@ def burndown(begun: Started, facts: Iterable[StatusFact], until: str) -> tuple[D
     return tuple(days)
 
 
-def numbers(
-    cards: Sequence[CardRow], claims: Iterable[ClaimFact], mail: MailFacts, runs: int, git: GitFacts | None, window: str
-) -> tuple[Number, ...]:
-    """Return the figures of a sprint, each with its source.
+def card_numbers(cards: Sequence[CardRow], plan: str, seen: str, timed: str) -> Iterator[Number]:
+    """Yield the figures of the cards.
+
+    Args:
+        cards: their stories.
+        plan: where it stands which cards there are.
+        seen: where their statuses come from.
+        timed: where it stands when they changed.
+    """
+    count = Counter(card.status for card in cards)
+    yield Number("cards.planned", "Cards planned", len(cards), plan)
+    yield Number("cards.completed", "Cards completed", count["COMPLETED"], seen)
+    yield Number("cards.cancelled", "Cards cancelled", count["CANCELLED"], seen)
+    yield Number("cards.open", "Cards left open", sum(card.status not in ENDED for card in cards), seen)
+    hours = [card.hours for card in cards if card.hours is not None]
+    if hours:
+        yield Number("hours.median", "Median hours from start to completion", round(median(hours), 2), timed)
+
+
+def ledger_numbers(
+    cards: Sequence[CardRow], claims: Iterable[ClaimFact], mail: MailFacts, runs: int, window: str
+) -> Iterator[Number]:
+    """Yield the figures that only the ledger has.
 
     Args:
         cards: the stories of the cards.
         claims: what the checks found; the last one of a card counts.
         mail: what went through the post office.
         runs: how many workflow runs were made.
-        git: what git says; None outside a repository.
         window: the events counted, in words: ``events 12 to 96``.
     """
-    count = Counter(card.status for card in cards)
     found = {claim.card: claim for claim in claims}.values()
-    hours = [card.hours for card in cards if card.hours is not None]
-    noted = "sprint.noted (measured)"
-    made = [
-        Number("cards.planned", "Cards planned", len(cards), "sprint.launched"),
-        Number("cards.completed", "Cards completed", count["COMPLETED"], noted),
-        Number("cards.cancelled", "Cards cancelled", count["CANCELLED"], noted),
-        Number("cards.open", "Cards left open", sum(card.status not in ENDED for card in cards), noted),
-        Number("cards.forced", "Cards completed against their evidence", sum(c.forced for c in cards), "card.changed"),
-        Number("claims.true", "Claims found true", sum(c.true for c in found), f"card.verified, {window}"),
-        Number("claims.false", "Claims found false", sum(c.false for c in found), f"card.verified, {window}"),
-        Number(
-            "claims.unverifiable",
-            "Claims not checkable",
-            sum(c.unverifiable for c in found),
-            f"card.verified, {window}",
-        ),
-        Number("messages.sent", "Messages sent", mail.sent, f"message.sent, {window}"),
-        Number("messages.acked", "Messages handled", mail.acked, f"message.acked, {window}"),
-        Number("messages.dead", "Messages dead", mail.dead, f"message.dead, {window}"),
-        Number("runs.made", "Workflow runs made", runs, f"run.created, {window}"),
-    ]
-    if hours:
-        middle = round(median(hours), 2)
-        made.append(Number("hours.median", "Median hours from start to completion", middle, "card.changed"))
-    return (*made, *_git_numbers(git)) if git is not None else tuple(made)
+    checked = f"card.verified, {window}"
+    yield Number("cards.forced", "Cards completed against their evidence", sum(c.forced for c in cards), "card.changed")
+    yield Number("claims.true", "Claims found true", sum(c.true for c in found), checked)
+    yield Number("claims.false", "Claims found false", sum(c.false for c in found), checked)
+    yield Number("claims.unverifiable", "Claims not checkable", sum(c.unverifiable for c in found), checked)
+    yield Number("messages.sent", "Messages sent", mail.sent, f"message.sent, {window}")
+    yield Number("messages.acked", "Messages handled", mail.acked, f"message.acked, {window}")
+    yield Number("messages.dead", "Messages dead", mail.dead, f"message.dead, {window}")
+    yield Number("runs.made", "Workflow runs made", runs, f"run.created, {window}")
 
 
-def _git_numbers(git: GitFacts) -> tuple[Number, ...]:
+def git_numbers(git: GitFacts | None) -> Iterator[Number]:
+    """Yield the figures that git has; none when it does not know the commits."""
+    if git is None:
+        return
     span = f"{git.base[:12]}..{git.commit[:12]}"
-    return (
-        Number("git.commits", "Commits", git.commits, f"git rev-list --count {span}"),
-        Number("git.merges", "Merges", git.merges, f"git rev-list --count --merges {span}"),
-        Number("git.authors", "Authors", git.authors, f"git log --format=%an {span}"),
-        Number("git.files", "Files changed", git.files, f"git diff --no-renames --numstat {span}"),
-        Number("git.added", "Lines added", git.added, f"git diff --no-renames --numstat {span}"),
-        Number("git.removed", "Lines removed", git.removed, f"git diff --no-renames --numstat {span}"),
-    )
+    counted = f"git diff --no-renames --numstat {span}"
+    yield Number("git.commits", "Commits", git.commits, f"git rev-list --count {span}")
+    yield Number("git.merges", "Merges", git.merges, f"git rev-list --count --merges {span}")
+    yield Number("git.authors", "Authors", git.authors, f"git log --format=%an {span}")
+    yield Number("git.files", "Files changed", git.files, counted)
+    yield Number("git.added", "Lines added", git.added, counted)
+    yield Number("git.removed", "Lines removed", git.removed, counted)
 
 
 def _hours(start: str, end: str) -> float:

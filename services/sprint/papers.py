@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bluelabel.services.git.managed import body
 from bluelabel.services.sprint import documents as names
 from bluelabel.services.sprint.action_items import BLOCK as ACTIONS
 from bluelabel.services.sprint.action_items import items
@@ -63,33 +64,59 @@ def write_state(desk: Desk, sprint: Sprint, state: str | None = None, tag: str |
 
 
 def write_history(desk: Desk, sprint: Sprint, state: str | None = None, tag: str | None = None) -> list[str]:
-    """Write the history of all sprints that were launched; return the paths that changed."""
-    told: list[dict[str, Any]] = []
+    """Write the history of all sprints that were launched; return the paths that changed.
+
+    What it says of sprints that this ledger did not close stays as it is: their figures cannot be taken here.
+    """
+    path = desk.documents.find(names.HISTORY)
+    kept = _sections(body(desk.documents.read(path), names.marks(BLOCK)) or b"")
+    told: dict[str, str] = {}
     for one in desk.sprints():
         own = one.key == sprint.key
+        heading = render("heading", plan=one.plan).strip()
         if one.state == "planned" and not own:
+            continue
+        if not one.recorded and one.state == "closed" and heading in kept:
+            told[heading] = kept[heading]
             continue
         closing = one.state == "closed" or (own and tag is not None)
         found = figures(desk, one) if closing else None
-        told.append(
-            {
-                "plan": one.plan,
-                "state": (state if own else None) or _state(one),
-                "tag": (tag if own else None) or one.closing.get("tag"),
-                "started": _day(one.launched_at) or one.plan.start,
-                "ended": _day(one.closed_at) or one.plan.end,
-                "postmortem": desk.documents.exists(one.plan.postmortem_path),
-                "cards": _rows(found) if found else _cards(desk, one.plan),
-                "numbers": found.numbers if found else (),
-            }
+        told[heading] = render(
+            "history",
+            plan=one.plan,
+            state=(state if own else None) or _state(one),
+            tag=(tag if own else None) or one.closing.get("tag"),
+            started=one.began[:10] if one.launch else one.plan.start,
+            ended=_day(one.closed_at) or one.plan.end,
+            postmortem=desk.documents.exists(one.plan.postmortem_path),
+            cards=_rows(found) if found else _cards(desk, one.plan),
+            numbers=found.numbers if found else (),
         )
-    return _put(desk, names.HISTORY, render("history", sprints=told))
+    elsewhere = {heading: text for heading, text in kept.items() if heading and heading not in told}
+    parts = [f"{heading}\n\n{text.strip()}\n" for heading, text in (elsewhere | told).items()]
+    return _put(desk, names.HISTORY, "\n".join(parts))
+
+
+def _sections(data: bytes) -> dict[str, str]:
+    """Return the parts of a history by their headings."""
+    found: dict[str, str] = {}
+    heading = ""
+    for line in data.decode("utf-8", "surrogateescape").replace("\r\n", "\n").splitlines(keepends=True):
+        if line.startswith("### Sprint "):
+            heading = line.strip()
+        found[heading] = found.get(heading, "") + ("" if line.strip() == heading else line)
+    return found
 
 
 def write_summary(desk: Desk, sprint: Sprint, state: str | None = None) -> tuple[list[str], Figures]:
-    """Write the summary and its chart; return the paths that changed, and the figures."""
+    """Write the summary and its chart; return the paths that changed, and the figures.
+
+    That of a sprint that another ledger closed stays as it is: this one cannot take all of its figures.
+    """
     plan = sprint.plan
     found = figures(desk, sprint, measured(desk, sprint) if state or sprint.state == "closed" else here(desk))
+    if _closed_elsewhere(sprint) and desk.documents.has(plan.summary_path, BLOCK):
+        return [], found
     drawn = svg(found.days, len(found.cards), plan.end, f"{plan.name}: burndown")
     changed = [plan.chart_path] if desk.documents.write(plan.chart_path, drawn.encode()) else []
     text = render(
@@ -106,6 +133,7 @@ def write_summary(desk: Desk, sprint: Sprint, state: str | None = None) -> tuple
         burndown=found.days,
         chart=plan.chart_path.rsplit("/", 1)[1],
         branches=branch_rows(desk, plan),
+        missing=found.missing,
     )  # fmt: skip
     title = f"Sprint {plan.number} Summary: Phase {plan.phase}"
     if desk.documents.put(plan.summary_path, BLOCK, text, title=title):
@@ -121,13 +149,14 @@ def write_postmortem(desk: Desk, sprint: Sprint, tag: str | None = None) -> list
     found = figures(desk, sprint)
     own_tag = tag or sprint.closing.get("tag")
     values = {
-        "plan": plan, "numbers": found.numbers, "agents": found.agents, "tag": own_tag,
-        "started": _day(sprint.launched_at) or plan.start, "ended": _day(found.measure.at),
+        "plan": plan, "numbers": found.numbers, "agents": found.agents, "tag": own_tag, "missing": found.missing,
+        "started": sprint.began[:10] if sprint.launch else plan.start, "ended": _day(found.measure.at),
     }  # fmt: skip
     known = items(desk)
     earlier = [item for item in known if item.sprint != sprint.key and (not item.done or item.id in plan.carried)]
     own = [item for item in known if item.sprint == sprint.key]
-    wrote = desk.documents.put(path, NUMBERS, render("numbers", **values))
+    kept = _closed_elsewhere(sprint) and desk.documents.has(path, NUMBERS)
+    wrote = not kept and desk.documents.put(path, NUMBERS, render("numbers", **values))
     wrote |= desk.documents.put(path, ACTIONS, render("actions", own=own, earlier=earlier))
     return [path] if wrote else []
 
@@ -140,6 +169,10 @@ def branch_rows(desk: Desk, plan: Plan) -> list[dict[str, Any]]:
         how = f"merged as {str(note.data['commit'])[:12]}" if note.data.get("fresh") else "was merged already"
         rows[name] = {"name": name, "tip": note.data["tip"], "state": how}
     return list(rows.values())
+
+
+def _closed_elsewhere(sprint: Sprint) -> bool:
+    return sprint.state == "closed" and not sprint.recorded
 
 
 def _put(desk: Desk, name: str, text: str) -> list[str]:

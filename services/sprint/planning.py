@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -15,6 +16,7 @@ from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.sprint.action_items import items
 from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.model import Plan, PlannedCard
+from bluelabel.services.sprint.numbers import ENDED
 from bluelabel.services.sprint.papers import write_plan, write_state, write_template
 from bluelabel.services.sprint.projection import Sprint, key_of, sprints
 
@@ -24,13 +26,17 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """What a launch did: the sprint, the cards that were added, who got how many assignments, documents changed."""
+    """What a launch did: the sprint, the cards that were added, who got how many assignments, documents changed.
+
+    `again`: it was launched before; `taken_over`: by another ledger, and this one knows it from now on.
+    """
 
     sprint: Sprint
     registered: tuple[str, ...]
     assigned: dict[str, int]
     documents: tuple[str, ...]
     again: bool
+    taken_over: bool = False
 
 
 def plan(desk: Desk, wanted: Plan) -> tuple[Sprint, list[str]]:
@@ -76,17 +82,18 @@ def launch(desk: Desk, sprint: Sprint) -> Launched:
     for agent in whole.agents:
         desk.postbox.directory.check(agent)
     _allow(desk.sprints(), sprint)
+    elsewhere = not sprint.recorded
+    sprint = take_over(desk, sprint)
     registered = _register(desk, whole)
     again = sprint.state == "launched"
     if not again:
         _start(desk, sprint)
+    elif elsewhere:  # nobody has a mailbox with the assignments here
+        desk.book.append(lambda db: desk.postbox.drafts(db, _messages(desk, whole, _open(desk, whole)))[0])
     current = desk.fresh(sprint)
-    assigned: dict[str, int] = {}
-    for card in whole.cards:
-        if card.agent:
-            assigned[card.agent] = assigned.get(card.agent, 0) + 1
+    assigned = Counter(str(card.agent) for card in _open(desk, whole))
     changed = (*write_state(desk, current), *write_template(desk))
-    return Launched(current, tuple(registered), assigned, changed, again)
+    return Launched(current, tuple(registered), dict(assigned), changed, again, elsewhere and again)
 
 
 def _allow(known: Sequence[Sprint], sprint: Sprint) -> None:
@@ -98,10 +105,27 @@ def _allow(known: Sequence[Sprint], sprint: Sprint) -> None:
         raise IllegalTransition(f"{other.plan.name} is under way", hint="close it with `bluelabel sprint closeout`")
 
 
+def take_over(desk: Desk, sprint: Sprint) -> Sprint:
+    """Record a sprint that only documents tell of, as far as it has come; nobody is sent anything."""
+    if sprint.recorded:
+        return sprint
+    until = desk.repository.resolve("HEAD") if desk.repository else None
+
+    def decide(db: sqlite3.Connection) -> Sequence[Draft]:
+        if any(one.key == sprint.key for one in sprints(db)):
+            return []  # another process was quicker
+        planned = Draft("sprint.planned", desk.actor, {"sprint": sprint.key, "plan": sprint.plan.as_json()})
+        launched = {"sprint": sprint.key, **sprint.launch, "until": until}
+        return [planned, Draft("sprint.launched", desk.actor, launched)] if sprint.launch else [planned]
+
+    desk.book.append(decide)
+    return desk.fresh(sprint)
+
+
 def _start(desk: Desk, sprint: Sprint) -> None:
     """Record the launch and send everything that goes with it, as one unit."""
     whole = sprint.plan
-    now = desk.cards().by_id
+    now, todo = desk.cards().by_id, _open(desk, whole)
     statuses = [_entry(card, now[card.id][0].status if card.id in now else None) for card in whole.cards]
     base = None
     if desk.repository is not None:
@@ -112,7 +136,7 @@ def _start(desk: Desk, sprint: Sprint) -> None:
         _allow(known, sprint)
         if any(one.key == sprint.key and one.state == "launched" for one in known):
             return []
-        mail, _ = desk.postbox.drafts(db, _messages(desk, whole))
+        mail, _ = desk.postbox.drafts(db, _messages(desk, whole, todo))
         data = {"sprint": sprint.key, "base": base, "branch": whole.branch, "cards": statuses}
         return [Draft("sprint.launched", desk.actor, data), *mail]
 
@@ -123,12 +147,18 @@ def _entry(card: PlannedCard, status: object) -> dict[str, Any]:
     return {"id": card.id, "title": card.title, "agent": card.agent, "status": str(status) if status else None}
 
 
-def _messages(desk: Desk, whole: Plan) -> list[OutgoingMessage]:
+def _open(desk: Desk, whole: Plan) -> list[PlannedCard]:
+    """Return the cards that somebody is to work on: those that are done already are nobody's assignment."""
+    now = desk.statuses()
+    return [card for card in whole.cards if card.agent and now.get(card.id) not in ENDED]
+
+
+def _messages(desk: Desk, whole: Plan, todo: Sequence[PlannedCard]) -> list[OutgoingMessage]:
     key = key_of(whole)
     found = [
         OutgoingMessage(
             desk.actor,
-            (card.agent,),
+            (str(card.agent),),
             type=MessageType.TASK_ASSIGNMENT.value,
             subject=f"{card.id}: {card.title}"[:500],
             content={
@@ -139,8 +169,7 @@ def _messages(desk: Desk, whole: Plan) -> list[OutgoingMessage]:
             priority=_priority(card.priority),
             key=f"sprint:{key}:{card.id}",
         )
-        for card in whole.cards
-        if card.agent
+        for card in todo
     ]  # fmt: skip
     told = {"sprint": whole.name, "plan": whole.plan_path, "cards": [card.id for card in whole.cards]}
     log = OutgoingMessage(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bluelabel.interfaces.errors import IllegalTransition
 from bluelabel.services.sprint.action_items import add, read_back, settle
 from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.papers import write_postmortem
@@ -28,8 +29,11 @@ def postmortem(
         done: ids of action items that are done.
 
     Raises:
+        IllegalTransition: the sprint was never launched.
         NotFound: an id that no action item has.
     """
+    if sprint.state == "planned":
+        raise IllegalTransition(f"{sprint.plan.name} is not launched", hint="`bluelabel sprint launch`")
     read_back(desk, sprint.plan, desk.documents.read(sprint.plan.postmortem_path))
     add(desk, sprint.plan, [(text, owner, False) for text, owner in actions])
     for name in done:

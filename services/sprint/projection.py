@@ -33,7 +33,8 @@ class Sprint:
         plan: what it set out to do, as last planned.
         state: ``planned``, ``launched`` or ``closed``.
         planned: number of the event that planned it (last); `launched` and `closed` likewise, None before.
-        launch: what the launch recorded: the commit it began at (``base``), and each card's status then (``cards``).
+        launch: what the launch recorded: the commit it began at (``base``), and each card's status then (``cards``);
+            ``recollected`` if another ledger saw the launch, with the document that tells (``from``) and when (``at``).
         closing: what the closing recorded: ``tag``, ``commit``, ``head``.
     """
 
@@ -52,6 +53,28 @@ class Sprint:
     def key(self) -> str:
         """Return ``phase/number``: its name in the ledger."""
         return key_of(self.plan)
+
+    @property
+    def recorded(self) -> bool:
+        """Tell whether this ledger knows it; otherwise it is read from documents, and its events are number 0."""
+        return self.planned > 0
+
+    @property
+    def told_by(self) -> str:
+        """Return where it stands which cards it has."""
+        return str(self.launch.get("recollected", {}).get("from") or "sprint.launched")
+
+    def timed_by(self, cards_path: str) -> str:
+        """Return where it stands when its cards changed."""
+        if "recollected" not in self.launch:
+            return "card.changed"
+        return f"git log -- {cards_path}" + (", card.changed" if self.recorded else "")
+
+    @property
+    def began(self) -> str:
+        """Return when it was launched, as far as that is known; when it was planned, before."""
+        recollected: Mapping[str, Any] = self.launch.get("recollected", {})
+        return str(recollected.get("at") or self.launched_at or self.planned_at)
 
     @property
     def run_id(self) -> str:

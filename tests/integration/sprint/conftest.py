@@ -40,13 +40,14 @@ class Clock(SystemClock):
 class Office:
     """A repository and the desk in it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, fresh: bool = True) -> None:
         self.root = root
         self.clock = Clock()
-        self.git("init", "-q", "-b", "main")
-        self.write("README.md", "# A project\n")
-        self.write(CARDS, "# Task Cards\n\n## Active Tasks\n")
-        self.commit("Begin")
+        if fresh:
+            self.git("init", "-q", "-b", "main")
+            self.write("README.md", "# A project\n")
+            self.write(CARDS, "# Task Cards\n\n## Active Tasks\n")
+            self.commit("Begin")
         projections = (PostboxProjection(), RunsProjection(), SprintProjection(), CardsProjection())
         self.book = Book.open(root / ".git" / "bluelabel", projections, clock=self.clock)
         directory = Directory(("CC", "CA", "WA", "ARCH"))

@@ -315,5 +315,5 @@ def test_a_planned_sprint_has_figures_too(office):
     )
     found = figures(office.desk, sprint)
 
-    assert [card.status for card in found.cards] == ["gone"]
+    assert [card.status for card in found.cards] == ["not registered"]
     assert found.days[-1].remaining == 1

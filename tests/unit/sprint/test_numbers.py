@@ -20,8 +20,10 @@ from bluelabel.services.sprint.numbers import (
     StatusFact,
     agent_rows,
     burndown,
+    card_numbers,
     card_rows,
-    numbers,
+    git_numbers,
+    ledger_numbers,
 )
 
 BEGUN = Started(
@@ -83,12 +85,13 @@ def test_a_measure_before_the_launch_is_one_day():
 
 def test_the_figures_add_up_and_name_their_sources():
     git = GitFacts("b" * 40, "c" * 40, 5, 2, 1, 3, 40, 4)
-    found = {
-        n.key: n
-        for n in numbers(
-            rows(), [ClaimFact("A", 9, 9, 9), ClaimFact("A", 3, 0, 1)], MailFacts(7, 6, 1), 2, git, "events 3 to 9"
-        )
-    }
+    claims = [ClaimFact("A", 9, 9, 9), ClaimFact("A", 3, 0, 1)]
+    made = [
+        *card_numbers(rows(), "plan", "cards", "times"),
+        *ledger_numbers(rows(), claims, MailFacts(7, 6, 1), 2, "events 3 to 9"),
+        *git_numbers(git),
+    ]
+    found = {number.key: number for number in made}
 
     assert {key: number.value for key, number in found.items()} == {
         "cards.planned": 4, "cards.completed": 2, "cards.cancelled": 0, "cards.open": 2, "cards.forced": 1,
@@ -101,7 +104,7 @@ def test_the_figures_add_up_and_name_their_sources():
 
 
 def test_outside_git_there_are_no_figures_of_git():
-    found = numbers((CardRow("A", "One", None, "COMPLETED"),), [], MailFacts(), 0, None, "events 1 to 2")
+    found = [*card_numbers((CardRow("A", "One", None, "COMPLETED"),), "plan", "cards", "times"), *git_numbers(None)]
 
     assert not [number for number in found if number.key.startswith(("git", "hours"))]
 
