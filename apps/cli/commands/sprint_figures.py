@@ -60,34 +60,14 @@ def burndown(app: App, number: str | None, phase: str | None, path: str | None) 
         return
     if path:
         _write(path, drawn)
-    hours = [{"card": card.id, "hours": card.hours} for card in found.cards]
-    app.emit(
-        "burndown",
-        {
-            "sprint": chosen.plan.number,
-            "phase": chosen.plan.phase,
-            "total": len(found.cards),
-            "days": [asdict(day) for day in found.days],
-            "hours": hours,
-            "missing": list(found.missing),
-        },
-    )
+    days, hours = [asdict(day) for day in found.days], [{"card": c.id, "hours": c.hours} for c in found.cards]
+    told = {"sprint": chosen.plan.number, "phase": chosen.plan.phase, "total": len(found.cards)}
+    app.emit("burndown", told | {"days": days, "hours": hours, "missing": list(found.missing)})
     app.say(f"{chosen.plan.name}: cards left at the end of each day (UTC)")
     for line in bars(found.days, len(found.cards)):
         app.say(line)
-    app.table(
-        ["CARD", "AGENT", "STARTED", "COMPLETED", "HOURS"],
-        [
-            (
-                c.id,
-                c.agent or "",
-                _moment(c.started),
-                _moment(c.completed),
-                "" if c.hours is None else f"{c.hours:g}",
-            )
-            for c in found.cards
-        ],
-    )
+    rows = [(c.id, c.agent or "", _moment(c.started), _moment(c.completed), _hours(c.hours)) for c in found.cards]
+    app.table(["CARD", "AGENT", "STARTED", "COMPLETED", "HOURS"], rows)
     _say_what_is_missing(app, found)
 
 
@@ -117,6 +97,10 @@ def _say_what_is_missing(app: App, found: Figures) -> None:
 
 def _moment(text: str | None) -> str:
     return (text or "")[:16].replace("T", " ")
+
+
+def _hours(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
 
 
 def _write(path: str, drawn: str) -> None:
