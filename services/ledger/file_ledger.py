@@ -140,10 +140,11 @@ class FileLedger:
     def _look(self) -> Position:
         """Find the end of the ledger while others may be moving it: from where it was when last seen, if it grew."""
         tail = self._tail
-        if tail is None or self.segments.size(tail.segment) < tail.offset:
+        size = self.segments.size(tail.segment) if tail is not None else 0  # what comes meanwhile is seen next time
+        if tail is None or size < tail.offset:
             tail = self.segments.tail()
-        elif not self._still(tail):
-            start, size = tail, self.segments.size(tail.segment)  # asked first: what comes meanwhile is seen next time
+        elif size != tail.end or self.segments.exists(tail.segment + 1):
+            start = tail
             events: list[Event] = []
             for event, behind in self.segments.events(start):
                 tail = behind
@@ -162,10 +163,6 @@ class FileLedger:
         if len(self._places) > _PLACES:
             with suppress(KeyError, RuntimeError, StopIteration):  # another thread was quicker
                 del self._places[next(iter(self._places))]
-
-    def _still(self, tail: Position) -> bool:
-        """Tell whether the ledger still ends at `tail`."""
-        return self.segments.size(tail.segment) == tail.end and not self.segments.exists(tail.segment + 1)
 
     def _size_of_same_file(self, segment: int) -> int | None:
         """Return how long a segment is; None if it is not the file that is open: healed elsewhere, or restored."""

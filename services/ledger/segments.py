@@ -12,6 +12,9 @@ from bluelabel.interfaces.events import Event
 from bluelabel.services.ledger.lines import GENESIS, Scanner, parse, split, whole_lines
 
 CHUNK: Final = 1 << 20
+_FIRST: Final = 1 << 16
+"""Bytes of the first chunk: most who read want the last few lines, and a large buffer costs more than they do."""
+
 _PROBE: Final = 4096
 
 
@@ -114,9 +117,9 @@ class Segments:
         except FileNotFoundError:
             return
         try:
-            rest = b""
-            while chunk := os.pread(fd, CHUNK, offset):
-                offset += len(chunk)
+            rest, size = b"", _FIRST
+            while chunk := os.pread(fd, size, offset):
+                offset, size = offset + len(chunk), CHUNK
                 chunk = rest + chunk if rest else chunk
                 yield from whole_lines(chunk)
                 rest = chunk[chunk.rfind(b"\n") + 1 :]
