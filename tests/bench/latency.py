@@ -23,13 +23,14 @@ def delivery(kind: str, count: int) -> list[float]:
     """Return the microseconds from the start of each send until the waiting process had the text.
 
     Args:
-        kind: ``inotify``; ``ledger`` for a process that waits for the next event and reads it; ``claim`` for one that
-            waits for a message and claims it.
+        kind: ``bare`` for a bare inotify watch of a file to which lines are appended and synced; ``inotify`` for one
+            of the ledger's file while messages are sent; ``ledger`` for a process that waits for the next event and
+            reads it; ``claim`` for one that waits for a message and claims it.
         count: how many are sent, one after the other.
     """
     with tempfile.TemporaryDirectory(prefix="bench.") as place:
         argv = [sys.executable, str(Path(__file__)), kind, place, str(count)]
-        put = _appender(Path(place)) if kind == "inotify" else _sender(Path(place))
+        put = _appender(Path(place)) if kind == "bare" else _sender(Path(place))
         waiter = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         assert waiter.stdout is not None
         assert waiter.stdout.readline() == "ready\n"
@@ -62,6 +63,11 @@ def _once(argv: list[str]) -> float:
     return (time.perf_counter() - began) * 1000
 
 
+def _lines(place: Path) -> Path:
+    """Return the file that grows with each message."""
+    return next(iter(sorted(place.glob(".bluelabel/ledger/*.jsonl"))), place / "lines")
+
+
 def _appender(place: Path) -> Callable[[str], None]:
     fd = os.open(place / "lines", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
@@ -81,8 +87,9 @@ def _sender(place: Path) -> Callable[[str], None]:
 def _watch(place: Path, count: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     fd = libc.inotify_init1(0)
-    libc.inotify_add_watch(fd, str(place / "lines").encode(), IN_MODIFY)
-    with (place / "lines").open("rb") as file:
+    libc.inotify_add_watch(fd, str(_lines(place)).encode(), IN_MODIFY)
+    with _lines(place).open("rb") as file:
+        file.seek(0, os.SEEK_END)
         print("ready", flush=True)
         seen = 0
         while seen < count:
@@ -123,4 +130,4 @@ def _claim(place: Path, count: int) -> None:
 
 if __name__ == "__main__":
     what, where, number = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    {"inotify": _watch, "ledger": _read, "claim": _claim}[what](where, number)
+    {"bare": _watch, "inotify": _watch, "ledger": _read, "claim": _claim}[what](where, number)
