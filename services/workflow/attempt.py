@@ -15,6 +15,7 @@ from bluelabel.services.workflow.dag_runner_interface import StepContext, StepEx
 from bluelabel.services.workflow.definition import RetrySpec
 from bluelabel.services.workflow.results import Results
 from bluelabel.services.workflow.retry import StepFailure
+from bluelabel.services.workflow.scheduling import Plan
 from bluelabel.services.workflow.threads import THREADS
 
 _TRACE_CHARS = 8000
@@ -51,6 +52,10 @@ class Registered:
     waits: bool = False
     retry_if: Callable[[BaseException], bool] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def plan(self) -> Plan:
+        """Return what the scheduler needs to know of it."""
+        return Plan(self.step_id, self.depends_on, self.priority, self.pool, self.waits or self.map is not None)
 
     def metadata(self) -> dict[str, Any]:
         """Return what the run keeps of it, in the keys of run files."""
@@ -103,6 +108,24 @@ def caller(executor: StepExecutor) -> Callable[[StepContext], Any]:
         return await value if inspect.isawaitable(value) else value
 
     return in_thread
+
+
+async def attempt(
+    call: Callable[[StepContext], Any], step: Registered, context: StepContext
+) -> tuple[Any, BaseException | None]:
+    """Return what the step's work comes to, and the error instead where it fails, whatever kind of error it is.
+
+    Raises:
+        CancelledError: the step was told to stop.
+    """
+    try:
+        return await perform(call, step, context), None
+    except asyncio.CancelledError:
+        if context.stopped.is_set():
+            raise
+        return None, RuntimeError("the step cancelled itself")
+    except BaseException as error:  # noqa: BLE001 - whatever a step raises is how it ended, `sys.exit` too
+        return None, error
 
 
 async def perform(call: Callable[[StepContext], Any], step: Registered, context: StepContext) -> Any:

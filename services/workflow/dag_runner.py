@@ -17,6 +17,7 @@ from bluelabel.services.workflow.dag_runner_interface import IDAGRunner, IDAGRun
 from bluelabel.services.workflow.definition import RetryBackoffStrategy, RetrySpec
 from bluelabel.services.workflow.feed import Feed
 from bluelabel.services.workflow.ownership import claim_run, drop_lock, run_lock
+from bluelabel.services.workflow.pools import SharedPools
 from bluelabel.services.workflow.recovery import reopen, take_up
 from bluelabel.services.workflow.results import Results
 from bluelabel.services.workflow.retry import delay_before, strategy_of
@@ -38,7 +39,7 @@ class StatefulDAGRunner(IDAGRunner):
         retry_backoff: how that delay grows.
         max_parallel: how many steps may run at once; 1 runs them one after the other as they were registered.
         fail_fast: whether the failure of a critical step keeps every other branch from beginning more.
-        pools: slots of each concurrency pool.
+        pools: slots of each concurrency pool; all runs of the store share them.
         metadata: facts for a new run, `inputs` among them.
         timer: calls a function after a number of seconds, for tests; the event loop's own when None.
     """
@@ -165,7 +166,7 @@ class StatefulDAGRunner(IDAGRunner):
             self._loop = RunLoop(
                 *(self.dag_run, self.store, steps, self._results),
                 max_parallel=1 if step_order else self.max_parallel,
-                pools=self.pools,
+                pools=SharedPools(self.store.home / "pools", self.pools),
                 fail_fast=self.fail_fast,
                 timer=self._timer,
             )

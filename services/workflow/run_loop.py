@@ -15,7 +15,7 @@ from enum import IntEnum
 from typing import Any
 
 from bluelabel.interfaces.errors import BluelabelError
-from bluelabel.services.workflow.attempt import Registered, StepsView, caller, perform, trace_of
+from bluelabel.services.workflow.attempt import Registered, StepsView, attempt, caller, trace_of
 from bluelabel.services.workflow.dag_run_states import DAGStepStatus
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
@@ -26,10 +26,11 @@ from bluelabel.services.workflow.recovery import CONDITION, outcome_of, waited
 from bluelabel.services.workflow.results import Results
 from bluelabel.services.workflow.retry import delay_before, worth_retrying
 from bluelabel.services.workflow.run_writer import RunWriter
-from bluelabel.services.workflow.scheduling import Outcome, Plan, Scheduler
+from bluelabel.services.workflow.scheduling import Outcome, Pools, Scheduler
 from bluelabel.services.workflow.steps_map import run_map, without_map
 
 _WATCH_AFTER = 0.1
+_ASK_AGAIN = 0.2
 Timer = Callable[[float, Callable[[], None]], Any]
 
 
@@ -53,7 +54,7 @@ class RunLoop:
         steps: what does the work of each step.
         results: where large results are kept.
         max_parallel: slots.
-        pools: slots of each pool.
+        pools: the slots that steps of a pool take.
         fail_fast: whether the failure of a critical step keeps other branches from beginning more.
         timer: calls a function after a number of seconds; the event loop's own when None.
         roll: gives random numbers from 0 to 1, for jitter.
@@ -67,7 +68,7 @@ class RunLoop:
         results: Results,
         *,
         max_parallel: int,
-        pools: Mapping[str, int],
+        pools: Pools,
         fail_fast: bool,
         timer: Timer | None = None,
         roll: Callable[[], float] = random.random,
@@ -96,7 +97,8 @@ class RunLoop:
         self._listeners: dict[str, Callable[[], None]] = {}
         self._writer = RunWriter(run, store)
         self.feed = Feed(store.book, self._look)
-        self._scheduler = Scheduler([_plan(step) for step in self.steps.values()], max_parallel, pools)
+        self._pools, self._asking = pools, False
+        self._scheduler = Scheduler([step.plan() for step in self.steps.values()], max_parallel, pools)
 
     async def go(self) -> None:
         """Run until the run has ended, was stopped, or can write nothing more.
@@ -129,6 +131,7 @@ class RunLoop:
             watch.cancel()
             self.feed.close()
             await self._kill_all()
+            self._pools.close()
 
     def end(self, how: Ending, why: str) -> None:
         """Begin nothing more, and end what `how` says; a weightier reason replaces a lighter one."""
@@ -146,7 +149,7 @@ class RunLoop:
         self._listeners[step_id] = ended
         if step_id not in self.run.steps:
             self.run.add_step(step_id, step.retry.max_retries, **step.metadata())
-        self._scheduler.add(_plan(step))
+        self._scheduler.add(step.plan())
         self._place(step_id)
         self._rouse()
 
@@ -168,9 +171,22 @@ class RunLoop:
             begin.append(step_id)
         while self._ending is None and (taken := self._scheduler.take()):
             begin += [step_id for step_id in taken if self._may_begin(step_id)]
-        if not self._active and not begin and (self._ending is not None or not self._delayed):
+        if self._ending is None and self._scheduler.outdone:
+            self._ask_again()
+        elif not self._active and not begin and (self._ending is not None or not self._delayed):
             self._finish()
         return begin
+
+    def _ask_again(self) -> None:
+        """Look once more, in a while, for slots that other runs hold: nobody tells when one is free."""
+        if not self._asking:
+            self._asking = True
+            self._timer(_ASK_AGAIN, self._asked)
+
+    def _asked(self) -> None:
+        self._asking = False
+        self._scheduler.try_again()
+        self._rouse()
 
     def _may_begin(self, step_id: str) -> bool:
         step, state = self.steps[step_id], self.run.steps[step_id]
@@ -198,14 +214,14 @@ class RunLoop:
 
     def _launch(self, step_id: str) -> None:
         step, state = self.steps[step_id], self.run.steps[step_id]
-        attempt = state.retry_count + 1
+        number = state.retry_count + 1
         context = StepContext(
             self.run.dag_id,
             self.run.run_id,
             step_id,
-            attempt,
+            number,
             state.metadata.get("interruptions", 0),
-            f"{self.run.run_id}:{step_id}:{attempt}",
+            f"{self.run.run_id}:{step_id}:{number}",
             state.start_time or self.run.now(),
             self._names_of(state),
         )
@@ -214,7 +230,7 @@ class RunLoop:
             call, step = functools.partial(run_map, self, step), without_map(step)
         else:
             call = self._call_of(step)
-        task = self._loop.create_task(_attempt(call, step, context))
+        task = self._loop.create_task(attempt(call, step, context))
         task.add_done_callback(functools.partial(self._note_end, step_id))
         self._active[step_id] = (task, context)
         if self._ending is not None:
@@ -365,20 +381,3 @@ class RunLoop:
         self._turn()
         if self.run.has_changes:
             self._writer.write_now()
-
-
-async def _attempt(
-    call: Callable[[StepContext], Any], step: Registered, context: StepContext
-) -> tuple[Any, BaseException | None]:
-    try:
-        return await perform(call, step, context), None
-    except asyncio.CancelledError:
-        if context.stopped.is_set():
-            raise
-        return None, RuntimeError("the step cancelled itself")
-    except BaseException as error:  # noqa: BLE001 - whatever a step raises is how it ended, `sys.exit` too
-        return None, error
-
-
-def _plan(step: Registered) -> Plan:
-    return Plan(step.step_id, step.depends_on, step.priority, step.pool, step.waits or step.map is not None)

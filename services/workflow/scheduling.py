@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -43,6 +43,40 @@ class Plan:
     waits: bool = False
 
 
+class Pools:
+    """The slots of concurrency pools, counted within one run.
+
+    Args:
+        sizes: slots of each pool; a pool that is not named here has one.
+    """
+
+    def __init__(self, sizes: Mapping[str, int] | None = None) -> None:
+        self._sizes = dict(sizes or {})
+        self._taken: Counter[str] = Counter()
+
+    def size(self, pool: str) -> int:
+        """Return how many slots a pool has."""
+        return self._sizes.get(pool, 1)
+
+    def has_free(self, pool: str) -> bool:
+        """Tell whether this run may take one more."""
+        return self._taken[pool] < self.size(pool)
+
+    def take(self, pool: str) -> bool:
+        """Take a slot if one is free; tell whether it was."""
+        free = self.has_free(pool)
+        self._taken[pool] += free
+        return free
+
+    def give(self, pool: str) -> None:
+        """Give a slot back."""
+        self._taken[pool] -= 1
+
+    def close(self) -> None:
+        """Give back whatever is still held."""
+        self._taken.clear()
+
+
 class Scheduler:
     """Keeps count of what stands between each step and its beginning.
 
@@ -51,18 +85,18 @@ class Scheduler:
     Args:
         plans: the steps in the order in which they go when nothing else decides.
         max_parallel: how many steps may hold a slot at once.
-        pools: slots of each pool; a pool that is not named here has one.
+        pools: the slots that steps of a pool take beside their own.
 
     Raises:
         UsageError: a dependency is unknown, or they run in a circle.
     """
 
-    def __init__(self, plans: Sequence[Plan], max_parallel: int, pools: Mapping[str, int] | None = None) -> None:
+    def __init__(self, plans: Sequence[Plan], max_parallel: int, pools: Pools | None = None) -> None:
         check_dependencies({plan.step_id: plan.depends_on for plan in plans})
         self.open = 0
         """How many steps have not ended."""
         self._free = max(1, max_parallel)
-        self._pools = dict(pools or {})
+        self._pools = pools or Pools()
         self._parked: dict[str, list[tuple[int, int, str]]] = {}
         self._ready: list[tuple[int, int, str]] = []
         self._ready_waits: deque[str] = deque()
@@ -98,11 +132,9 @@ class Scheduler:
             if step_id in self._ended:
                 continue
             pool = self._plans[step_id].pool
-            if pool is not None:
-                if not self._pools.setdefault(pool, 1):
-                    self._parked.setdefault(pool, []).append(entry)
-                    continue
-                self._pools[pool] -= 1
+            if pool is not None and not self._pools.take(pool):
+                self._parked.setdefault(pool, []).append(entry)
+                continue
             self._free -= 1
             self._holding.add(step_id)
             begin.append(step_id)
@@ -162,9 +194,22 @@ class Scheduler:
         self._free += 1
         pool = self._plans[step_id].pool
         if pool is not None:
-            self._pools[pool] += 1
-            for entry in self._parked.pop(pool, ()):
-                heapq.heappush(self._ready, entry)
+            self._pools.give(pool)
+            self._unpark(pool)
+
+    @property
+    def outdone(self) -> list[str]:
+        """The pools that steps wait for although this run may take a slot: others hold them all."""
+        return [pool for pool in self._parked if self._pools.has_free(pool)]
+
+    def try_again(self) -> None:
+        """Let the next `take` ask again for the slots that others held."""
+        for pool in self.outdone:
+            self._unpark(pool)
+
+    def _unpark(self, pool: str) -> None:
+        for entry in self._parked.pop(pool, ()):
+            heapq.heappush(self._ready, entry)
 
 
 def check_dependencies(graph: Mapping[str, Sequence[str]]) -> None:

@@ -165,7 +165,7 @@ TOP: Final[Schema] = {
     },
     "pools": {
         "type": "object",
-        "description": "How many slots each concurrency pool has.",
+        "description": "How many slots each concurrency pool has; all runs of the repository share them.",
         "additionalProperties": {"type": "integer", "minimum": 1, "maximum": MAX_PARALLEL},
     },
     "fail_fast": {

@@ -151,3 +151,35 @@ def test_eight_processes_move_one_run_a_thousand_times_each(tmp_path):
     many_movers(tmp_path, 1000)
 
     check_movers(tmp_path, 1000)
+
+
+POOLED = """
+import asyncio, sys, os
+from bluelabel.services.workflow.dag_run_store import DAGRunStore
+from bluelabel.services.workflow.dag_runner import StatefulDAGRunner
+
+async def work():
+    print("has it", flush=True)
+    if sys.argv[2] == "holds":
+        await asyncio.sleep(60)
+
+with DAGRunStore(sys.argv[1]) as store:
+    runner = StatefulDAGRunner("flow", store, max_parallel=2, pools={"one": 1})
+    runner.register_step("a", work, pool="one")
+    runner.register_step("b", lambda: print("needs none", flush=True))
+    print(asyncio.run(runner.execute()).status.value, flush=True)
+"""
+
+
+def test_runs_share_a_pool_and_a_dead_runner_gives_its_slot_back(tmp_path):
+    script = tmp_path / "pooled.py"
+    script.write_text(POOLED)
+    holder = start(str(script), str(tmp_path / "runs"), "holds")
+    assert {holder.stdout.readline(), holder.stdout.readline()} == {"has it\n", "needs none\n"}
+    other = start(str(script), str(tmp_path / "runs"), "works")
+    before = other.stdout.readline()
+    holder.kill()
+    holder.communicate()
+    out, err = other.communicate(timeout=30)
+
+    assert (before, out) == ("needs none\n", "has it\nsuccess\n"), err

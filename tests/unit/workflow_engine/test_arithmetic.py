@@ -11,7 +11,7 @@ from bluelabel.services.workflow.cron import parse_cron
 from bluelabel.services.workflow.definition import CatchUp, RetryBackoffStrategy, RetrySpec, ScheduleSpec
 from bluelabel.services.workflow.retry import LONGEST, PermanentFailure, delay_before, strategy_of, worth_retrying
 from bluelabel.services.workflow.schedules import due_firings
-from bluelabel.services.workflow.scheduling import Outcome, Plan, Scheduler, check_dependencies, downstream
+from bluelabel.services.workflow.scheduling import Outcome, Plan, Pools, Scheduler, check_dependencies, downstream
 
 seconds = st.floats(0, 1e6, allow_nan=False)
 
@@ -65,7 +65,7 @@ def graphs(draw):
 @given(graphs(), st.integers(1, 4), st.data())
 def test_every_step_is_settled_once_and_never_before_what_it_depends_on(graph, slots, data):
     pools = {name: data.draw(st.sampled_from([None, "p"])) for name in graph}
-    scheduler = Scheduler([Plan(n, d, pool=pools[n]) for n, d in graph.items()], slots, {"p": 2})
+    scheduler = Scheduler([Plan(n, d, pool=pools[n]) for n, d in graph.items()], slots, Pools({"p": 2}))
     active, ended = [], {}
     while scheduler.open:
         for name in scheduler.take():
@@ -113,7 +113,7 @@ def test_a_step_that_ended_before_its_turn_is_not_begun():
 
 
 def test_steps_that_do_not_fit_the_pool_wait_for_it():
-    scheduler = Scheduler([Plan("a", pool="gpu"), Plan("b", pool="gpu"), Plan("c")], 3, {})
+    scheduler = Scheduler([Plan("a", pool="gpu"), Plan("b", pool="gpu"), Plan("c")], 3)
 
     assert scheduler.take() == ["a", "c"]
     scheduler.end("a", Outcome.PASSED)
