@@ -21,10 +21,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def budgets(rows: Iterable[Row]) -> str:
-    """Return the table of budgets."""
+    """Return the table of budgets, and below it what the time of each missed one goes to."""
     words = {True: "kept", False: "**missed**", None: "-"}
-    return table(
-        ("what", "measured", "beside", "ratio", "budget", "", "command"), (_budget(row, words) for row in rows)
+    all_ = list(rows)
+    head = ("what", "measured", "beside", "ratio", "budget", "", "command")
+    reasons = [f"* **{row.what}**: {row.why or 'see its command'}" for row in all_ if row.kept is False]
+    return "\n".join(
+        [table(head, (_budget(row, words) for row in all_)), *(["", "Missed:", "", *reasons] if reasons else [])]
     )
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.costs import explained, imports
 from bench.latency import delivery, middle, started
-from bench.measure import Losses, Speed, killed, speed, unplugged
+from bench.measure import BYTES, Losses, Speed, killed, speed, unplugged
 from bench.stores import IN_VENV, STORES
 from reliability.power import unavailable
 from reliability.scenarios import bluelabel, workspace
@@ -26,6 +27,7 @@ class Row:
         ratio: of the two.
         budget: the largest ratio allowed, None for a figure without one.
         command: which measures this row alone.
+        why: what the time goes to; told when the budget is missed.
     """
 
     what: str
@@ -34,6 +36,7 @@ class Row:
     ratio: float
     budget: float | None
     command: str
+    why: str = ""
 
     @property
     def kept(self) -> bool | None:
@@ -73,10 +76,11 @@ def growth(plan: Plan) -> tuple[list[Row], list[Speed]]:
     found = [speed(sys.executable, "bluelabel", fill, plan.rounds, plan.batch) for fill in plan.fills]
     rows: list[Row] = []
     command = f"{COMMAND}growth"
+    why = explained(BYTES, 10 * plan.batch)
     for one in found:
         floor, there = f"append + fdatasync, {one.floor:,.0f} us", f"{one.fill:,} waiting"
-        rows.append(Row(f"send, {there}", f"{one.put:,.0f} us", floor, one.put_ratio, 2.0, command))
-        rows.append(Row(f"claim + ack, {there}", f"{one.take:,.0f} us", floor, one.take_ratio, 2.0, command))
+        for what, value, ratio in (("send", one.put, one.put_ratio), ("claim + ack", one.take, one.take_ratio)):
+            rows.append(Row(f"{what}, {there}", f"{value:,.0f} us", floor, ratio, 2.0, command, why[what]))
     small, large = found[0], found[-1]
     for what, a, b in (("send", small.put_ratio, large.put_ratio), ("claim + ack", small.take_ratio, large.take_ratio)):
         title = f"{what}: {large.fill:,} against {small.fill:,} waiting"
@@ -120,7 +124,9 @@ def starting(plan: Plan) -> list[Row]:
         for name, (argv, budget) in commands.items():
             bare, ours, ratio = started(argv, plan.starts)
             beside = f"python -c pass, {bare:.0f} ms"
-            rows.append(Row(f"bluelabel {name}", f"{ours:.0f} ms", beside, ratio, budget, f"{COMMAND}start"))
+            rows.append(
+                Row(f"bluelabel {name}", f"{ours:.0f} ms", beside, ratio, budget, f"{COMMAND}start", imports(argv))
+            )
         return rows
 
 
