@@ -20,6 +20,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench.latency import quiet_environment
+
 _KINDS = {
     "other system calls": ("posix.", "fcntl.", "time.clock", "mmap."),
     "SQLite": ("sqlite3",),
@@ -41,7 +43,8 @@ def explained(bytes_: int, count: int) -> dict[str, str]:
 
 def imports(argv: list[str], most: int = 6) -> str:
     """Return a line that says which imports a Python command spends its start on."""
-    done = subprocess.run([argv[0], "-X", "importtime", *argv[1:]], capture_output=True, text=True, check=True)
+    timed = [argv[0], "-X", "importtime", *argv[1:]]
+    done = subprocess.run(timed, capture_output=True, text=True, check=True, env=quiet_environment())
     took: Counter[str] = Counter()
     for own, name in re.findall(r"^import time:\s+(\d+) \|\s+\d+ \|\s*([\w.]+)", done.stderr, re.MULTILINE):
         took[name.split(".")[0]] += int(own)

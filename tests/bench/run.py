@@ -1,6 +1,6 @@
 """The budgets of the post office and of runs, as ratios within one run, and its peers beside it.
 
-    python tests/bench/run.py [--rows growth,delivery,start,runs,peers] [--quick] [--out DIR] [--peers PYTHON]
+    python tests/bench/run.py [--rows growth,scale,delivery,start,runs,peers] [--quick] [--out DIR] [--peers PYTHON]
 
 Writes ``benchmarks.md`` and its plots into ``docs`` unless told otherwise. The libraries of the peers are installed
 into an environment of their own, ``.bench-venv``; without it they are left out with a word. Absolute figures belong
@@ -26,8 +26,9 @@ from bench import paper  # noqa: E402
 from bench.measure import Losses, Speed  # noqa: E402
 from bench.rows import QUICK, Plan, Row, growth, peers, starting, waiting  # noqa: E402
 from bench.runs import runs  # noqa: E402
+from bench.scale import scale  # noqa: E402
 
-ROWS = ("growth", "delivery", "start", "runs", "peers")
+ROWS = ("growth", "scale", "delivery", "start", "runs", "peers")
 HEAD = """# Benchmarks
 
 Written by `make bench`. Every ratio compares two things measured in turns within one run on one machine; the
@@ -88,6 +89,7 @@ def main() -> int:
     wanted, plan = options.rows.split(","), QUICK if options.quick else Plan()
     about, rows, speeds = machine(), list[Row](), list[Speed]()
     parts: dict[str, Callable[[Plan], list[Row]]] = {
+        "scale": scale,
         "delivery": waiting,
         "start": starting,
         "runs": lambda plan: runs(plan, environment(options.peers)),
