@@ -23,8 +23,12 @@ _RECIPIENTS = ("recipient", "recipient_id", "to", "to_agent")
 _BODIES = ("content", "payload")
 _OTHER_THINGS = frozenset({"$schema", "properties", "dag_id", "run_id", "step_id", "steps", "workflow", "workflow_id"})
 _NO_BOX = frozenset({"$schema", "properties", "dag_id"})
+_OF_BOXES = frozenset({*LISTS, "tasks", "history", "agent_id"})
+_OF_HEADERS = frozenset({"postbox", "agent", "box", "rev"})
 _TELLING = ("summary", "report", "details", "message", "notes", "implementation_summary")
 _REPORT_HINTS = ("status", "timestamp", "summary", "details", "report", "completed_at", "content", "payload", "message")
+
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 _LOOKED_AT = 1000
 """An array with no message among its first items is not a box."""
@@ -41,7 +45,7 @@ class Entry:
 
 def is_header(value: object) -> bool:
     """Tell whether `value` is the first line of a view that this program wrote."""
-    return isinstance(value, dict) and {"postbox", "agent", "box", "rev"} <= value.keys()
+    return isinstance(value, dict) and value.keys() >= _OF_HEADERS
 
 
 def entries(value: object, path: str = "") -> Iterator[Entry] | None:
@@ -90,13 +94,12 @@ def message_id(raw: Mapping[str, Any]) -> str | None:
 
 def task_id(raw: Mapping[str, Any]) -> str | None:
     """Return the task that a message is about, wherever its shape keeps it."""
-    for place in (raw, _object(raw, "content"), _object(raw, "payload"), _wrapped(raw) or {}):
+    inside = _wrapped(raw) or _NOTHING
+    for place in (raw, _object(raw, "content"), _object(raw, "payload"), inside):
         if (found := _text(place, ("task_id",))) is not None:
             return found
-    for place in (raw, _wrapped(raw) or {}):
-        if (found := _text(place, ("task",))) is not None:
-            return found
-    return None
+    found = _text(raw, ("task",))
+    return found if found is not None else _text(inside, ("task",))
 
 
 def message_type(raw: Mapping[str, Any]) -> str | None:
@@ -147,7 +150,7 @@ def _of_object(value: dict[str, Any], path: str) -> Iterator[Entry] | None:
 
 def _of_box_object(value: dict[str, Any], path: str) -> Iterator[Entry] | None:
     """Return what a whole box holds, or None when `value` is not one."""
-    if _NO_BOX & value.keys():
+    if _OF_BOXES.isdisjoint(value) or not _NO_BOX.isdisjoint(value):
         return None
     has_list = any(_is_objects(value.get(key)) for key in LISTS)
     has_tasks = _is_objects(value.get("tasks")) and ("agent_id" in value or isinstance(value.get("history"), list))
@@ -220,16 +223,17 @@ def _wrapped(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _object(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = raw.get(key)
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else _NOTHING
 
 
 def _text(raw: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
     for key in keys:
-        value = raw.get(key)
-        if isinstance(value, str):
-            return value
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
+        if key in raw:  # seldom: a box may hold very many objects, each with few of all keys that are known
+            value = raw[key]
+            if isinstance(value, str):
+                return value
+            if isinstance(value, int) and not isinstance(value, bool):
+                return str(value)
     return None
 
 
