@@ -12,7 +12,7 @@ from bluelabel.services.workflow.yaml_nodes import Node, NodeKind
 
 _VARIABLE = re.compile(r"\{\{(.{0,500}?)\}\}|\$\{([^{}]{0,500})\}", re.DOTALL)
 _DEFAULT = re.compile(r"^(?P<path>[\w.\[\]'-]{1,200})\s*\|\s*default\((?P<value>'[^']*'|\"[^\"]*\"|[\w.-]+)\)$")
-_CAST = re.compile(r"\s*\|\s*(?:int|float|string|trim)\b")
+_CAST = re.compile(r"(?<!\s)\s*+\|\s*+(?:int|float|string|trim)\b")
 _RESULTS: Final = frozenset({"output", "outputs", "result"})
 
 

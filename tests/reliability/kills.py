@@ -70,8 +70,8 @@ def kill_loop(
             report.findings += [Finding(f"after run {run}", rule, text, str(base)) for rule, text in wrong]
         if last or report.findings:
             break
-    words = (base / "stdout").read_text(errors="replace")
-    report.more = {"killed": report.listed, "told": words.count("\n")}
+    told_words = (base / "stdout").read_bytes().count(b"\n")
+    report.more = {"killed": report.listed, "told": told_words}
     report.seconds = time.monotonic() - started
     return report
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 
-from reliability.disk import Disk, home_of, read_disk
+from reliability.disk import home_of, read_disk
 from reliability.history import History, history
 from reliability.sandbox import Outcome
 
@@ -45,8 +45,10 @@ def judge(outcome: Outcome, before: frozenset[str] = frozenset()) -> list[str]:
     story = history(disk.facts)
     wrong = [*disk.faults, *story.faults]
     wrong += [f"the message {lost} is lost" for lost in sorted(before - set(story.messages))]
+    steps = {(fact.kind, fact.data.get("id")) for fact in disk.facts}
+    claims = {(fact["id"], fact["token"]) for fact in disk.of("message.claimed")}
     for line in told_lines(outcome):
-        wrong += _kept(line, disk, story)
+        wrong += _kept(line, steps, claims, story)
     if outcome.recovered:
         wrong += [f"{disk.torn} torn bytes are not sealed"] if disk.torn else []
         wrong += [f"left behind: {name}" for name in left_behind(outcome.dir, home)]
@@ -56,7 +58,7 @@ def judge(outcome: Outcome, before: frozenset[str] = frozenset()) -> list[str]:
     return wrong
 
 
-def _kept(line: dict[str, Any], disk: Disk, story: History) -> list[str]:
+def _kept(line: dict[str, Any], steps: Set[tuple[str, Any]], claims: Set[tuple[str, str]], story: History) -> list[str]:
     """Check one printed line against the facts."""
     schema = str(line.get("schema", "")).removeprefix("bluelabel.")
     if schema == "torn":
@@ -64,12 +66,12 @@ def _kept(line: dict[str, Any], disk: Disk, story: History) -> list[str]:
     if schema == "send/1" and line["id"] not in story.messages:
         return [f"acknowledged and lost: the message {line['id']}"]
     if schema == "claim/1":
-        tokens = {fact["token"] for fact in disk.of("message.claimed") if fact["id"] == line["id"]}
-        return [] if line["token"] in tokens else [f"acknowledged and lost: the claim of {line['id']}"]
+        kept = (line["id"], line["token"]) in claims
+        return [] if kept else [f"acknowledged and lost: the claim of {line['id']}"]
     if schema == "delivery/1":
         kinds = {"acked": ("acked",), "sent": ("nacked", "retried"), "claimed": ("renewed",), "dead": ("dead",)}
-        wanted = [f"message.{kind}" for kind in kinds.get(line["state"], (line["state"],))]
-        if not any(fact["id"] == line["id"] for fact in disk.of(*wanted)):
+        wanted = {(f"message.{kind}", line["id"]) for kind in kinds.get(line["state"], (line["state"],))}
+        if wanted.isdisjoint(steps):
             return [f"acknowledged and lost: {line['id']} {line['state']}"]
     return []
 

@@ -40,20 +40,31 @@ class TooSlow(Exception):
 
 
 def uses(root: Path) -> Iterator[Use]:
-    """Yield every use of a pattern in the package, found by reading its source."""
+    """Yield every use of a pattern in the package, found by reading its source.
+
+    One that is only handed to functions counts as matched at one place; one applied to a constant is left out.
+    """
     files = {path: ast.parse(path.read_text("utf-8")) for room in ROOMS for path in sorted((root / room).rglob("*.py"))}
-    applied: defaultdict[str, set[str]] = defaultdict(set)
-    for owner, method, _ in (call for tree in files.values() for call in _calls(tree)):
-        applied[owner].add(method)
+    shared = _applied(*files.values())
     for path, tree in files.items():
         if any(isinstance(node, ast.Name) and node.id == "re" for node in ast.walk(tree)):
             parts = path.relative_to(root).with_suffix("").parts
             module = import_module(".".join(("bluelabel", *parts)).removesuffix(".__init__"))
             named = {name: value for name, value in vars(module).items() if isinstance(value, re.Pattern)}
+            own = _applied(tree)
             for name, pattern in named.items():
-                for method in sorted(applied[name] & set(_METHODS)) or ["search"]:
+                for method in sorted((own if name.startswith("_") else shared)[name]) or ["match"]:
                     yield Use(f"{path.name}:{name}", pattern, method)
             yield from _unnamed(path, tree, {pattern.pattern for pattern in named.values()})
+
+
+def _applied(*trees: ast.AST) -> defaultdict[str, set[str]]:
+    """Return which methods of patterns are called on each name."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for owner, method, _ in (call for tree in trees for call in _calls(tree)):
+        if method in _METHODS:
+            found[owner].add(method)
+    return found
 
 
 def _calls(tree: ast.AST) -> Iterator[tuple[str, str, ast.Call]]:
@@ -68,10 +79,10 @@ def _calls(tree: ast.AST) -> Iterator[tuple[str, str, ast.Call]]:
 def _unnamed(path: Path, tree: ast.AST, named: set[str | bytes]) -> Iterator[Use]:
     """Yield the patterns that are written where they are applied, or compiled inside of something else."""
     for owner, method, node in _calls(tree):
-        if owner == "re" and method in (*_METHODS, "compile"):
-            found = _constant(node)
-            if found is not None and not (method == "compile" and found.pattern in named):
-                yield Use(f"{path.name}:{node.lineno}", found, "search" if method == "compile" else method)
+        if owner == "re" and method in (*_METHODS, "compile") and (found := _constant(node)) is not None:
+            compiled, fixed = method == "compile", isinstance(node.args[-1], ast.Constant)
+            if not (found.pattern in named if compiled else fixed):
+                yield Use(f"{path.name}:{node.lineno}", found, "search" if compiled else method)
 
 
 def _constant(call: ast.Call) -> re.Pattern[str] | re.Pattern[bytes] | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import resource
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,12 @@ from pathlib import Path
 import pytest
 from reliability.disk import home_of, read_disk
 from reliability.forked import Zygotes
-from reliability.sandbox import TRACEBACK, environment
-from reliability.scenarios import ENV, workspace
+from reliability.mailcheck import judge
+from reliability.patterns import LENGTH, TooSlow, Use, seconds, strings, uses
+from reliability.sandbox import TRACEBACK, Outcome, environment
+from reliability.scenarios import ENV, TESTS, bluelabel, workspace
+
+ROOT = TESTS.parent
 
 BOMBS: dict[str, bytes] = {
     "deep": b"[" * 100_000 + b"]" * 100_000,
@@ -29,7 +34,19 @@ BOMBS: dict[str, bytes] = {
     "an array": b"[1, 2]",
     "empty": b"",
     "a zero byte": b'{"a":1}\x00',
+    "the other half": b'{"text":"\\udc00\\ud800"}',
 }
+HUGE: dict[str, tuple[bytes, bytes, bytes, int]] = {
+    "five million deep": (b"", b"[", b"", 5_000_000),
+    "five million deep, in objects": (b"", b'{"a":', b"", 5_000_000),
+    "a string of 100 MB": (b'{"text":"', b"x", b'"}', 100_000_000),
+    "100 MB of arrays": (b"[", b"[],", b"null]", 33_000_000),
+}
+"""What stands first, what is said over and over, what stands last, and how often."""
+
+MORE = [name for name in HUGE if name != "100 MB of arrays"]
+MEMORY = 150 * 1024
+"""Kilobytes that refusing may take, the interpreter included."""
 
 
 @pytest.fixture(scope="module")
@@ -111,10 +128,82 @@ def test_a_fifo_in_a_drop_blocks_nobody(servers: Zygotes, place: Path) -> None:
     assert seconds < 3
 
 
-def test_a_bomb_needs_little_memory(servers: Zygotes, place: Path) -> None:
-    bomb = place.with_name("bomb.json")
-    bomb.write_bytes(BOMBS["deep"])
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    call(servers, place, "send", "--from", "CC", "--to", "CA", "--content", f"@{bomb}")
+DOORS = {
+    "send": lambda bomb: ["send", "--from", "CC", "--to", "CA", "--content", f"@{bomb}"],
+    "body": lambda bomb: ["send", "--from", "CC", "--to", "CA", "--body", f"@{bomb}"],
+    "drop": lambda _: ["inbox", "CA"],
+    "outbox": lambda _: ["outbox", "WA"],
+    "read": lambda bomb: ["read", str(bomb)],
+}
+ASIDE = ("drop", "outbox")
+MEASURED = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(code)
+"""
 
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(before, 150 * 1024)
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    "name", [n if n == "100 MB of arrays" else pytest.param(n, marks=pytest.mark.nightly) for n in HUGE]
+)
+def test_a_huge_bomb_is_refused_before_it_is_read(name: str, door: str, place: Path, tmp_path: Path) -> None:
+    first, middle, last, count = HUGE[name]
+    bomb = {"drop": place / "postbox/CA/drop/bomb.json", "outbox": place / "postbox/WA/outbox.json"}.get(
+        door, tmp_path / "bomb.json"
+    )
+    with bomb.open("wb") as file:
+        file.write(first)
+        for _ in range(count // 100_000):
+            file.write(middle * 100_000)
+        file.write(last)
+    os.utime(bomb, (1, 1))
+    argv = [sys.executable, "-S", "-c", MEASURED, *bluelabel(place, *DOORS[door](bomb), "--json")]
+    done = subprocess.run(argv, env=environment(ENV), capture_output=True, text=True, timeout=60, check=False)
+    *told, kilobytes = done.stderr.splitlines()
+
+    assert int(kilobytes) <= MEMORY
+    assert TRACEBACK not in done.stderr
+    assert done.returncode == (0 if door in ASIDE else 5), done.stderr
+    if door in ASIDE:
+        assert [path for path in (place / "postbox").glob("*/quarantine/*") if path.stat().st_size > 4_000_000]
+        assert not bomb.exists() or bomb.stat().st_size < 100_000
+    else:
+        assert any(line.startswith("error: ") for line in told)
+        assert judge(Outcome(place, done.stdout)) == []
+    for path in (place / "postbox").glob("*/quarantine/*"):
+        path.unlink()
+
+
+def test_every_expression_of_the_package_is_quick() -> None:
+    slow = [str(use) for use in uses(ROOT) for text in SOME if _is_slow(use, text)]
+
+    assert slow == []
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+def test_every_expression_of_the_package_is_quick_on_every_string() -> None:
+    every = list(uses(ROOT))
+    slow = [f"{use.where} {use.method} {text[:8]!r}" for use in every for text in strings() if _is_slow(use, text)]
+
+    assert slow == []
+    assert len(every) > 150
+
+
+SOME = [
+    piece * (LENGTH // len(piece)) + end
+    for piece, end in ((" ", "!"), ("\n", "\0"), ("a", "\0"), ("(", ""), ("a ", "!"))
+]
+
+
+def _is_slow(use: Use, text: str) -> bool:
+    """Tell whether a pattern takes longer than 100 ms of processor time, three times in turn."""
+    for _ in range(3):
+        try:
+            if seconds(use, text, 0.5) < 0.1:
+                return False
+        except TooSlow:
+            return True
+    return True
