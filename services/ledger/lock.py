@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 
 from bluelabel.interfaces.errors import LockTimeout, machine_error
@@ -43,6 +44,7 @@ class ProcessLock:
         self._inode = (0, 0)
         self._thread = threading.RLock()
         self._depth = 0
+        _LOCKS.add(self)
 
     def __enter__(self) -> None:
         if not self._thread.acquire(timeout=self.timeout):
@@ -69,6 +71,12 @@ class ProcessLock:
             if self._fd is not None:
                 os.close(self._fd)
                 self._fd = None
+
+    def forget(self) -> None:
+        """Start anew in a forked child: what its parent holds, it does not, and must not let go of either."""
+        if self._fd is not None:
+            os.close(self._fd)  # not unlocked: the lock belongs to the open file, which the parent still has
+        self._fd, self._thread, self._depth = None, threading.RLock(), 0
 
     def _take(self) -> None:
         deadline = time.monotonic() + self.timeout
@@ -103,6 +111,18 @@ class ProcessLock:
         who = f"process {pid}" if pid else "another process"
         hint = f"wait, or look at it: ps -fp {pid}" if pid else "wait and try again"
         return LockTimeout(f"{who} has held the lock for {self.timeout:g} s", where=str(self.path), hint=hint)
+
+
+_LOCKS: weakref.WeakSet[ProcessLock] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for lock in list(_LOCKS):
+        lock.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def try_lock(fd: int) -> bool:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -128,7 +128,7 @@ def test_a_fifo_in_a_drop_blocks_nobody(servers: Zygotes, place: Path) -> None:
     assert seconds < 3
 
 
-DOORS = {
+DOORS: dict[str, Callable[[Path], list[str]]] = {
     "send": lambda bomb: ["send", "--from", "CC", "--to", "CA", "--content", f"@{bomb}"],
     "body": lambda bomb: ["send", "--from", "CC", "--to", "CA", "--body", f"@{bomb}"],
     "drop": lambda _: ["inbox", "CA"],

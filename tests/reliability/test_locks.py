@@ -116,7 +116,7 @@ def test_nothing_acknowledged_is_lost_when_the_lock_file_is_deleted_while_it_is_
         kept.append(f"two-{number}")
         return said(f"one-{number}")
 
-    for number in range(50):
+    for number in range(100):
         try:
             one.append(robbed)
             one.confirm()
@@ -127,7 +127,7 @@ def test_nothing_acknowledged_is_lost_when_the_lock_file_is_deleted_while_it_is_
     one.close()
 
     assert set(kept) <= set(words(tmp_path))
-    assert refused == 50
+    assert refused == 100
     assert read_disk(tmp_path).faults == []
 
 
@@ -150,6 +150,69 @@ def test_a_writer_in_the_last_moment_forks_nothing(tmp_path: Path, monkeypatch: 
 
     assert words(tmp_path) == ["first", "two", "first"]
     assert read_disk(tmp_path).faults == []
+
+
+def test_a_forked_child_neither_has_nor_frees_the_lock_of_its_parent(tmp_path: Path) -> None:
+    ledger = ledger_in(tmp_path, patience=0.3)
+
+    def forking() -> Sequence[Draft]:
+        child = os.fork()
+        if child == 0:
+            try:
+                ledger.append(lambda: said("child"))
+            except LockTimeout:
+                os._exit(7)
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        with pytest.raises(LockTimeout):  # the child's end did not free it
+            FileLedger(tmp_path, SystemClock(), lock_timeout=0.1).append(lambda: said("other"))
+        return said("parent")
+
+    ledger.append(forking)
+    ledger.close()
+
+    assert words(tmp_path) == ["first", "parent"]
+    assert read_disk(tmp_path).faults == []
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_child_forked_from_another_thread_while_the_lock_is_held_can_write_afterwards(tmp_path: Path) -> None:
+    ledger, inside, go = ledger_in(tmp_path), threading.Event(), threading.Event()
+
+    def slow() -> Sequence[Draft]:
+        inside.set()
+        go.wait(10)
+        return said("thread")
+
+    thread = threading.Thread(target=lambda: ledger.append(slow))
+    thread.start()
+    inside.wait(10)
+    child = os.fork()
+    if child == 0:
+        try:
+            ledger.append(lambda: said("child"))
+            os._exit(0)
+        finally:
+            os._exit(1)
+    go.set()
+    thread.join()
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    ledger.close()
+
+    assert status == 0
+    assert sorted(words(tmp_path)) == ["child", "first", "thread"]
+    assert read_disk(tmp_path).faults == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may open any file")
+def test_a_lock_that_may_not_be_opened_is_told(tmp_path: Path) -> None:
+    ledger_in(tmp_path).close()
+    (tmp_path / "ledger.lock").chmod(0)
+
+    with pytest.raises(MachineError):
+        FileLedger(tmp_path, SystemClock()).append(lambda: said("x"))
+    assert words(tmp_path) == ["first"]
 
 
 def test_a_lock_that_is_a_link_is_refused_and_its_target_untouched(tmp_path: Path) -> None:
