@@ -216,6 +216,9 @@ class Mailroom:
         """Return every delivery of a message, in a decision or a question. Raises NotFound."""
         found = queries.of_message(db, message_id)
         if not found:
+            if sender := queries.archived_from(db, message_id):
+                hint = f"it stands in postbox/{sender}/archive/, and in the ledger: see `bluelabel log`"
+                raise NotFound("the message was archived", where=message_id, hint=hint)
             near = queries.ids_like(db, message_id[:8], 3)
             hint = f"did you mean {', '.join(near)}?" if near else "list them with `bluelabel inbox AGENT`"
             raise NotFound("no message has this id", where=ascii(message_id[:80]), hint=hint)

@@ -84,6 +84,12 @@ def message(db: sqlite3.Connection, message_id: str) -> Message | None:
     return Message.from_json(json.loads(row[0])) if row is not None and row[0] else None
 
 
+def archived_from(db: sqlite3.Connection, message_id: str) -> str | None:
+    """Return who sent a message that was archived; None for any other."""
+    row = db.execute("SELECT sender FROM mail_messages WHERE id = ? AND body = ''", (message_id,)).fetchone()
+    return str(row[0]) if row is not None else None
+
+
 def counts(db: sqlite3.Connection) -> dict[str, dict[str, int]]:
     """Return how many deliveries each mailbox has in each state."""
     found: dict[str, dict[str, int]] = {}

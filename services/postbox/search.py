@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import islice
 from pathlib import Path
 
 from bluelabel.interfaces.errors import UsageError
@@ -57,10 +58,12 @@ def search(book: Book, home: Path, boot: str, text: str, limit: int) -> list[Del
     index = Index(home / "search.db", (SearchProjection(),), boot)
     try:
         index.catch_up(book.ledger)
-        found = index.db.execute(
-            "SELECT id FROM search_messages WHERE search_messages MATCH ? ORDER BY rank LIMIT ?", (query, limit)
-        ).fetchall()
+        ranked = index.db.execute(
+            "SELECT id FROM search_messages WHERE search_messages MATCH ? ORDER BY rank", (query,)
+        )
+        with book.reading() as db:
+            found = (queries.of_message(db, message_id) for (message_id,) in ranked)
+            here = islice((items for items in found if items), limit)  # the words of archived ones are known as well
+            return [item for items in here for item in items]
     finally:
         index.close()
-    with book.reading() as db:
-        return [item for (message_id,) in found for item in queries.of_message(db, message_id)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -87,16 +88,21 @@ def inbox(app: App, agent: str, peek: bool, handled: bool, limit: int) -> None:
     with workspace.book.reading() as db:
         found = queries.waiting(db, agent, limit)
         done = queries.handled(db, agent, VIEW_HANDLED) if handled else []
-        count = queries.counts(db).get(agent, {})
+        counts = {box: _open(queries.counts_of(db, box)) for box in workspace.settings.directory.boxes_of(agent)}
     for item in (*found, *done):
         app.emit("message", item.as_json())
-    waiting = count.get("sent", 0) + count.get("claimed", 0)
+    waiting = counts.pop(agent)
     if found or done:
         app.table(COLUMNS, mailbox_rows((*found, *done)))
     more = f", {waiting - len(found):,} more not shown (--limit)" if waiting > len(found) else ""
-    app.say(f"{waiting:,} waiting for {agent}{more}")
+    served = "".join(f", {n:,} in the queue {queue}" for queue, n in counts.items() if n)
+    app.say(f"{waiting:,} waiting for {agent}{more}{served}")
     if not peek and (fresh := [d.message.id for d in found if d.seen_at is None]):
         workspace.postbox.mark_seen(agent, fresh)
+
+
+def _open(states: Mapping[str, int]) -> int:
+    return states.get("sent", 0) + states.get("claimed", 0)
 
 
 @click.command("outbox")

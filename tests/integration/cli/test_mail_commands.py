@@ -243,3 +243,26 @@ def test_output_into_a_closed_pipe_is_not_an_error_with_a_traceback(root: Path) 
     os.close(write)
 
     assert done.stderr == ""
+
+
+def test_an_inbox_says_what_waits_in_the_queues_that_its_agent_serves(root: Path) -> None:
+    settings = root / "bluelabel.toml"
+    settings.write_text(settings.read_text(encoding="utf-8") + '\n[queues]\nreviews = ["CC"]\n', encoding="utf-8")
+    sent(root, to="reviews")
+
+    assert bluelabel(root, "inbox", "CC").out == "0 waiting for CC, 1 in the queue reviews\n"
+    assert bluelabel(root, "inbox", "CA").out == "0 waiting for CA\n"
+    assert bluelabel(root, "claim", "CC").code == 0
+
+
+def test_an_archived_message_is_told_so_and_takes_no_place_among_those_found(root: Path) -> None:
+    old = sent(root, "--body", "needle old")
+    claimed = bluelabel(root, "claim", "CC", "--json").object
+    bluelabel(root, "ack", old, "--token", claimed["token"])
+    bluelabel(root, "archive", "--older", "0s")
+    new = sent(root, "--body", "needle new and more words so that it ranks behind")
+    told = bluelabel(root, "thread", old)
+
+    assert (told.code, "was archived" in told.err, "postbox/ARCH/archive/" in told.err) == (3, True, True)
+    found = bluelabel(root, "search", "needle", "--limit", "1", "--json").lines
+    assert [line["id"] for line in found] == [new]
