@@ -94,6 +94,7 @@ class Desk(Paper):
 
     def _settle(self) -> State:
         """Notice a save by somebody else, then write in what is recorded and not in the file yet."""
+        self.memory.tidy()
         data = self._present()
         state = self.memory.load()
         if state is None:

@@ -132,6 +132,12 @@ class Memory:
             raise machine_error(error, "keeping a copy of the card file", str(self.folder)) from error
         return name
 
+    def tidy(self) -> None:
+        """Take away what a killed command has half written; only the holder of the file's lock may call it."""
+        with suppress(OSError):
+            for made in self.folder.glob(".*.new"):
+                made.unlink(missing_ok=True)
+
     def _put(self, name: str, data: bytes) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         made = self.folder / f".{name}.new"
