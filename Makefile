@@ -76,7 +76,8 @@ schemas: $(DEV_STAMP)  ## write interfaces/schemas and the generated parts of th
 bench: $(DEV_STAMP)  ## the budgets, as ratios within one run
 	$(BIN)/python tests/bench/run.py $(ARGS)
 
-reliability: $(DEV_STAMP)  ## kill, fault and power-loss sweeps, and the nightly tests
+reliability: $(DEV_STAMP)  ## kill, fault and power-loss sweeps, fuzzing, and the nightly tests
+	-$(PIP) install --constraint constraints.txt --group fuzz  # without it the fuzzing is left out, with a word
 	HYPOTHESIS_PROFILE=search $(BIN)/python tests/reliability/run.py $(ARGS)
 
 docs: $(DEV_STAMP)  ## the documentation as a site in site/; a warning is an error

@@ -177,7 +177,11 @@ def _given_up(
 
 
 def _is_box(side: Container) -> bool:
-    return side.kind is Kind.OBJECT and any(m.key in BOXES and m.node.items is not None for m in side.members)
+    """Tell whether an object is the file itself, a box or an agent's account of itself, and not one message in it."""
+    keys = {m.key for m in side.members}
+    account = "agent_id" in keys and not keys & {*IDS, "task_id"}
+    holds = any(m.key in BOXES and m.node.items is not None for m in side.members)
+    return side.kind is Kind.OBJECT and (account or holds)
 
 
 def _as_box(side: Container, *others: Container) -> Container:

@@ -315,3 +315,21 @@ def test_every_box_of_the_corpus_keeps_its_bytes_and_its_messages():
                 assert member.node.raw in merged.text
     assert seen > 50
     assert readable / seen > 0.9
+
+
+def test_an_account_that_both_sides_carried_on_stays_one_object():
+    base = {
+        "agent_id": "CA",
+        "timestamp": "2025-05-28T10:00:00Z",
+        "status": "idle",
+        "completed_tasks": [{"task_id": "T-1"}],
+    }
+    ours = base | {"timestamp": "2025-05-29T10:00:00Z", "completed_tasks": [{"task_id": "T-1"}, {"task_id": "T-2"}]}
+    theirs = base | {"status": "busy", "completed_tasks": [{"task_id": "T-0"}, {"task_id": "T-1"}]}
+    result = merge(*(json.dumps(side, indent=2) for side in (base, ours, theirs)))
+
+    assert result.problems == ()
+    assert json.loads(result.text) == ours | {
+        "status": "busy",
+        "completed_tasks": [{"task_id": "T-0"}, {"task_id": "T-1"}, {"task_id": "T-2"}],
+    }
