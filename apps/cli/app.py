@@ -111,7 +111,7 @@ class App:
             padding=(0, 1, 0, 0),
         )
         for column in columns:
-            table.add_column(column, overflow="fold", no_wrap=column == "ID")
+            table.add_column(column, overflow="fold", no_wrap=column in ("ID", "Status", "Started"))
         for row in rows:
             table.add_row(*(escape(plain(cell)) for cell in row))
         self.console().print(table)

@@ -105,6 +105,11 @@ def complete_message(ctx: click.Context, _param: click.Parameter, incomplete: st
     return _completing(ctx, ids, incomplete)
 
 
+def complete_run(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the id of a run, the newest first."""
+    return _completing(ctx, lambda ws: [row.run_id for row in ws.runs.list_runs(limit=200)], incomplete)
+
+
 def _completing(ctx: click.Context, names: Callable[[Any], list[str]], incomplete: str) -> list[str]:
     from bluelabel.interfaces.errors import BluelabelError
     from bluelabel.runner.workspace import Workspace

@@ -14,12 +14,15 @@ from bluelabel.apps.cli.utils.dag_run_printer import (
     format_duration,
     format_moment,
     gantt,
+    list_line,
     live_view,
     print_dag_run,
     progress,
 )
 from bluelabel.runner.workspace import Workspace
+from bluelabel.services.workflow.dag_run_states import DAGRunStatus
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
+from bluelabel.services.workflow.run_records import RunRow
 from tests.cli_driver import bluelabel
 
 START = datetime(2025, 5, 28, 10, 30, tzinfo=UTC)
@@ -324,3 +327,16 @@ def test_a_message_that_cannot_be_sent_fails_its_step(root):
     run = bluelabel(root, "run", "dag", str(root / "hand.yaml"), "--run-id", "y" * 120, "--json").object
 
     assert "no agent, group or queue" in run["steps"][long_id]["error"]
+
+
+def test_a_list_of_runs_fits_a_terminal_and_says_how_long_each_took():
+    row = RunRow(
+        "r1", "etl", DAGRunStatus.PARTIAL_SUCCESS, "", "", "2026-03-01T10:00:00Z", "2026-03-01T10:00:45Z", None
+    )
+    now = datetime(2026, 3, 1, 10, 1, tzinfo=UTC)
+
+    assert list_line(row, now) == ["r1", "etl", "PARTIAL", "03-01 10:00", "45.0s"]
+    open_row = row._replace(status=DAGRunStatus.RUNNING, end_time=None)
+    assert list_line(open_row, now)[4] == "1m 00s"
+    assert list_line(row._replace(start_time="2025-03-01T10:00:00Z"), now)[3] == "2025-03-01"
+    assert list_line(row._replace(start_time=None), now)[3:] == ["-", "-"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from bluelabel.apps.cli.app import App, pass_app
+from bluelabel.apps.cli.options import complete_run
 
 _REASON = click.option("--reason", help="Why; it is kept with the step.")
 
 
 @click.command("approve")
-@click.argument("run")
+@click.argument("run", shell_complete=complete_run)
 @click.argument("step")
 @_REASON
 @pass_app
@@ -20,7 +21,7 @@ def approve(app: App, run: str, step: str, reason: str | None) -> None:
 
 
 @click.command("reject")
-@click.argument("run")
+@click.argument("run", shell_complete=complete_run)
 @click.argument("step")
 @_REASON
 @pass_app

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bluelabel.apps.cli.app import App, pass_app
+from bluelabel.apps.cli.options import complete_run
 from bluelabel.interfaces.errors import Refused, UsageError
 
 if TYPE_CHECKING:
@@ -31,14 +32,24 @@ _INTERRUPTED = 130
 @click.option("--run-id", help="Name of the new run.  [default: a new id]")
 @click.option("--max-parallel", type=click.IntRange(1, 10_000), help="How many steps may run at once.")
 @click.option("--detach", is_flag=True, help="Run in the background and return at once.")
-@click.option("--status", "status_id", metavar="ID", help="Show a run.")
+@click.option("--status", "status_id", metavar="ID", shell_complete=complete_run, help="Show a run.")
 @click.option(
-    "--retry", "retry_id", metavar="ID", help="Go on with a run: where it was cut off, or what did not succeed."
+    "--retry",
+    "retry_id",
+    metavar="ID",
+    shell_complete=complete_run,
+    help="Go on with a run: where it was cut off, or what did not succeed.",
 )
 @click.option("--from", "from_step", metavar="STEP", help="With --retry: run this step and all after it again.")
 @click.option("--reason", help="With --retry or --cancel: why.")
-@click.option("--cancel", "cancel_id", metavar="ID", help="Cancel a run, and end what it has under way.")
-@click.option("--watch", "watch_id", metavar="ID", help="Follow a run until it ends.")
+@click.option(
+    "--cancel",
+    "cancel_id",
+    metavar="ID",
+    shell_complete=complete_run,
+    help="Cancel a run, and end what it has under way.",
+)
+@click.option("--watch", "watch_id", metavar="ID", shell_complete=complete_run, help="Follow a run until it ends.")
 @click.option("--list", "list_runs", is_flag=True, help="List the runs, the newest first.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="With --list: how many.")
 @click.option("-v", "--verbose", is_flag=True, help="Show times, errors with traces, and every move.")
@@ -184,12 +195,10 @@ def _list(app: App, runs: Runs, limit: int) -> None:
     if not rows:
         app.say("no runs yet; start one with `bluelabel run dag FILE`")
         return
-    table = [[row.run_id, row.dag_id, row.status.name, _short(row.start_time), _short(row.end_time)] for row in rows]
-    app.table(["ID", "Workflow", "Status", "Started", "Completed"], table)
+    from bluelabel.apps.cli.utils.dag_run_printer import list_line
 
-
-def _short(text: str | None) -> str:
-    return "-" if text is None else text[:19].replace("T", " ")
+    now = runs.store.clock.now()
+    app.table(["ID", "Workflow", "Status", "Started", "Duration"], [list_line(row, now) for row in rows])
 
 
 def _inputs(definition: Definition, given: Sequence[str]) -> dict[str, Any]:

@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from bluelabel.apps.cli.app import plain
-from bluelabel.services.workflow.dag_run_states import OPEN_STEP, DAGRunStatus, DAGStepStatus
+from bluelabel.interfaces.times import from_text
+from bluelabel.services.workflow.dag_run_states import OPEN_RUN, OPEN_STEP, DAGRunStatus, DAGStepStatus, seconds_between
 from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+    from bluelabel.services.workflow.run_records import RunRow
 
 COLORS: Final = {
     "PENDING": "bright_black",
@@ -51,11 +54,25 @@ def format_moment(moment: datetime | None) -> str:
     return "-" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def format_time(moment: datetime | None, day: datetime | None) -> str:
+    """Return only the time of a moment that is on the same day as `day`, so that a table fits a terminal."""
+    text = format_moment(moment)
+    return text[11:] if moment is not None and format_moment(day)[:10] == text[:10] else text
+
+
 def elapsed(item: DAGRun | DAGStepState, now: datetime) -> float | None:
     """Return how long something took, or has been going on; None where it has not begun."""
     if item.duration_seconds is not None or item.start_time is None:
         return item.duration_seconds
     return max(0.0, (now - item.start_time).total_seconds())
+
+
+def list_line(row: RunRow, now: datetime) -> list[str]:
+    """Return a row of the list of runs: id, workflow, status, start without this year's number, duration."""
+    start, end = (None if text is None else from_text(text) for text in (row.start_time, row.end_time))
+    began = "-" if start is None else start.strftime("%m-%d %H:%M" if start.year == now.year else "%Y-%m-%d")
+    took = seconds_between(start, end if end is not None or row.status not in OPEN_RUN else now)
+    return [row.run_id, row.dag_id, row.status.name.removesuffix("_SUCCESS"), began, format_duration(took)]
 
 
 def header(run: DAGRun, now: datetime, *, verbose: bool = False) -> list[str]:
@@ -82,7 +99,7 @@ def steps_table(run: DAGRun, now: datetime, *, verbose: bool = False) -> Rendera
 
     table = Table(box=box.SQUARE, header_style="bold")
     for column in ("Step ID", "Status", "Retries", "Duration", *(("Started", "Completed") if verbose else ())):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column != "Step ID")
     for step in run.steps.values():
         name = step.status.name
         cells = [
@@ -92,7 +109,7 @@ def steps_table(run: DAGRun, now: datetime, *, verbose: bool = False) -> Rendera
             Text(format_duration(elapsed(step, now))),
         ]
         if verbose:
-            cells += [Text(format_moment(step.start_time)), Text(format_moment(step.end_time))]
+            cells += [Text(format_time(moment, run.start_time)) for moment in (step.start_time, step.end_time)]
         table.add_row(*cells)
     return table
 
