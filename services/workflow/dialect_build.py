@@ -45,7 +45,7 @@ def build_foreign(root: Node, dialect: Dialect, file: str, findings: Findings) -
         steps.append(replace(spec, depends_on=tuple(dict.fromkeys(waits))))
     _check(found, steps, dialect, findings)
     for name in sorted(names.asked - set(declared)):
-        declared[name] = InputSpec(required=True)
+        declared[name] = InputSpec(required=name not in names.optional)
     return _definition(root, dialect, file, steps, declared)
 
 

@@ -12,6 +12,7 @@ from bluelabel.services.workflow.yaml_nodes import Node, NodeKind
 
 _VARIABLE = re.compile(r"\{\{(.{0,500}?)\}\}|\$\{([^{}]{0,500})\}", re.DOTALL)
 _DEFAULT = re.compile(r"^(?P<path>[\w.\[\]'-]{1,200})\s*\|\s*default\((?P<value>'[^']*'|\"[^\"]*\"|[\w.-]+)\)$")
+_METADATA = re.compile(r"\bworkflow\.metadata\.get\('(\w{1,100})'(?:, ?('[^']{0,100}'|[\w.-]{1,100}))?\)")
 _CAST = re.compile(r"(?<!\s)\s*+\|\s*+(?:int|float|string|trim)\b")
 _RESULTS: Final = frozenset({"output", "outputs", "result"})
 
@@ -33,6 +34,7 @@ class Names:
         self.outputs = outputs
         self.inputs = set(inputs)
         self.asked: set[str] = set()
+        self.optional: set[str] = set()
         self.used: set[str] = set()
         self.findings = findings
 
@@ -73,6 +75,8 @@ class Names:
         return found
 
     def _expression(self, text: str, *, ask: bool) -> str | None:
+        self.optional.update(match[1] for match in _METADATA.finditer(text))
+        text = _METADATA.sub(_from_inputs, text)
         default = _DEFAULT.match(text)
         text = f"{default['path']}? or {default['value']}" if default else _CAST.sub("", text)
         if check(text) is not None:
@@ -107,3 +111,9 @@ class Names:
             self.asked.add(root)
             return f"inputs.{root}"
         return None
+
+
+def _from_inputs(match: re.Match[str]) -> str:
+    """Return what stands for a value that a run of a task map is given as metadata: an input that may be left out."""
+    value = f"inputs.{match[1]}?"
+    return value if match[2] is None else f"({value} or {match[2]})"

@@ -198,7 +198,7 @@ def _list(app: App, runs: Runs, limit: int) -> None:
     from bluelabel.apps.cli.utils.dag_run_printer import list_line
 
     now = runs.store.clock.now()
-    app.table(["ID", "Workflow", "Status", "Started", "Duration"], [list_line(row, now) for row in rows])
+    app.table(["ID", "Workflow", "Status", "Started", "Took"], [list_line(row, now) for row in rows])
 
 
 def _inputs(definition: Definition, given: Sequence[str]) -> dict[str, Any]:

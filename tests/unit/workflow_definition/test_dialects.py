@@ -270,12 +270,24 @@ def test_a_task_that_asks_for_approval_is_an_approval() -> None:
     assert steps["look-2"].target == {"by": "ARCH", "prompt": "Look at what was written"}
 
 
+def test_metadata_that_a_condition_asks_for_may_be_left_out() -> None:
+    text = (
+        "name: n\ntasks:\n  a: {agent_id: digest, action: '{{ x }}', conditions: [\"workflow.metadata.get('on')\"]}\n"
+    )
+    definition, problems = load(text.encode(), "f")
+
+    assert definition is not None, problems
+    assert {name: spec.required for name, spec in definition.inputs.items()} == {"on": False, "x": True}
+
+
 @pytest.mark.parametrize(
     ("conditions", "when"),
     [
         ("[{expression: 'inputs.a'}, {expression: \"{{ inputs.b == 1 }}\"}]", "(inputs.a) and (inputs.b == 1)"),
         ("[inputs.a, {type: note}]", "inputs.a"),
         ("{when: 'x.status == 1'}", "steps.x.status == 1"),
+        ("[\"workflow.metadata.get('level', 1) >= 2\"]", "(inputs.level? or 1) >= 2"),
+        ("[\"workflow.metadata.get('on')\"]", "inputs.on?"),
     ],
 )
 def test_several_conditions_are_joined(conditions: str, when: str) -> None:
