@@ -72,11 +72,11 @@ class DAGRunStore:
             AlreadyExists: there is a run of this name.
             InvalidName: its name, or a step's, cannot be one.
         """
-        self.create_with(dag_run, ())
+        self.create_with(dag_run)
         return dag_run
 
-    def create_with(self, dag_run: DAGRun, more: Sequence[Draft]) -> None:
-        """Store a new run and, in the same write, `more` events: all of it or nothing."""
+    def create_with(self, dag_run: DAGRun, more: Sequence[Draft] = (), *, show: bool = True) -> None:
+        """Store a new run and, in the same write, `more` events: all of it or nothing. Then `show` its file."""
         run_id = identifier(dag_run.run_id, "a run id")
         for step_id in dag_run.steps:
             identifier(step_id, "a step id")
@@ -90,7 +90,8 @@ class DAGRunStore:
         events = self.book.append(decide)
         dag_run.take_changes()
         dag_run.revision = events[0].seq
-        self.show(dag_run)
+        if show:
+            self.show(dag_run)
 
     def update(self, dag_run: DAGRun, *, durable: bool = True) -> DAGRun:
         """Store what changed since the run was created, read or last stored; return it.

@@ -268,7 +268,7 @@ class StatefulDAGRunner(IDAGRunner):
             raise UsageError(f"nothing is registered for a step of run {run.run_id}", where=lost[0], hint=hint)
         self._add_steps(steps)
         if not self.store.knows(run.run_id):
-            self.store.create(run)
+            self.store.create_with(run, show=False)  # the loop will, once it has begun
 
     def _add_steps(self, steps: Mapping[str, Registered]) -> None:
         check_dependencies({step_id: step.depends_on for step_id, step in steps.items()})

@@ -59,6 +59,10 @@ class RunFiles:
         else:
             self._waiting[run.run_id] = run
 
+    def wait(self, run_id: str) -> float:
+        """Return after how many seconds the snapshot of a run may be written again."""
+        return max(_PAUSE, self._due.get(run_id, 0.0) - self._uptime())
+
     def flush(self) -> None:
         """Write every snapshot that still waits."""
         for run in list(self._waiting.values()):

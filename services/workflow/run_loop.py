@@ -130,6 +130,7 @@ class RunLoop:
         finally:
             watch.cancel()
             self.feed.close()
+            self._writer.close()
             await self._kill_all()
             self._pools.close()
 

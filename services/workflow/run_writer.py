@@ -32,6 +32,7 @@ class RunWriter:
         self._run = run
         self._store = store
         self._slow = False
+        self._later: asyncio.TimerHandle | None = None
         self._seen = Head(-1, "")
 
     async def write(self, *, durable: bool, alone: bool) -> None:
@@ -53,7 +54,24 @@ class RunWriter:
             self._append(changes, durable)
 
     def show(self) -> None:
-        """Refresh the files that show the run. Steps begin first: a file of a large run takes its time."""
+        """Refresh the files that show the run: when it has ended at once, before that a while from now.
+
+        A file of a large run takes its time, and more changes may follow. None of them waits longer than that.
+        """
+        if self._run.is_complete:
+            self.close()
+            self._store.show(self._run)
+        elif self._later is None:
+            wait = self._store.files.wait(self._run.run_id)
+            self._later = asyncio.get_running_loop().call_later(wait, self._show_now)
+
+    def close(self) -> None:
+        """Leave the files as they are."""
+        if self._later is not None:
+            self._later.cancel()
+
+    def _show_now(self) -> None:
+        self._later = None
         self._store.show(self._run)
 
     def write_now(self) -> None:
