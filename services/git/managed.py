@@ -1,12 +1,17 @@
 """A block of ours inside a file of somebody else: everything outside the two marks is kept, byte for byte.
 
 A block that is not there yet is added at the end, so that the old text stays a prefix of the new one; one that is
-there is rewritten where it stands, wherever a person has moved it to.
+there is rewritten where it stands, wherever a person has moved it to, and so is each copy that a merge has made of it.
+A block that stands whole inside a code fence is an example of somebody's and none of ours.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
+
+_FENCE: Final = re.compile(rb"[ \t]*(`{3,}|~{3,})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,30 @@ class Block:
 
 def blocks(data: bytes, marks: Marks) -> list[Block]:
     """Return every complete block: a begin mark whose next mark is an end mark. A lone mark encloses nothing."""
+    if marks.begin not in data:
+        return []
+    quoted = _fences(data)
+    found = _marked(data, marks)
+    return [block for block in found if not any(start < block.start and block.end <= end for start, end in quoted)]
+
+
+def _fences(data: bytes) -> list[tuple[int, int]]:
+    """Return where code fences begin and end; one that is never closed quotes nothing."""
+    found: list[tuple[int, int]] = []
+    opened: tuple[int, bytes] | None = None
+    at = 0
+    for line in data.splitlines(keepends=True):
+        match = _FENCE.match(line)
+        if match and opened is None:
+            opened = (at, match[1])
+        elif match and opened is not None and match[1].startswith(opened[1]) and not line[match.end() :].strip():
+            found.append((opened[0], at + len(line)))
+            opened = None
+        at += len(line)
+    return found
+
+
+def _marked(data: bytes, marks: Marks) -> list[Block]:
     found: list[Block] = []
     opened: tuple[int, int] | None = None
     at = 0
@@ -63,7 +92,9 @@ def put(data: bytes, marks: Marks, text: str, *, apart: bool = True) -> bytes:
     inner = b"".join(line + eol for line in lines)
     found = blocks(data, marks)
     if found:
-        return data[: found[0].body_start] + inner + data[found[0].body_end :]
+        for block in reversed(found):
+            data = data[: block.body_start] + inner + data[block.body_end :]
+        return data
     gap = b"" if not data.strip(b"\xef\xbb\xbf") else (b"" if data.endswith(b"\n") else eol) + (eol if apart else b"")
     return data + gap + marks.begin + eol + inner + marks.end + eol
 

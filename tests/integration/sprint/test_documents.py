@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bluelabel.interfaces.errors import IllegalTransition, InvalidName, NotFound, Refused, UnknownAgent, UsageError
-from bluelabel.services.git.managed import take
+from bluelabel.services.git.managed import put, take
 from bluelabel.services.sprint.action_items import items
 from bluelabel.services.sprint.checklist import APPROVALS, CHECKLIST
 from bluelabel.services.sprint.closeout import close
@@ -317,3 +317,75 @@ def test_a_planned_sprint_has_figures_too(office):
 
     assert [card.status for card in found.cards] == ["not registered"]
     assert found.days[-1].remaining == 1
+
+
+OURS = b"<!-- bluelabel:sprint begin -->\nold words\n<!-- bluelabel:sprint end -->\n"
+BEGIN, END = OURS.splitlines(keepends=True)[0], OURS.splitlines(keepends=True)[2]
+CHANGES = {
+    "crlf": lambda data: data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"),
+    "no final newline": lambda data: data.rstrip(b"\r\n"),
+    "mojibake": lambda data: data.decode("utf-8", "replace").encode().decode("cp1252", "replace").encode(),
+    "latin-1": lambda data: data.decode("utf-8", "replace").encode("latin-1", "replace") + b"\xe9\xff\n",
+    "a lone begin": lambda data: BEGIN + data,
+    "a lone end": lambda data: END + data,
+    "ends first": lambda data: END + data + BEGIN,
+    "begun twice": lambda data: BEGIN + b"kept\n" + OURS + data,
+    "nested": lambda data: BEGIN + OURS + END + data,
+    "one block": lambda data: OURS + data,
+    "doubled": lambda data: OURS + data + OURS,
+    "a block in a fence": lambda data: b"```markdown\n" + OURS + b"```\n" + data,
+    "a block in tildes": lambda data: b"~~~~\n" + OURS + b"~~~\n~~~~\n" + data,
+    "an open fence": lambda data: data + b"```\n",
+    "an open fence over a block": lambda data: data + b"```\n" + OURS,
+}
+
+
+def outside(data):
+    """Return what is not between our marks, each block in a closed fence included, by means of its own."""
+    fence, inside, kept, block = b"", False, [], []
+    lines = data.splitlines(keepends=True)
+    for n, line in enumerate(lines):
+        word = line.strip()
+        mark = word[: len(word) - len(word.lstrip(word[:1]))] if word[:1] in (b"`", b"~") else b""
+        if fence:
+            fence = b"" if mark.startswith(fence) and mark == word else fence
+        elif len(mark) >= 3 and any(w.strip().startswith(mark) and not w.strip(b" \t\r\n`~") for w in lines[n + 1 :]):
+            fence = mark
+        if not fence and word == BEGIN.strip():
+            kept += block
+            inside, block = True, [line]
+        elif not fence and word == END.strip() and inside:
+            kept += [block[0], line]
+            inside, block = False, []
+        elif inside:
+            block.append(line)
+        else:
+            kept.append(line)
+    return b"".join(kept + block)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_documents_in_any_state_keep_what_is_outside_our_marks(change, tmp_path):
+    corpus = Path(os.environ.get("BLUELABEL_CORPUS", "/nonexistent"))
+    found = sorted([*corpus.glob("sprint_docs/*"), *corpus.glob("continuity_docs/*")])
+    texts = [*ODD.values(), *(file.read_bytes() for file in found)]
+    documents = Documents(tmp_path, {})
+    for n, text in enumerate(texts):
+        before = CHANGES[change](text)
+        (tmp_path / f"{n}.md").write_bytes(before)
+        for words in ("word-one\nlines", "word-two"):
+            documents.put(f"{n}.md", "sprint", words)
+        after = (tmp_path / f"{n}.md").read_bytes()
+
+        assert b"word-two" in after
+        assert b"word-one" not in after
+        assert outside(after).startswith(outside(before))
+        assert len(outside(after)) <= len(outside(before)) + len(BEGIN + END) + 6
+        assert not documents.put(f"{n}.md", "sprint", "word-two")
+
+
+def test_every_copy_of_a_block_is_brought_up_to_date_and_a_quoted_one_is_left():
+    fenced = b"```\n" + OURS + b"```\n"
+    after = put(OURS + b"words\n" + OURS + fenced, marks("sprint"), "new")
+
+    assert after == (OURS + b"words\n" + OURS).replace(b"old words", b"new") + fenced
