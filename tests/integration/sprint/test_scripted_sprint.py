@@ -10,13 +10,14 @@ import json
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
 import pytest
 
 from bluelabel.apps.cli.main import main
+from bluelabel.services.ledger.system import SystemClock
 
 AGENTS = ("CA", "CC", "WA")
 BRANCHES = {
@@ -33,6 +34,7 @@ class Shop:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.later = timedelta()
 
     def run(self, *argv: str) -> str:
         done = subprocess.run(argv, cwd=self.root, capture_output=True, check=False, text=True)
@@ -45,6 +47,7 @@ class Shop:
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             patch.setattr(sys, "argv", ["bluelabel", "--root", str(self.root), *args])
+            patch.setattr(SystemClock, "now", lambda _clock: datetime.now(UTC) + self.later)
             if agent:
                 patch.setenv("BLUELABEL_AGENT", agent)
             with pytest.raises(SystemExit) as left:
@@ -140,6 +143,42 @@ def recomputed(shop: Shop, base: str, commit: str, launched: int, upto: int) -> 
     }
 
 
+def recomputed_tables(shop: Shop, launched: int, place: dict) -> tuple[list[dict], list[dict]]:
+    """Compute what each agent did and what was left each day, from the log alone."""
+    everything = lines(shop.bl("log", "--json"))
+    log = [e for e in everything if launched < e["seq"] <= place["seq"]]
+    start = next(e for e in everything if e["seq"] == launched)
+    ended = next(e for e in everything if e.get("what") == "measured" and e["upto"] == place["seq"])["cards"]
+    changes = [e for e in log if e["kind"] == "card.changed" and e["field"] == "status"]
+    agents = []
+    for agent in sorted({card["agent"] for card in start["cards"]}):
+        own = [card["id"] for card in start["cards"] if card["agent"] == agent]
+        spans = []
+        for card in own:
+            moments = {e["after"].split()[0]: e["at"] for e in reversed(changes) if e["id"] == card}
+            last = [e["at"] for e in changes if e["id"] == card and e["after"].startswith("COMPLETED")][-1]
+            begun = datetime.fromisoformat(moments["IN_PROGRESS"])
+            spans.append(round((datetime.fromisoformat(last) - begun).total_seconds() / 3600, 2))
+        sent = sum(e["kind"] == "message.sent" and e["by"] == agent for e in log)
+        done = sum(ended[card] == "COMPLETED" for card in own)
+        row = {"agent": agent, "cards": len(own), "completed": done, "sent": sent, "hours": round(median(spans), 2)}
+        agents.append(row)
+    days, day = [], date.fromisoformat(start["at"][:10])
+    while day.isoformat() <= place["at"][:10]:
+        state = {card["id"]: card["status"] or "" for card in start["cards"]}
+        state |= {e["id"]: e["after"] for e in changes if e["at"][:10] <= day.isoformat() and e["id"] in state}
+        left = sum(not text.startswith(("COMPLETED", "CANCELLED")) for text in state.values())
+        days.append({"day": day.isoformat(), "remaining": left})
+        day += timedelta(days=1)
+    return agents, days
+
+
+def written_rows(text: str, heading: str) -> list[list[str]]:
+    """Return the cells of the table under a heading of a document."""
+    table = [line for line in text.partition(f"## {heading}\n")[2].partition("\n## ")[0].splitlines() if "|" in line]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+
+
 def test_a_sprint_with_three_lies_is_refused_mended_and_closed(shop):
     cards = [f"TASK-50{n}:{AGENTS[n % 3]}:{BRANCHES.get(n, '')}:Piece {n}" for n in range(8)]
     options = [part for card in cards for part in ("--card", card)]
@@ -156,6 +195,7 @@ def test_a_sprint_with_three_lies_is_refused_mended_and_closed(shop):
         if n in BRANCHES:
             shop.work(n, {f"src/piece{n}.py": f"PIECE = {n}\n"})
         shop.bl("card", "set", f"TASK-50{n}", "status", "IN_PROGRESS", agent=agent)
+        shop.later += timedelta(minutes=12, hours=17 * (n % 3))
         shop.bl("card", "set", f"TASK-50{n}", "status", "COMPLETED", agent=agent)
         shop.bl(
             "ack",
@@ -164,6 +204,7 @@ def test_a_sprint_with_three_lies_is_refused_mended_and_closed(shop):
             message["token"],
             agent=agent,
         )
+    shop.bl("send", "--from", "CA", "--to", "ARCH", "--subject", "done", "--body", "all of it", agent="CA")
     shop.git("merge", "-q", "--no-ff", "-m", f"Merge branch '{BRANCHES[0]}'", BRANCHES[0])
     # Three things that are not so: a file that is nowhere, a branch that is not merged, a test that fails.
     text = (shop.root / "TASK_CARDS.md").read_text()
@@ -208,6 +249,13 @@ def test_a_sprint_with_three_lies_is_refused_mended_and_closed(shop):
     written = (shop.root / "reports/SPRINT_1_SUMMARY.md").read_text()
     for number in summary["numbers"]:
         assert f"| {number['label']} | {number['value']} |" in written
+    agents, days = recomputed_tables(shop, closed["launched"], place)
+    assert summary["agents"] == agents
+    assert summary["burndown"] == days
+    assert len(days) > 3
+    assert [row["sent"] for row in agents] == [1, 0, 0]
+    assert written_rows(written, "By agent") == [[str(value) for value in row.values()] for row in agents]
+    assert written_rows(written, "Burndown") == [[str(value) for value in row.values()] for row in days]
     run = json.loads(shop.bl("run", "dag", "--status", closed["run"], "--json"))
     assert run["status"] == "success"
     assert json.loads(shop.bl("log", "verify", "--json").splitlines()[-1])
