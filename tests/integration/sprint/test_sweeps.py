@@ -1,55 +1,40 @@
-"""A closing killed, and the plug pulled, at its state-changing calls, git's own included."""
+"""A closing cut off at every state that it passes through, by a kill or a power cut, and on disks that are full."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import sys
-from pathlib import Path
 
 import pytest
-from reliability.crash import crash_sweep
-from reliability.power import power_sweep, unavailable
-from reliability.sandbox import Outcome, Scenario
+from reliability.closing import kill_sweep, power_sweep, room_sweep
+from reliability.power import unavailable
+from reliability.stations import untraceable
 
-from .test_kills import has_strace, settled, template
+LIMIT = int(os.environ.get("BLUELABEL_POINTS", "0"))
 
-__all__ = ["template"]
-
-POINTS = int(os.environ.get("BLUELABEL_POINTS", "40"))
-
-
-def scenario(made: Path) -> Scenario:
-    def setup(where: Path) -> None:
-        shutil.copytree(made, where, symlinks=True, dirs_exist_ok=True)
-
-    def argv(where: Path) -> list[str]:
-        return [sys.executable, "-m", "bluelabel.apps.cli.main", "--root", str(where), "sprint", "closeout", "--yes"]
-
-    def check(outcome: Outcome) -> list[str]:
-        return settled(outcome.dir)
-
-    return Scenario("closeout", setup, argv, check, truth=None, floor=50, patience=240.0, megabytes=64)
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(7200)]
+traced = pytest.mark.skipif(untraceable() is not None, reason=str(untraceable()))
+powered = pytest.mark.skipif(unavailable() is not None, reason=str(unavailable()))
 
 
-@pytest.mark.nightly
-@pytest.mark.timeout(7200)
-@pytest.mark.skipif(not has_strace(), reason="strace is not installed")
-def test_a_closing_killed_at_its_calls_is_finished_or_explained_by_the_next(template, tmp_path):
-    report = crash_sweep(scenario(template), tmp_path / "sweep", limit=POINTS)
-
+def assert_clean(report):
     assert [str(finding) for finding in report.findings] == []
-    assert report.missed == []
-    assert report.listed >= report.floor
+    assert report.void is None
 
 
-@pytest.mark.nightly
+@traced
+def test_a_closing_killed_at_any_state_is_finished_by_the_next(tmp_path):
+    assert_clean(kill_sweep(tmp_path / "sweep", LIMIT))
+
+
+@traced
+@powered
 @pytest.mark.root
-@pytest.mark.timeout(7200)
-@pytest.mark.skipif(unavailable() is not None, reason=str(unavailable()))
-def test_a_closing_cut_off_from_power_is_finished_or_explained_by_the_next(template, tmp_path):
-    report = power_sweep(scenario(template), tmp_path / "sweep", limit=POINTS)
+@pytest.mark.parametrize("plug", ["drop", "commit"])
+def test_a_closing_cut_off_from_power_at_any_state_is_finished_by_the_next(plug, tmp_path):
+    assert_clean(power_sweep(tmp_path / "sweep", plug, LIMIT))
 
-    assert [str(finding) for finding in report.findings] == []
-    assert report.missed == []
-    assert report.listed >= report.floor
+
+@powered
+@pytest.mark.root
+def test_a_closing_on_a_full_disk_says_so_and_is_finished_once_there_is_room(tmp_path):
+    assert_clean(room_sweep(tmp_path / "sweep", LIMIT))
