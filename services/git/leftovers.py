@@ -111,7 +111,11 @@ def settle_merge(repository: GitRepository, before: str, tip: str) -> str:
             return "untouched"
         abort_merge(repository)
         return "undone"
-    return _undo_half_update(repository, before, tip)
+    undone = _undo_half_update(repository, before, tip)
+    if unfinished(repository) != "merge":
+        return undone
+    _must(repository, "clear the merge state", "merge", "--quit")  # git died while it wrote down what it merges
+    return "undone"
 
 
 def abort_merge(repository: GitRepository) -> None:

@@ -37,7 +37,8 @@ def merge_branches(desk: Desk, record: Record) -> Record:
         names_told = ", ".join(f"{b.name} ({(b.tip or '')[:9]})" for b in waiting)
         approve(desk, record, "merge", request, f"merge into {plan.branch} and delete: {names_told}")
     changes.require_ready(own_paths(desk, plan))
-    _commit_own(desk, changes, plan)
+    if waiting:  # without a merge the branch stays where it is: an approval of the tag is for this very commit
+        _commit_own(desk, changes, plan)
     for branch in waiting:
         _merge(desk, record, changes, branch)
     _note_earlier(desk, plan, found)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bluelabel.interfaces.errors import IllegalTransition
+from bluelabel.interfaces.errors import IllegalTransition, UsageError
 from bluelabel.services.sprint.action_items import add, read_back, settle
 from bluelabel.services.sprint.desk import Desk
+from bluelabel.services.sprint.model import one_line
 from bluelabel.services.sprint.papers import write_postmortem
 from bluelabel.services.sprint.projection import Sprint
 
@@ -30,8 +31,11 @@ def postmortem(
 
     Raises:
         IllegalTransition: the sprint was never launched.
+        UsageError: an action item without words.
         NotFound: an id that no action item has.
     """
+    if not all(one_line(text) for text, _ in actions):
+        raise UsageError("an action item without words", hint='write --action "OWNER:What is to be done"')
     if sprint.state == "planned":
         raise IllegalTransition(f"{sprint.plan.name} is not launched", hint="`bluelabel sprint launch`")
     read_back(desk, sprint.plan, desk.documents.read(sprint.plan.postmortem_path))

@@ -158,7 +158,7 @@ class Clerk:
         return [("check", text) for text in wrong_with(where)]
 
 
-def kill_sweep(base: Path, limit: int = 0) -> Report:
+def kill_sweep(base: Path, limit: int = 0, only: str = "") -> Report:
     """Cut the closing off after each of its changing calls, whichever process makes it."""
     live = base / "live"
     live.mkdir(parents=True)
@@ -172,16 +172,17 @@ def kill_sweep(base: Path, limit: int = 0) -> Report:
         if stop.name not in QUIET:
             state = album.take(live)
             states.setdefault(state.key(PASSED_OVER), (stop, state))
-    return _judged(base, live, album, walk, "kill", count, states, limit)
+    return _judged(base, live, album, walk, "kill", count, states, (limit, only))
 
 
-def power_sweep(base: Path, plug: str, limit: int = 0) -> Report:
+def power_sweep(base: Path, plug: str, limit: int = 0, only: str = "") -> Report:
     """Pull the plug after each changing call of the closing.
 
     Args:
         base: an empty directory.
         plug: ``drop`` loses what was not synced; ``commit`` keeps all names and loses the unsynced contents.
         limit: look at no more states than this; 0 for all.
+        only: look at states whose call matches this pattern.
     """
     base.mkdir(parents=True)
     live, image, left = base / "live", base / "live.img", base / "left.img"
@@ -207,7 +208,7 @@ def power_sweep(base: Path, plug: str, limit: int = 0) -> Report:
             snapshot(image, left)
             state = _after(left, base / "after", album)
             states.setdefault(state.key(PASSED_OVER), (stop, state))
-    return _judged(base, live / "d", album, walk, plug, count, states, limit, boot=str(uuid.uuid4()))
+    return _judged(base, live / "d", album, walk, plug, count, states, (limit, only), boot=str(uuid.uuid4()))
 
 
 def _after(image: Path, where: Path, album: Album) -> State:
@@ -223,13 +224,14 @@ def _walk(base: Path, live: Path) -> Walk:
 
 def _judged(
     base: Path, live: Path, album: Album, walk: Walk, sweep: str, count: int,
-    states: dict[str, tuple[Stop, State]], limit: int, boot: str | None = None,
+    states: dict[str, tuple[Stop, State]], choice: tuple[int, str], boot: str | None = None,
 ) -> Report:  # fmt: skip
     started = time.monotonic()
     if walk.status != 0:
         raise RuntimeError(f"the closing exits {walk.status}: {(base / 'told').read_text()[-800:]}")
-    chosen = _spread(list(states.values()))[: limit or None]
-    report = Report(sweep, "closeout", 0 if limit else FLOOR, len(states), len(chosen), more={"calls": count})
+    limit, only = choice
+    chosen = _spread([found for found in states.values() if re.search(only, str(found[0]))])[: limit or None]
+    report = Report(sweep, "closeout", 0 if limit or only else FLOOR, len(states), len(chosen), more={"calls": count})
     clerk = Clerk(base)
     try:
         for number, (stop, state) in enumerate(chosen, 1):
@@ -253,8 +255,13 @@ def _spread(states: list[tuple[Stop, State]]) -> list[tuple[Stop, State]]:
     return [states[n] for n in sorted(range(len(states)), key=lambda n: int(f"{n:0{width}b}"[::-1], 2))]
 
 
-def room_sweep(base: Path, limit: int = 0, step: int = 8192) -> Report:
-    """Close on disks that have ever more room, from none to enough; then make room and close again."""
+def room_sweep(base: Path, limit: int = 0) -> Report:
+    """Close on disks that have ever more room, from none to enough; then make room and close again.
+
+    Args:
+        base: an empty directory.
+        limit: try so many disks, evenly spread; 0 for one every 4096 bytes.
+    """
     live = base / "live"
     live.mkdir(parents=True)
     launched(live)
@@ -264,24 +271,41 @@ def room_sweep(base: Path, limit: int = 0, step: int = 8192) -> Report:
     report = Report("room", "closeout", 0 if limit else 20)
     started = time.monotonic()
     try:
-        for number in range(limit or 1000):
-            with _small_disk(live):
-                album.put_into(state, live)
-                _fill(live / "filler", number * step)
-                status, told = clerk.run(closing(live), live, PATIENCE)
-                (live / "filler").unlink()
-                report.runs += 1
-                wrong = _told_of_the_disk(status, told) + clerk.settle(live)
-            report.findings += [Finding(f"{number * step} bytes free", rule, text) for rule, text in wrong]
+        needed = _tried(clerk, album, state, live, None)[2]
+        report.more["bytes"] = needed
+        step = max(4096, needed // limit // 4096 * 4096) if limit else 4096
+        for free in range(0, needed + step, step):
+            status, wrong, _ = _tried(clerk, album, state, live, free)
+            report.runs += 1
+            report.findings += [Finding(f"{free} bytes free", rule, text) for rule, text in wrong]
             for rule, text in wrong:
-                print(f"{rule} with {number * step} bytes free: {text}", flush=True)
-            if status == 0:
-                break
+                print(f"{rule} with {free} bytes free: {text}", flush=True)
+            print(f"room: {free} of {needed} bytes free: exit {status}", flush=True)
     finally:
         clerk.close()
     report.listed = report.runs
     report.seconds = time.monotonic() - started
     return report
+
+
+def _tried(
+    clerk: Clerk, album: Album, state: State, live: Path, free: int | None
+) -> tuple[int, list[tuple[str, str]], int]:
+    """Close on a disk with so much room, make room, close again; return the exit code, what is wrong, bytes used."""
+    with _small_disk(live):
+        album.put_into(state, live)
+        if free is not None:
+            _fill(live / "filler", free)
+        before = _used(live)
+        status, told = clerk.run(closing(live), live, PATIENCE)
+        used = _used(live) - before
+        (live / "filler").unlink(missing_ok=True)
+        return status, _told_of_the_disk(status, told) + clerk.settle(live), used
+
+
+def _used(where: Path) -> int:
+    room = os.statvfs(where)
+    return (room.f_blocks - room.f_bfree) * room.f_frsize
 
 
 def _told_of_the_disk(status: int, told: str) -> list[tuple[str, str]]:
@@ -316,14 +340,15 @@ def main() -> int:
     parser.add_argument("sweep", choices=["kill", "drop", "commit", "room"])
     parser.add_argument("--base", type=Path, required=True, help="an empty directory")
     parser.add_argument("--limit", type=int, default=0, help="at most so many states; 0 for all")
+    parser.add_argument("--only", default="", help="states whose call matches this pattern")
     parser.add_argument("--json", type=Path, help="write the report here")
     options = parser.parse_args()
     if options.sweep == "kill":
-        report = kill_sweep(options.base, options.limit)
+        report = kill_sweep(options.base, options.limit, options.only)
     elif options.sweep == "room":
         report = room_sweep(options.base, options.limit)
     else:
-        report = power_sweep(options.base, options.sweep, options.limit)
+        report = power_sweep(options.base, options.sweep, options.limit, options.only)
     if options.json:
         options.json.write_text(json.dumps(dict(report.as_json()), indent=1))
     print(report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -568,3 +569,73 @@ def test_settling_an_assignment_is_a_report_and_sending_it_is_none(office):
     found = next(finding for finding in look(office.desk, sprint).findings if finding.step == "reports")
 
     assert found.facts["missing"] == ["TASK-1"]
+
+
+def test_a_merge_whose_state_was_cut_short_by_a_kill_is_undone(office):
+    sprint = planned(office, cards=1)
+    completed(office, cards=1)
+    before, tip = office.git("rev-parse", "HEAD"), office.git("rev-parse", branch_of(0))
+    began = {"run": "closeout-6.13-1", "branch": branch_of(0), "tip": tip, "before": before}
+    office.desk.note(sprint.plan, "merge-began", began)
+    office.git("merge", "-q", "--no-ff", "--no-commit", tip)
+    office.write(".git/MERGE_HEAD", "")
+
+    assert close(office.desk, sprint, APPROVALS).closed
+    assert office.git("rev-list", "--count", "--merges", "HEAD") == "1"
+
+
+def test_a_merge_in_a_copied_repository_is_undone_though_no_file_has_its_old_times(office):
+    sprint = planned(office, cards=1)
+    completed(office, cards=1)
+    before, tip = office.git("rev-parse", "HEAD"), office.git("rev-parse", branch_of(0))
+    began = {"run": "closeout-6.13-1", "branch": branch_of(0), "tip": tip, "before": before}
+    office.desk.note(sprint.plan, "merge-began", began)
+    office.git("merge", "-q", "--no-ff", "--no-commit", tip)
+    file = office.root / "src/piece0.py"
+    file.write_bytes(file.read_bytes())
+    os.utime(file, (1, 1))
+
+    assert close(office.desk, sprint, APPROVALS).closed
+
+
+def test_a_file_in_the_way_of_a_merge_is_named_each_time_and_not_taken_for_half_a_merge(office):
+    sprint = planned(office, cards=1)
+    completed(office, cards=1)
+    office.write("src/piece0.py", "mine\n")
+    for _ in range(2):
+        outcome = close(office.desk, sprint, APPROVALS)
+        assert outcome.stopped_at == "merge"
+        assert "src/piece0.py" in outcome.hint
+        assert (office.root / "src/piece0.py").read_text() == "mine\n"
+    (office.root / "src/piece0.py").unlink()
+
+    assert close(office.desk, sprint, APPROVALS).closed
+
+
+def test_a_merge_that_nobody_tested_because_of_a_kill_is_tested_and_taken_back(office):
+    sprint = planned(office, cards=1)
+    completed(office, cards=1)
+    office.git("checkout", "-q", branch_of(0))
+    office.write("broken", "x")
+    tip = office.commit("Break it", "broken")
+    office.git("checkout", "-q", "main")
+    before = office.git("rev-parse", "HEAD")
+    began = {"run": "closeout-6.13-1", "branch": branch_of(0), "tip": tip, "before": before}
+    office.desk.note(sprint.plan, "merge-began", began)
+    office.git("merge", "-q", "--no-ff", "-m", "Merge", tip)
+    with pytest.raises(Drifted, match="was taken back, the tests fail"):
+        close(office.desk, sprint, APPROVALS)
+
+    assert office.git("rev-parse", "HEAD") == before
+
+
+def test_an_approval_of_the_tag_holds_while_nothing_but_boxes_changes(office):
+    sprint = planned(office, branches=0)
+    completed(office, branches=0)
+    office.write("postbox/CC/inbox.json", "[]")
+    office.commit("Boxes", "postbox")
+    assert close(office.desk, sprint).stopped_at == "tag"
+    office.write("postbox/CC/inbox.json", "[null]")
+    assert answer(office.desk, sprint.run_id, "tag", approved=True)
+
+    assert close(office.desk, sprint).closed

@@ -139,6 +139,8 @@ def test_action_items_have_ids_that_stay_and_are_followed_up(office):
 
     assert second.plan.carried == ("AI-6.13-1-1", "AI-6.13-1-3")
     assert "- AI-6.13-1-1: Measure start-up (CA)" in (office.root / second.plan.plan_path).read_text()
+    with pytest.raises(UsageError, match="without words"):
+        postmortem(office.desk, first, actions=[(" \n", "CA")])
     with pytest.raises(NotFound, match="no such action item"):
         postmortem(office.desk, first, done=["AI-6.13-1-9"])
 
