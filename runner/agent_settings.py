@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from filelock import FileLock
+
 from bluelabel.agents.registry import AgentRegistry
-from bluelabel.interfaces.errors import AlreadyExists, UnreadableInput, machine_error
+from bluelabel.interfaces.errors import AlreadyExists, machine_error
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.names import agent_name
 from bluelabel.runner import setup
-from bluelabel.runner.settings import FILE
+from bluelabel.runner.settings import FILE, not_toml
 from bluelabel.services.ledger.disk import replace_file
 
 if TYPE_CHECKING:
@@ -51,7 +53,9 @@ def add_agent(workspace: Workspace, name: str, options: Mapping[str, Any]) -> li
         replace(directory, agents=(*directory.agents, name))
     if options:
         AgentRegistry({name: options}, root=workspace.root).get(name)
-    _write(workspace.root / FILE, name, options)
+    # Two that add at once must not write over one another.
+    with FileLock(workspace.home / "settings.lock"):
+        _write(workspace.root / FILE, name, options)
     done = [f"add [agents.{name}] to {FILE}"]
     _, steps = setup.plan(workspace.root, None)
     setup.run(steps, done.append)
@@ -69,9 +73,10 @@ def _write(path: Path, name: str, options: Mapping[str, Any]) -> None:
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
     try:
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
-        document = tomlkit.parse(path.read_text(encoding="utf-8") if path.exists() else "")
+        document = tomlkit.parse(text)
         if "agents" not in document:
             document["agents"] = tomlkit.table(is_super_table=True)
         agents = cast("Table", document["agents"])
@@ -83,6 +88,6 @@ def _write(path: Path, name: str, options: Mapping[str, Any]) -> None:
         replace_file(path, tomlkit.dumps(document).encode())
         path.chmod(mode)
     except TOMLKitError as error:
-        raise UnreadableInput(f"not TOML ({error})", where=str(path), hint="correct the line it names") from None
+        raise not_toml(error, text, path) from None
     except OSError as error:
         raise machine_error(error, "adding an agent", str(path)) from None

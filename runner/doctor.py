@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from bluelabel.interfaces.errors import BluelabelError
@@ -48,7 +49,8 @@ def examine(workspace: Workspace, *, fix: bool = False, show: Callable[[str], No
         show: told, line by line, what a repair would change, when nothing may be.
     """
     found: list[Finding] = []
-    for area, look in (("ledger", _ledger), ("clock", _clock), ("boxes", _boxes), ("git", _git)):
+    boxes = partial(_boxes, fix=fix)
+    for area, look in (("ledger", _ledger), ("clock", _clock), ("boxes", boxes), ("git", _git)):
         try:
             found += look(workspace)
         except (BluelabelError, OSError) as error:
@@ -68,7 +70,9 @@ def _ledger(workspace: Workspace) -> Iterator[Finding]:
         if verdict.torn:
             yield Finding("ledger", "note", f"{verdict.torn} torn bytes at the end", "run `bluelabel recover`")
         if not verdict.problems:
-            yield Finding("ledger", "ok", f"{verdict.events:,} events, chain unbroken")
+            yield Finding(
+                "ledger", "ok", f"{verdict.events:,} event{'s' if verdict.events != 1 else ''}, chain unbroken"
+            )
     if not os.access(workspace.home, os.W_OK):
         yield Finding("ledger", "bad", f"{workspace.home} is not writable", "check who owns it")
 
@@ -86,18 +90,23 @@ def _clock(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("clock", "ok", now.strftime("%Y-%m-%d %H:%M:%S UTC"))
 
 
-def _boxes(workspace: Workspace) -> Iterator[Finding]:
+def _boxes(workspace: Workspace, *, fix: bool) -> Iterator[Finding]:
     aside = 0
     for name in workspace.settings.directory.mailboxes:
         folder = workspace.root / "postbox" / name
         if folder.is_symlink():
             yield Finding("boxes", "bad", f"postbox/{name} is a symbolic link", "replace it by a folder")
+        elif not folder.is_dir() and fix:
+            (folder / "drop").mkdir(parents=True)
+            workspace.refresh_views([name])
+            yield Finding("boxes", "fixed", f"postbox/{name} is made anew")
         elif not folder.is_dir():
-            yield Finding("boxes", "bad", f"postbox/{name} is missing", "run `bluelabel init`")
+            yield Finding("boxes", "bad", f"postbox/{name} is missing", "run `bluelabel doctor --fix`")
         else:
             aside += sum(1 for item in _listed(folder / "quarantine") if not item.name.endswith(".why"))
     if aside:
-        yield Finding("boxes", "note", f"{aside} unreadable texts are set aside", "look into postbox/*/quarantine/")
+        texts = "1 text is" if aside == 1 else f"{aside:,} texts are"
+        yield Finding("boxes", "note", f"{texts} set aside as unreadable", "look into postbox/*/quarantine/")
     else:
         yield Finding("boxes", "ok", f"{len(workspace.settings.directory.mailboxes)} mailboxes")
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeGuard, cast
 
-from bluelabel.interfaces.errors import UnreadableInput
+from bluelabel.interfaces.errors import UnknownAgent, UnreadableInput, UsageError
 from bluelabel.interfaces.names import nearest
 from bluelabel.services.postbox.directory import Directory
 
@@ -71,12 +72,22 @@ def load(root: Path) -> Settings:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UnreadableInput(f"not TOML ({error})", where=str(path), hint="correct the line it names") from None
-    return _checked(tables, str(path))
+        raise not_toml(error, text, path) from None
+    reader = _Reader(str(path), text)
+    try:
+        return _checked(tables, reader)
+    except (UsageError, UnknownAgent) as error:
+        raise UnreadableInput(str(error), where=str(path), hint=error.hint) from None
 
 
-def _checked(tables: Mapping[str, Any], where: str) -> Settings:
-    reader = _Reader(where)
+def not_toml(error: Exception, text: str, path: Path) -> UnreadableInput:
+    """Return what to tell about a settings file that is no TOML: the mistake, with line and column as far as known."""
+    what, place = re.fullmatch(r"(.*?)(?: \(?at (.*))?", str(error), re.DOTALL).groups()  # type: ignore[union-attr]
+    numbers = re.findall(r"\d+", place or "") or [str(text.count("\n") + 1)]
+    return UnreadableInput(f"not TOML ({what})", where=":".join([str(path), *numbers]), hint="correct this line")
+
+
+def _checked(tables: Mapping[str, Any], reader: _Reader) -> Settings:
     for name, table in tables.items():
         reader.known(name, _TABLES, "table")
         if not isinstance(table, Mapping):
@@ -94,6 +105,7 @@ def _checked(tables: Mapping[str, Any], where: str) -> Settings:
         reader.text(space, "coordinator", "ARCH" if "ARCH" in names else names[0]),
         reader.text(space, "human", "HUMAN"),
     )
+    directory.check(directory.coordinator)
     return Settings(
         directory,
         reader.text(space, "home", "") or None,
@@ -110,18 +122,27 @@ def _checked(tables: Mapping[str, Any], where: str) -> Settings:
 class _Reader:
     """Takes values out of tables, and says whose value is wrong."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, text: str) -> None:
         self._where = where
+        self._text = text
+
+    def _place(self, name: str) -> str:
+        """Return the file and the line that first sets `name`, or opens a table of this name."""
+        word = rf"[\"']?{re.escape(name)}[\"']?"
+        line = rf"^[ \t]*(?:{word}[ \t]*[=.]|\[+[ \t]*(?:[^\]\n]*\.)?{word}[ \t]*[\].])"
+        found = re.search(line, self._text, re.MULTILINE)
+        return f"{self._where}:{self._text.count(chr(10), 0, found.start()) + 1}" if found else self._where
 
     def known(self, name: str, names: Mapping[str, Any] | tuple[str, ...], what: str) -> None:
         if name not in names:
             near = nearest(name, names) or sorted(names)
             raise UnreadableInput(
-                f"unknown {what} {name!r}", where=self._where, hint=f"did you mean {', '.join(near)}?"
+                f"unknown {what} {name!r}", where=self._place(name), hint=f"did you mean {', '.join(near)}?"
             )
 
     def wrong(self, name: str, wanted: str) -> UnreadableInput:
-        return UnreadableInput(f"{name} is not {wanted}", where=self._where, hint="see docs/reference/settings.md")
+        hint = "the page of the reference on settings shows each key"
+        return UnreadableInput(f"{name} is not {wanted}", where=self._place(name), hint=hint)
 
     def text(self, table: Mapping[str, Any], key: str, default: str) -> str:
         value = table.get(key, default)
@@ -154,7 +175,10 @@ class _Reader:
         if isinstance(value, str):
             from bluelabel.interfaces.times import span
 
-            return span(value).total_seconds()
+            try:
+                return span(value).total_seconds()
+            except UsageError:
+                raise self.wrong(key, "a duration such as 15m") from None
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
             raise self.wrong(key, "a duration such as 15m")
         return value

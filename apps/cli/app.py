@@ -21,6 +21,16 @@ if TYPE_CHECKING:
     from bluelabel.runner.workspace import Workspace
 
 
+_FOLDED = 8
+"""Characters that a cell of a table keeps in a line, at least."""
+
+_KEPT_WHOLE = ("ID", "Status", "Started")
+"""Columns whose cells say nothing in pieces."""
+
+_PIPED = 10_000
+"""Characters of a line where there is no terminal to be too narrow."""
+
+
 class App:
     """The state of one call of the command line.
 
@@ -95,8 +105,21 @@ class App:
             click.echo(text, err=True)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
-        """Print a table for people. Cells are plain text: markup and control characters in them do nothing."""
+        """Print a table for people; where the terminal is too narrow for one, a line for each cell.
+
+        In a pipe or a file each row is one line, however long: `grep` wants it so.
+        Cells are plain text: markup and control characters in them do nothing.
+        """
         if self.as_json or self.quiet:
+            return
+        cells = [[plain(cell) for cell in row] for row in rows]
+        console = self.console(None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _PIPED)
+        if _narrowest(columns, cells) > console.width:
+            for row in cells:
+                self.say()
+                for column, cell in zip(columns, row, strict=True):
+                    self.say(f"{column}: {cell}")
+            self.say()
             return
         from rich.box import SIMPLE_HEAD
         from rich.markup import escape
@@ -111,17 +134,24 @@ class App:
             padding=(0, 1, 0, 0),
         )
         for column in columns:
-            table.add_column(column, overflow="fold", no_wrap=column in ("ID", "Status", "Started"))
-        for row in rows:
-            table.add_row(*(escape(plain(cell)) for cell in row))
-        self.console().print(table)
+            table.add_column(column, overflow="fold", no_wrap=column in _KEPT_WHOLE)
+        for row in cells:
+            table.add_row(*map(escape, row))
+        console.print(table)
 
-    def console(self) -> Console:
-        """Return a rich console on stdout that honours ``--no-color``."""
+    def console(self, width: int | None = None) -> Console:
+        """Return a rich console on stdout that honours ``--no-color``, as wide as the terminal or as `width` says."""
         from rich.console import Console
 
         color: Literal["auto"] | None = "auto" if self.color else None
-        return Console(color_system=color, highlight=False, soft_wrap=not sys.stdout.isatty())
+        return Console(color_system=color, width=width, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def _narrowest(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Return how wide a table must be to be read: ids and states whole, headings whole, other cells folded but not to pieces."""
+    wide = [max([len(column), *(len(row[n]) for row in rows)]) for n, column in enumerate(columns)]
+    parts = zip(columns, wide, strict=True)
+    return sum(1 + (most if name in _KEPT_WHOLE else max(len(name), min(most, _FOLDED))) for name, most in parts)
 
 
 def plain(text: str) -> str:

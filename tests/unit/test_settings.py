@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bluelabel.interfaces.errors import BluelabelError, InvalidName, UnknownAgent, UnreadableInput
+from bluelabel.interfaces.errors import InvalidName, UnknownAgent, UnreadableInput
 from bluelabel.runner.settings import load
 from bluelabel.services.postbox.directory import Directory
 
@@ -67,13 +67,37 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         ("[postbox]\nlease = true", "not a duration"),
         ("[postbox]\nlease = 'long'", "not a duration"),
         ("[workspace", "not TOML"),
+        ("[workspace]\nagents = ['A', 'a']", "one name"),
+        ("[workspace]\nagents = ['../x']", "not a name"),
+        ("[workspace]\ncoordinator = 'X'", "called 'X'"),
+        ("[groups]\nall = ['X']", "one name"),
+        ("[queues]\nq = ['X']", "called 'X'"),
     ],
 )
 def test_a_mistake_is_named_with_the_file(tmp_path: Path, text: str, says: str) -> None:
-    with pytest.raises(BluelabelError) as caught:
+    with pytest.raises(UnreadableInput) as caught:
         settings_of(tmp_path, text)
 
     assert says in f"{caught.value} {caught.value.hint}"
+    assert caught.value.where is not None
+    assert caught.value.where.startswith(str(tmp_path / "bluelabel.toml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[workspace]\n\nagnts = ['A']", ":3"),
+        ("[postbox]\nlease = '1m'\n[postbx.x]", ":3"),
+        ("a = 1\nb = = 2", ":2:5"),
+        ("[workspace]\nhuman = [", ":2"),
+        ("workspace = 1", ":1"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, place: str) -> None:
+    with pytest.raises(UnreadableInput) as caught:
+        settings_of(tmp_path, text)
+
+    assert caught.value.where == f"{tmp_path / 'bluelabel.toml'}{place}"
 
 
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ def _verify(app: App) -> None:
         app.say(f"{problem.code}: {problem.message}")
     sealed = f", {verdict.sealed} torn tails sealed" if verdict.sealed else ""
     torn = f", {verdict.torn} torn bytes at the end, which the next event seals" if verdict.torn else ""
-    head = f"head {verdict.head.seq} {verdict.head.h}"
-    app.say(f"{verdict.events:,} events in {verdict.segments} segments{sealed}{torn}; {head}")
+    events = f"{verdict.events:,} event{'s' if verdict.events != 1 else ''}"
+    segments = f"{verdict.segments} segment{'s' if verdict.segments != 1 else ''}"
+    app.say(f"{events} in {segments}{sealed}{torn}; head {verdict.head.seq} {verdict.head.h}")
     if verdict.problems:
         raise Refused("the ledger is damaged", where=str(workspace.home / "ledger"), hint="compare it with a backup")

@@ -9,7 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+import tomllib
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +19,12 @@ from typing import Any
 
 import click
 import pytest
+from filelock import FileLock
 
 from bluelabel.apps.cli.main import main
 from bluelabel.apps.cli.utils.agent_printer import complete_runnable
 from bluelabel.runner import agent_settings
+from bluelabel.runner.workspace import Workspace
 
 COMMAND = [sys.executable, "-m", "bluelabel.apps.cli.main"]
 
@@ -491,3 +495,17 @@ def test_starting_the_program_does_not_load_the_agents(tmp_path: Path) -> None:
     )
 
     assert done.stdout.rstrip().endswith("LOADED []")
+
+
+def test_an_agent_added_while_another_is_being_written_keeps_both(workspace: Path) -> None:
+    settings = workspace / "bluelabel.toml"
+    lock = FileLock(workspace / ".git" / "bluelabel" / "settings.lock")
+    with lock:
+        before = settings.read_text(encoding="utf-8")
+        adding = threading.Thread(target=lambda: agent_settings.add_agent(Workspace.open(workspace), "SECOND", {}))
+        adding.start()
+        adding.join(0.5)
+        settings.write_text(before + "\n[agents.FIRST]\n", encoding="utf-8")
+    adding.join(30)
+
+    assert {"FIRST", "SECOND"} <= set(tomllib.loads(settings.read_text(encoding="utf-8"))["agents"])

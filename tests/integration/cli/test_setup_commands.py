@@ -137,6 +137,18 @@ def test_doctor_names_a_missing_mailbox_and_damage_in_the_ledger(repository: Pat
     assert (answer.code, {"ledger", "boxes"} <= bad) == (1, True)
 
 
+def test_doctor_makes_a_missing_mailbox_anew_with_what_waits_in_it(repository: Path) -> None:
+    import shutil
+
+    bluelabel(repository, "send", "--from", "ARCH", "--to", "CA", "--task", "TASK-1")
+    shutil.rmtree(repository / "postbox" / "CA")
+    fixed = bluelabel(repository, "doctor", "--fix", "--json")
+
+    assert (fixed.code, [line["state"] for line in fixed.lines if line["area"] == "boxes"]) == (0, ["fixed", "ok"])
+    assert "TASK-1" in (repository / "postbox" / "CA" / "inbox.json").read_text(encoding="utf-8")
+    assert (repository / "postbox" / "CA" / "drop").is_dir()
+
+
 def test_recover_seals_a_torn_tail_once_and_the_next_message_follows(repository: Path) -> None:
     (segment,) = (repository / ".git" / "bluelabel" / "ledger").iterdir()
     with segment.open("ab") as file:

@@ -122,3 +122,14 @@ def test_a_worker_that_cannot_print_settles_what_it_has_in_hand(tmp_path: Path, 
     assert (done.returncode, done.stderr) == (code, b"")
     (state,) = [line["state"] for line in bluelabel(tmp_path, "outbox", "ARCH", "--json").lines if line["id"] == sent]
     assert state == "acked"
+
+
+def test_in_a_pipe_each_row_is_one_line_and_a_narrow_terminal_shows_whole_ids(root: Path) -> None:
+    subject = "a subject that goes on and on " * 8
+    sent = bluelabel(root, "send", "--from", "ARCH", "--to", "CC", "--subject", subject, "--json").object["id"]
+    piped = shell(root, "eval $B inbox CC --peek", COLUMNS="").stdout.decode().splitlines()
+    narrow = bluelabel(root, "inbox", "CC", "--peek", COLUMNS="40").out.splitlines()
+
+    assert [line for line in piped if sent in line and subject.strip() in line]
+    assert f"ID: {sent}" in narrow
+    assert f"Subject: {subject}" in narrow
