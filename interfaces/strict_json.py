@@ -63,15 +63,15 @@ def check(value: object, where: str, *, max_depth: int = JSON_DEPTH) -> int:
         below: list[object] = []
         most += 32 * len(layer)
         for item in layer:
-            if isinstance(item, dict):
+            if isinstance(item, str):
+                most += 6 * len(item)  # a control character is written as six
+                if not item.isascii() and not _encodable(item):
+                    raise UnreadableInput("a text holds half of a surrogate pair", where=where, hint="remove it")
+            elif isinstance(item, dict):
                 below.extend(item.keys())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
                 below.extend(item.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
             elif isinstance(item, list):
                 below.extend(item)  # pyright: ignore[reportUnknownArgumentType]
-            elif isinstance(item, str):
-                most += 6 * len(item)  # a control character is written as six
-                if not _encodable(item):
-                    raise UnreadableInput("a text holds half of a surrogate pair", where=where, hint="remove it")
             elif isinstance(item, int):
                 most += item.bit_length()
         if not below:
@@ -86,8 +86,6 @@ def dumps(value: object) -> str:
 
 
 def _encodable(text: str) -> bool:
-    if text.isascii():
-        return True
     try:
         text.encode()
     except UnicodeEncodeError:
