@@ -148,7 +148,7 @@ class App:
 
 
 def _narrowest(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """Return how wide a table must be to be read: ids and states whole, headings whole, other cells folded but not to pieces."""
+    """Return how wide a readable table must be: headings, ids and states whole, other cells folded, not to pieces."""
     wide = [max([len(column), *(len(row[n]) for row in rows)]) for n, column in enumerate(columns)]
     parts = zip(columns, wide, strict=True)
     return sum(1 + (most if name in _KEPT_WHOLE else max(len(name), min(most, _FOLDED))) for name, most in parts)
