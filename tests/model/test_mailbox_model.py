@@ -29,6 +29,7 @@ from bluelabel.services.postbox.projection import PostboxProjection
 
 FAST = Path("/dev/shm")
 PEOPLE = Directory(AGENTS, {"team": ("CA", "WA")}, {"jobs": ("CA", "WA")}, "CC", "HUMAN")
+BUSY = ("send", "urgent", "later", "claim", "claim", "ack", "nack", "switch", "wait")
 SECONDS = st.just(5) | st.sampled_from([1, 60])
 
 
@@ -145,6 +146,24 @@ class Mailbox(RuleBasedStateMachine):
             if then != "nack":
                 self.clock.advance(5)
             self.what_is_listed_is_what_is_counted_is_what_is_there()
+
+    @rule(steps=st.lists(st.sampled_from(BUSY), min_size=4, max_size=12))
+    def a_busy_hour(self, steps: list[str]) -> None:
+        held: list[tuple[str, str]] = []
+        for step in steps:
+            if step in ("send", "urgent", "later"):
+                priority = Priority.CRITICAL if step == "urgent" else Priority.MEDIUM
+                self.send("CC", ("CA",), priority, 5 if step == "later" else None, None, None)
+            elif step == "claim":
+                claim = self.claim("CA", 60)
+                held += [claim] if isinstance(claim, tuple) else []
+            elif step in ("ack", "nack") and held:
+                claim = held.pop(0)
+                self.ack(claim) if step == "ack" else self.nack(claim, 0)
+            elif step == "switch":
+                self.switch()
+            elif step == "wait":
+                self.clock.advance(5)
 
     @rule(claim=claims)
     def ack(self, claim: tuple[str, str]) -> None:
