@@ -17,7 +17,7 @@ from bluelabel.services.postbox import box_shapes as shapes
 from bluelabel.services.postbox.box_reader import is_box
 from bluelabel.services.postbox.box_shapes import Entry
 from bluelabel.services.postbox.edits import Addition, Edit, all_additions
-from bluelabel.services.postbox.folders import DROP, FileText, kind_at, names_in, opened, read_at, same_file, shown
+from bluelabel.services.postbox.folders import DROP, FileText, is_as_read, kind_at, names_in, opened, read_at, shown
 from bluelabel.services.postbox.intake import Intake, Outcome, Source
 from bluelabel.services.postbox.quarantine import Quarantine
 from bluelabel.services.postbox.salvage import Documents, read_documents
@@ -125,7 +125,7 @@ class DropFolder:
             if outcome.refused:
                 reason = "; ".join(refusal.reason for refusal in outcome.refused)
                 self._move(folder, file.name, now, reason, report)
-            elif same_file(folder, file.name, file.found.inode):
+            elif is_as_read(folder, file.name, file.found):
                 os.unlink(file.name, dir_fd=folder)
 
     def _set_aside(
@@ -140,7 +140,7 @@ class DropFolder:
             return
         report.set_aside.append(kept)
         self._tell(kept, reason, hashlib.sha256(found.data).hexdigest())
-        if same_file(folder, name, found.inode):
+        if is_as_read(folder, name, found):
             os.unlink(name, dir_fd=folder)
 
     def _move(self, folder: int, name: str, now: datetime, reason: str, report: DropReport) -> None:

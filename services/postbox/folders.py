@@ -146,12 +146,13 @@ def signature_at(folder: int, name: str) -> tuple[int, ...]:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def same_file(folder: int, name: str, inode: int) -> bool:
-    """Tell whether a name still stands for the file with this inode."""
+def is_as_read(folder: int, name: str, found: FileText) -> bool:
+    """Tell whether a name still stands for the file that was read, and nobody has written to it since."""
     try:
-        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_ino == inode
+        now = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except OSError:
         return False
+    return (now.st_ino, now.st_size, now.st_mtime_ns) == (found.inode, len(found.data), found.modified_ns)
 
 
 def write_new(folder: int, name: str, data: bytes, *, sync: bool = False, mode: int = 0o666) -> None:

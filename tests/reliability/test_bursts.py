@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,8 +12,10 @@ import pytest
 from reliability.bursts import RESCAN, burst
 from reliability.disk import home_of, read_disk
 from reliability.history import history
-from reliability.sandbox import environment
-from reliability.scenarios import ENV, bluelabel, workspace
+from reliability.scenarios import workspace
+
+from bluelabel.runner.boxes import Boxes
+from bluelabel.runner.workspace import Workspace
 
 
 @pytest.mark.timeout(180)
@@ -23,21 +25,55 @@ def test_a_burst_of_dropped_files_is_read_to_the_last(tmp_path: Path) -> None:
     assert report.passed, str(report)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def bodies(root: Path, subject: str) -> list[str]:
+    found = history(read_disk(home_of(root)).facts).messages.values()
+    return [message["content"]["body"] for message in found if message["subject"] == subject]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel who writes")
 def test_a_slow_writer_is_waited_for(tmp_path: Path) -> None:
     workspace(tmp_path)
     drop = tmp_path / "postbox" / "CA" / "drop"
-    drop.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"from": "CC", "subject": "slow", "content": {"body": "x" * 1000}})
-    look = bluelabel(tmp_path, "inbox", "CA", "--peek", "--json")
+    here = Workspace.open(tmp_path)
+    boxes = Boxes(here)
     with (drop / "slow.json").open("w", encoding="utf-8", buffering=1) as file:
-        for start in range(0, len(text), 400):
-            file.write(text[start : start + 400])
+        for start in range(0, len(text), len(text) // 10):
+            file.write(text[start : start + len(text) // 10])
             file.flush()
-            subprocess.run(look, env=environment(ENV), stdout=subprocess.DEVNULL, check=True)
+            assert boxes.sweep().sent == []
     time.sleep(0.4)  # the settling time: nobody writes to it any more
-    subprocess.run(look, env=environment(ENV), stdout=subprocess.DEVNULL, check=True)
-    messages = history(read_disk(home_of(tmp_path)).facts).messages.values()
+    boxes.sweep()
+    here.close()
 
-    assert [m["content"]["body"] for m in messages if m["subject"] == "slow"] == ["x" * 1000]
+    assert bodies(tmp_path, "slow") == ["x" * 1000]
+    assert not list((tmp_path / "postbox" / "CA").glob("quarantine/*.json"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel who writes")
+def test_a_file_rewritten_a_hundred_times_is_never_read_by_halves(tmp_path: Path) -> None:
+    workspace(tmp_path)
+    path = tmp_path / "postbox" / "CA" / "drop" / "often.json"
+
+    def rewrite() -> None:
+        for number in range(100):
+            text = json.dumps({"from": "CC", "subject": "often", "content": {"body": f"{number}:" + "x" * 20_000}})
+            with path.open("w", encoding="utf-8") as file:
+                file.write(text[: len(text) // 2])
+                file.flush()
+                file.write(text[len(text) // 2 :])
+
+    writer = threading.Thread(target=rewrite)
+    here = Workspace.open(tmp_path)
+    boxes = Boxes(here)
+    writer.start()
+    while writer.is_alive():
+        boxes.sweep()
+    time.sleep(0.4)
+    boxes.sweep()
+    here.close()
+
+    found = bodies(tmp_path, "often")
+    assert {len(body.partition(":")[2]) for body in found} == {20_000}
+    assert found[-1].startswith("99:")
     assert not list((tmp_path / "postbox" / "CA").glob("quarantine/*.json"))

@@ -325,6 +325,26 @@ def test_a_file_that_is_gone_or_replaced_meanwhile_is_left_to_the_next_look(
     assert [message["content"] for message in post.received("CC")] == [{"a": 1}, {"b": 2}, {"b": 2}]
 
 
+def test_a_file_that_is_written_again_in_its_place_meanwhile_is_read_again(
+    post: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(post, "a.json", '{"a": 1}')
+    intake, real = post.office._desk.intake, post.office._desk.intake.follow_all
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        found = real(*args, **kwargs)
+        path.write_text('{"a": 2}', encoding="utf-8")
+        monkeypatch.undo()
+        return found
+
+    monkeypatch.setattr(intake, "follow_all", slow)
+    post.sweep()
+    post.sweep()
+
+    assert [message["content"] for message in post.received("CC")] == [{"a": 1}, {"a": 2}]
+    assert not path.exists()
+
+
 def test_a_number_beyond_all_numbers_is_set_aside(post: Counter) -> None:
     put(post, "a.json", '{"n": 1e999}')
 

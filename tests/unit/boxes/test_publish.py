@@ -12,7 +12,16 @@ import pytest
 
 from bluelabel.interfaces.errors import TooLarge, UnreadableInput
 from bluelabel.services.postbox import folders, publish
-from bluelabel.services.postbox.folders import exchange, kind_at, opened, read_at, same_file, signature_at, write_new
+from bluelabel.services.postbox.folders import (
+    FileText,
+    exchange,
+    is_as_read,
+    kind_at,
+    opened,
+    read_at,
+    signature_at,
+    write_new,
+)
 from bluelabel.services.postbox.publish import Bases, Held
 
 
@@ -165,7 +174,7 @@ def test_a_file_that_may_not_be_opened_says_why(tmp_path: Path, monkeypatch: pyt
         assert kind_at(folder, "a") is None
         assert kind_at(folder, "none") is None
         assert signature_at(folder, "none") == ()
-        assert not same_file(folder, "none", 1)
+        assert not is_as_read(folder, "none", FileText(b"", 1, 1))
 
 
 def test_a_folder_that_may_not_be_opened_is_an_error_of_the_machine(
