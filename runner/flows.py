@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, cast
 
@@ -41,7 +41,7 @@ def open_runs(workspace: Workspace) -> Runs:
         root=workspace.root,
         load=load_definition,
         agents=RegistryCaller(workspace),
-        courier=PostboxCourier(workspace.postbox, workspace.settings.directory.coordinator),
+        courier=PostboxCourier(workspace.postbox, workspace.settings.directory.coordinator, workspace.refresh_views),
     )
     return Runs(tools)
 
@@ -74,11 +74,13 @@ class PostboxCourier:
     Args:
         postbox: the post office.
         sender: who sends them. It must stay the same over restarts, because a key is unique per sender.
+        refresh: brings boxes up to date, so that whoever only reads files sees what was sent.
     """
 
-    def __init__(self, postbox: Postbox, sender: str) -> None:
+    def __init__(self, postbox: Postbox, sender: str, refresh: Callable[[Sequence[str]], None]) -> None:
         self._postbox = postbox
         self._sender = sender
+        self._refresh = refresh
 
     def send(self, handoff: Handoff) -> Sent:
         """See `bluelabel.services.workflow.dag_runner_interface.Courier`."""
@@ -95,6 +97,7 @@ class PostboxCourier:
             key=_key(handoff.key),
         )
         sent = self._postbox.send(outgoing)
+        self._refresh(sent.to)
         message = self._postbox.deliveries(sent.id)[0].message
         return Sent(sent.id, from_text(message.created_at))
 
@@ -117,6 +120,7 @@ class PostboxCourier:
         del reason  # the postbox keeps who, not why
         with suppress(IllegalTransition, NotFound):
             self._postbox.withdraw(sent.id, self._sender)
+            self._refresh([delivery.recipient for delivery in self._postbox.deliveries(sent.id)])
 
     def _reply(self, asked: Delivery) -> Answer | None:
         message = asked.message

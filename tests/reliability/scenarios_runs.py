@@ -93,7 +93,7 @@ def cut_off(where: Path) -> None:
 def waiting(where: Path) -> None:
     """Make a workspace with a run that waits for an approval and has no runner."""
     written(where, text=GATE)
-    _killed(where, "gate")
+    _killed(where, "gate", where / "postbox" / "HUMAN" / "inbox.json")
 
 
 def approved(where: Path) -> None:
@@ -102,14 +102,20 @@ def approved(where: Path) -> None:
     do(where, "approve", RUN, "gate")
 
 
-def _killed(where: Path, step: str) -> None:
-    """Start the workflow and kill its runner once `step` is under way."""
+def _killed(where: Path, step: str, sign: Path | None = None) -> None:
+    """Start the workflow and kill its runner once `step` is under way and, where there is one, `sign` names the run."""
     argv = bluelabel(where, *_new(where), "--json")
     runner = subprocess.Popen(
         argv, env=environment(ENV), cwd=where, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 60
-    while Replay(read_disk(home_of(where))).steps.get(step) != "running":
+
+    def begun() -> bool:
+        if Replay(read_disk(home_of(where))).steps.get(step) != "running":
+            return False
+        return sign is None or (sign.exists() and f'"{RUN}"' in sign.read_text())
+
+    while not begun():
         if time.monotonic() > deadline or runner.poll() is not None:
             raise RuntimeError(f"step {step} never began")
         time.sleep(0.02)

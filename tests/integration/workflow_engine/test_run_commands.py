@@ -220,6 +220,8 @@ def test_an_approval_from_another_worktree_lets_only_its_branch_go_on(repository
     )
     runner = begin(repository, "run", "dag", path, "--run-id", "asked-1")
     until(is_waiting(repository, "asked-1", "other"))
+    box = repository / "postbox" / "HUMAN" / "inbox.json"
+    until(lambda: box.exists() and box.read_text().count('"run_id":"asked-1"') == 2)
     other_tree = repository.parent / f"{repository.name}-other"
     told = call(other_tree, "run", "dag", "--status", "asked-1")
     assert "other waits for HUMAN: `bluelabel approve asked-1 other`" in told.err
