@@ -59,7 +59,7 @@ lint: $(DEV_STAMP)  ## style, types (mypy and pyright, both strict) and who may 
 	check $(BIN)/ruff check .; \
 	check $(BIN)/ruff format --check .; \
 	check $(BIN)/mypy -p bluelabel; \
-	check $(BIN)/mypy hatch_build.py docs/generate.py docs/tour.py tests/typing; \
+	check $(BIN)/mypy hatch_build.py docs/generate.py docs/tour.py tests; \
 	check $(BIN)/pyright --pythonpath $(BIN)/python; \
 	check $(BIN)/lint-imports --no-cache; \
 	exit $$status

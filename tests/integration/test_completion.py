@@ -35,28 +35,28 @@ def workspace(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_commands_and_options_are_completed(tmp_path: Path):
+def test_commands_and_options_are_completed(tmp_path: Path) -> None:
     assert completed(tmp_path, "bluelabel sch") == ["schema"]
     assert "--subject" in completed(tmp_path, "bluelabel send --sub")
 
 
-def test_names_of_schemas_are_completed(tmp_path: Path):
+def test_names_of_schemas_are_completed(tmp_path: Path) -> None:
     assert completed(tmp_path, "bluelabel schema agent_i") == ["agent_input"]
 
 
-def test_agents_are_completed(workspace: Path):
+def test_agents_are_completed(workspace: Path) -> None:
     assert completed(workspace, "bluelabel inbox C") == ["CC", "CA"]
     assert completed(workspace, "bluelabel send --from W") == ["WA"]
 
 
-def test_message_ids_are_completed(workspace: Path):
+def test_message_ids_are_completed(workspace: Path) -> None:
     sent = bluelabel(workspace, "send", "--from", "ARCH", "--to", "CC", "--subject", "Look here", "--json")
     message_id = json.loads(sent.stdout)["id"]
 
     assert completed(workspace, f"bluelabel thread {message_id[:4]}") == [message_id]
 
 
-def test_outside_a_workspace_nothing_is_offered_and_nothing_is_said(tmp_path: Path):
+def test_outside_a_workspace_nothing_is_offered_and_nothing_is_said(tmp_path: Path) -> None:
     environment = {"_BLUELABEL_COMPLETE": "bash_complete", "COMP_WORDS": "bluelabel inbox C", "COMP_CWORD": "2"}
     answer = bluelabel(tmp_path, **environment)
 
@@ -64,7 +64,7 @@ def test_outside_a_workspace_nothing_is_offered_and_nothing_is_said(tmp_path: Pa
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_of_each_shell_calls_the_program_back(tmp_path: Path, shell: str):
+def test_the_script_of_each_shell_calls_the_program_back(tmp_path: Path, shell: str) -> None:
     script = bluelabel(tmp_path, "completion", shell)
 
     assert script.returncode == 0, script.stderr
@@ -72,14 +72,14 @@ def test_the_script_of_each_shell_calls_the_program_back(tmp_path: Path, shell: 
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-def test_bash_accepts_its_script(tmp_path: Path):
+def test_bash_accepts_its_script(tmp_path: Path) -> None:
     script = bluelabel(tmp_path, "completion", "bash").stdout
     done = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, timeout=10)
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_an_unknown_shell_is_refused_with_the_known_ones(tmp_path: Path):
+def test_an_unknown_shell_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     refused = bluelabel(tmp_path, "completion", "tcsh")
 
     assert refused.returncode == 2

@@ -106,27 +106,27 @@ def source_files() -> set[str]:
     return found
 
 
-def test_two_builds_give_the_same_wheel_byte_for_byte(builds: Builds):
+def test_two_builds_give_the_same_wheel_byte_for_byte(builds: Builds) -> None:
     assert builds.wheels[0].read_bytes() == builds.wheels[1].read_bytes()
 
 
-def test_an_sdist_of_an_unpacked_sdist_is_the_same_sdist(builds: Builds):
+def test_an_sdist_of_an_unpacked_sdist_is_the_same_sdist(builds: Builds) -> None:
     assert builds.sdist_again.read_bytes() == builds.sdist.read_bytes()
 
 
-def test_a_wheel_owns_one_import_name(builds: Builds):
+def test_a_wheel_owns_one_import_name(builds: Builds) -> None:
     tops = {name.split("/")[0] for name in names(builds.wheels[0])}
 
     assert {top for top in tops if not top.endswith(".dist-info")} == {"bluelabel"}
 
 
-def test_a_wheel_holds_every_file_of_the_rooms_and_nothing_else(builds: Builds):
+def test_a_wheel_holds_every_file_of_the_rooms_and_nothing_else(builds: Builds) -> None:
     packed = {name for name in names(builds.wheels[0]) if name.startswith("bluelabel/")}
 
     assert packed == source_files() | {"bluelabel/__init__.py", "bluelabel/py.typed"}
 
 
-def test_an_sdist_holds_each_room_once_and_the_means_to_check_it(builds: Builds):
+def test_an_sdist_holds_each_room_once_and_the_means_to_check_it(builds: Builds) -> None:
     with tarfile.open(builds.sdist) as archive:
         paths = [name.partition("/")[2] for name in archive.getnames()]
 
@@ -139,7 +139,7 @@ def test_an_sdist_holds_each_room_once_and_the_means_to_check_it(builds: Builds)
     )
 
 
-def test_the_command_and_the_agents_are_entry_points(builds: Builds, installed: Path, tmp_path: Path):
+def test_the_command_and_the_agents_are_entry_points(builds: Builds, installed: Path, tmp_path: Path) -> None:
     parser = configparser.ConfigParser(delimiters=("=",))
     (metadata,) = installed.glob("bluelabel-*.dist-info")
     parser.read_string((metadata / "entry_points.txt").read_text())
@@ -152,7 +152,7 @@ def test_the_command_and_the_agents_are_entry_points(builds: Builds, installed: 
     python(installed, "-c", load, *places, cwd=tmp_path)
 
 
-def test_the_installed_wheel_runs_beside_an_owner_of_the_name_agents(installed: Path, tmp_path: Path):
+def test_the_installed_wheel_runs_beside_an_owner_of_the_name_agents(installed: Path, tmp_path: Path) -> None:
     where = (
         "import agents, bluelabel, bluelabel.agents as ours; "
         "print(agents.OWNER); print(bluelabel.__file__); print(ours.__name__)"
@@ -164,7 +164,7 @@ def test_the_installed_wheel_runs_beside_an_owner_of_the_name_agents(installed: 
     assert "message" in python(installed, "-m", "bluelabel.apps.cli.main", "schema", cwd=tmp_path)
 
 
-def test_importing_the_command_line_writes_nothing_and_connects_nowhere(installed: Path, tmp_path: Path):
+def test_importing_the_command_line_writes_nothing_and_connects_nowhere(installed: Path, tmp_path: Path) -> None:
     watch = """
 import sys
 seen = []
@@ -181,7 +181,7 @@ print(seen)
     assert python(installed, "-c", watch, cwd=tmp_path) == "[]"
 
 
-def test_the_pinned_versions_cover_every_dependency():
+def test_the_pinned_versions_cover_every_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     optional = [need for needs in project["project"]["optional-dependencies"].values() for need in needs]
     groups = [need for needs in project["dependency-groups"].values() for need in needs if isinstance(need, str)]

@@ -29,7 +29,7 @@ TOUR = load()
 
 
 @pytest.mark.timeout(180)
-def test_every_command_of_the_tour_prints_what_the_readme_shows(tmp_path: Path):
+def test_every_command_of_the_tour_prints_what_the_readme_shows(tmp_path: Path) -> None:
     examples = list(TOUR.examples((ROOT / "README.md").read_text(encoding="utf-8")))
     session = TOUR.Session(tmp_path)
     try:
@@ -42,14 +42,14 @@ def test_every_command_of_the_tour_prints_what_the_readme_shows(tmp_path: Path):
     assert len(examples) >= 8
 
 
-def test_a_different_answer_is_noticed_and_a_different_id_is_not():
+def test_a_different_answer_is_noticed_and_a_different_id_is_not() -> None:
     one, two = "01a203c5-b13b-70db-a737-6fa1adae872d", "01a203c5-b13b-70db-a737-000000000000"
 
     assert TOUR.comparable(f"sent {one} to CC") == TOUR.comparable(f"sent {two} to CC")
     assert TOUR.comparable(f"sent {one} to CC") != TOUR.comparable(f"sent {one} to CA")
 
 
-def test_a_command_gets_the_id_of_this_run(tmp_path: Path):
+def test_a_command_gets_the_id_of_this_run(tmp_path: Path) -> None:
     old = "00000000-0000-0000-0000-000000000001"
     first = f"$ echo 00000000-0000-0000-0000-00000000000$((1 + 1))\n{old}\n"
     text = f"```console\n{first}$ echo got \\\n  {old}\n```\n"

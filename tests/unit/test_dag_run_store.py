@@ -4,6 +4,8 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,40 +22,40 @@ from bluelabel.services.workflow.run_files import INDEX_NAME, RunFiles
 class Clock:
     """A clock that stands until it is set on."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.at = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
-    def now(self):
+    def now(self) -> Any:
         return self.at
 
-    def uptime(self):
+    def uptime(self) -> Any:
         return self.at.timestamp()
 
-    def boot(self):
+    def boot(self) -> str:
         return "boot"
 
-    def on(self, **span):
+    def on(self, **span: Any) -> None:
         self.at += timedelta(**span)
 
 
 @pytest.fixture
-def clock():
+def clock() -> Any:
     return Clock()
 
 
 @pytest.fixture
-def store(tmp_path, clock):
+def store(tmp_path: Path, clock: Any) -> Any:
     return DAGRunStore(tmp_path / "runs", book=Book.in_memory([RunsProjection()], clock=clock), clock=clock)
 
 
-def a_run(run_id="r1", dag_id="dag", steps=("a", "b")):
+def a_run(run_id: str = "r1", dag_id: str = "dag", steps: Any = ("a", "b")) -> Any:
     run = DAGRun(dag_id, run_id)
     for step_id in steps:
         run.add_step(step_id, 2, critical=True)
     return run
 
 
-def ended(store, run_id, how="complete", dag_id="dag"):
+def ended(store: Any, run_id: Any, how: str = "complete", dag_id: str = "dag") -> Any:
     run = store.create(a_run(run_id, dag_id, ("a",)))
     run.now = store.clock.now
     run.start()
@@ -64,11 +66,11 @@ def ended(store, run_id, how="complete", dag_id="dag"):
     return store.update(run)
 
 
-def events(store, kind):
+def events(store: Any, kind: Any) -> Any:
     return [event for event in store.book.read() if event.kind == kind]
 
 
-def test_create_and_get_give_the_same_run(store):
+def test_create_and_get_give_the_same_run(store: Any) -> None:
     run = store.create(a_run())
 
     assert store.get("r1").to_dict() == run.to_dict()
@@ -77,7 +79,7 @@ def test_create_and_get_give_the_same_run(store):
     assert not store.knows("nobody")
 
 
-def test_a_run_that_was_moved_before_it_was_stored_keeps_its_past(store):
+def test_a_run_that_was_moved_before_it_was_stored_keeps_its_past(store: Any) -> None:
     run = a_run()
     run.start()
     run.get_step("a").start()
@@ -95,7 +97,7 @@ def test_a_run_that_was_moved_before_it_was_stored_keeps_its_past(store):
     assert again.to_dict() == run.to_dict()
 
 
-def test_create_twice_is_refused_and_changes_nothing(store):
+def test_create_twice_is_refused_and_changes_nothing(store: Any) -> None:
     store.create(a_run())
 
     with pytest.raises(AlreadyExists):
@@ -104,14 +106,14 @@ def test_create_twice_is_refused_and_changes_nothing(store):
 
 
 @pytest.mark.parametrize("bad", ["", "../up", "con", "a b"])
-def test_names_that_cannot_be_file_names_are_refused(store, bad):
+def test_names_that_cannot_be_file_names_are_refused(store: Any, bad: str) -> None:
     with pytest.raises(InvalidName):
         store.create(DAGRun("d", bad))
     with pytest.raises(InvalidName):
         store.create(a_run("fine", steps=(bad,)))
 
 
-def test_an_update_writes_one_event_for_each_move_and_nothing_else(store):
+def test_an_update_writes_one_event_for_each_move_and_nothing_else(store: Any) -> None:
     run = store.create(a_run(steps=[f"s{n}" for n in range(500)]))
     run.start()
     run.get_step("s7").start()
@@ -124,7 +126,7 @@ def test_an_update_writes_one_event_for_each_move_and_nothing_else(store):
     assert all(len(json.dumps(event.as_json())) < 400 for event in written)
 
 
-def test_update_of_an_unknown_run_names_the_nearest(store):
+def test_update_of_an_unknown_run_names_the_nearest(store: Any) -> None:
     store.create(a_run("ingest-1"))
     run = a_run("ingest-2")
 
@@ -135,7 +137,7 @@ def test_update_of_an_unknown_run_names_the_nearest(store):
         store.require("elsewhere")
 
 
-def test_two_who_move_the_same_step_do_not_both_succeed(store):
+def test_two_who_move_the_same_step_do_not_both_succeed(store: Any) -> None:
     store.create(a_run())
     mine, theirs = store.get("r1"), store.get("r1")
     mine.get_step("a").start()
@@ -147,7 +149,7 @@ def test_two_who_move_the_same_step_do_not_both_succeed(store):
     assert len(store.get("r1").get_step("a").history) == 1
 
 
-def test_two_who_move_different_steps_both_succeed(store):
+def test_two_who_move_different_steps_both_succeed(store: Any) -> None:
     store.create(a_run())
     mine, theirs = store.get("r1"), store.get("r1")
     mine.get_step("a").start()
@@ -158,7 +160,7 @@ def test_two_who_move_different_steps_both_succeed(store):
     assert {step.status.value for step in store.get("r1").steps.values()} == {"running"}
 
 
-def test_changes_of_an_owner_that_was_replaced_are_refused(store):
+def test_changes_of_an_owner_that_was_replaced_are_refused(store: Any) -> None:
     run = store.create(a_run())
     claim_run(store, store.require("r1"))
     run.start()
@@ -167,7 +169,7 @@ def test_changes_of_an_owner_that_was_replaced_are_refused(store):
         store.update(run)
 
 
-def test_a_step_added_later_is_stored_behind_the_others(store):
+def test_a_step_added_later_is_stored_behind_the_others(store: Any) -> None:
     run = store.create(a_run())
     run.add_step("c", 0, parent="a")
     run.get_step("c").start()
@@ -178,7 +180,7 @@ def test_a_step_added_later_is_stored_behind_the_others(store):
     assert again.get_step("c").metadata == {"parent": "a"}
 
 
-def test_metadata_is_stored_when_it_changed(store):
+def test_metadata_is_stored_when_it_changed(store: Any) -> None:
     run = store.create(a_run())
     run.metadata["summary"] = "three"
     store.update(run)
@@ -189,7 +191,7 @@ def test_metadata_is_stored_when_it_changed(store):
     assert store.get("r1").history == ()
 
 
-def test_every_kind_of_move_is_read_back_as_it_was(store):
+def test_every_kind_of_move_is_read_back_as_it_was(store: Any) -> None:
     run = store.create(a_run(steps=("a", "b", "c", "d")))
     run.start()
     run.get_step("a").start()
@@ -214,19 +216,19 @@ def test_every_kind_of_move_is_read_back_as_it_was(store):
     assert store.get("r1").to_dict() == run.to_dict()
 
 
-def test_the_tables_are_a_function_of_the_events(tmp_path, clock):
+def test_the_tables_are_a_function_of_the_events(tmp_path: Path, clock: Any) -> None:
     store = DAGRunStore(tmp_path / "runs", clock=clock)
     ended(store, "r1")
     ended(store, "r2", "fail")
     claim_run(store, store.require("r2"))
-    before = [store.get(name).to_dict() for name in ("r1", "r2")]
+    before = [store.require(name).to_dict() for name in ("r1", "r2")]
     store.book.index.discard()
 
-    assert [store.get(name).to_dict() for name in ("r1", "r2")] == before
+    assert [store.require(name).to_dict() for name in ("r1", "r2")] == before
     store.close()
 
 
-def test_delete_removes_the_run_and_its_file_but_not_its_events(store):
+def test_delete_removes_the_run_and_its_file_but_not_its_events(store: Any) -> None:
     ended(store, "r1")
     file = store.files.path("r1")
     assert file.is_file()
@@ -244,7 +246,7 @@ def test_delete_removes_the_run_and_its_file_but_not_its_events(store):
     assert store.get("r1").history == ()
 
 
-def test_lists_show_the_newest_first_and_can_be_narrowed(store):
+def test_lists_show_the_newest_first_and_can_be_narrowed(store: Any) -> None:
     for name, how, dag in (("r1", "complete", "x"), ("r2", "fail", "y"), ("r3", "complete", "y")):
         ended(store, name, how, dag)
     store.create(a_run("r4"))
@@ -257,7 +259,7 @@ def test_lists_show_the_newest_first_and_can_be_narrowed(store):
     assert [row.run_id for row in store.get_active_runs()] == ["r4"]
 
 
-def test_a_row_says_when(store):
+def test_a_row_says_when(store: Any) -> None:
     ended(store, "r1")
     (row,) = store.list_runs()
 
@@ -265,7 +267,7 @@ def test_a_row_says_when(store):
     assert row.updated_at == row.end_time == "2026-01-31T09:30:02.000000Z"
 
 
-def test_cleanup_removes_what_ended_long_ago_and_nothing_else(store, clock):
+def test_cleanup_removes_what_ended_long_ago_and_nothing_else(store: Any, clock: Any) -> None:
     ended(store, "old")
     store.create(a_run("open"))
     clock.on(days=31)
@@ -276,7 +278,7 @@ def test_cleanup_removes_what_ended_long_ago_and_nothing_else(store, clock):
     assert store.cleanup_old_runs(days=30) == 0
 
 
-def test_statistics_count_runs_steps_and_time(store):
+def test_statistics_count_runs_steps_and_time(store: Any) -> None:
     ended(store, "r1")
     ended(store, "r2", "fail")
     store.create(a_run("r3", "other"))
@@ -288,7 +290,7 @@ def test_statistics_count_runs_steps_and_time(store):
     assert (one["total_runs"], one["success_rate"], one["average_duration_seconds"]) == (1, None, None)
 
 
-def test_a_snapshot_holds_the_run_and_the_index_names_it(store):
+def test_a_snapshot_holds_the_run_and_the_index_names_it(store: Any) -> None:
     run = ended(store, "r1")
     store.flush()
 
@@ -304,7 +306,7 @@ def test_a_snapshot_holds_the_run_and_the_index_names_it(store):
     }
 
 
-def test_views_are_written_at_intervals_and_at_the_end(store, clock):
+def test_views_are_written_at_intervals_and_at_the_end(store: Any, clock: Any) -> None:
     run = store.create(a_run())
     run.now = clock.now
     run.start()
@@ -318,17 +320,17 @@ def test_views_are_written_at_intervals_and_at_the_end(store, clock):
     assert json.loads(store.files.path("r1").read_text())["steps"]["a"]["status"] == "running"
 
 
-def test_a_folder_that_cannot_be_written_does_not_stop_a_run(tmp_path, clock):
+def test_a_folder_that_cannot_be_written_does_not_stop_a_run(tmp_path: Path, clock: Any) -> None:
     (tmp_path / "runs").write_text("a file is in the way")
     store = DAGRunStore(tmp_path / "runs", book=Book.in_memory([RunsProjection()], clock=clock), clock=clock)
     ended(store, "r1")
 
-    assert store.get("r1").status is DAGRunStatus.SUCCESS
+    assert store.require("r1").status is DAGRunStatus.SUCCESS
     assert store.files.fault is not None
     assert store.files.read("r1") is None
 
 
-def test_files_of_other_programs_are_listed_read_and_left_alone(store):
+def test_files_of_other_programs_are_listed_read_and_left_alone(store: Any) -> None:
     store.storage_path.mkdir()
     theirs = {"dag_id": "theirs", "run_id": "t1", "status": "failed", "start_time": "2025-05-28T21:40:48.733720"}
     file = store.storage_path / "run_t1.json"
@@ -351,7 +353,7 @@ def test_files_of_other_programs_are_listed_read_and_left_alone(store):
         store.get("bad")
 
 
-def test_an_index_that_cannot_be_read_is_written_anew(store):
+def test_an_index_that_cannot_be_read_is_written_anew(store: Any) -> None:
     store.storage_path.mkdir()
     (store.storage_path / "run_t1.json").write_text('{"run_id": "t1"}')
     (store.storage_path / INDEX_NAME).write_text("not json")
@@ -361,12 +363,12 @@ def test_an_index_that_cannot_be_read_is_written_anew(store):
     assert set(json.loads((store.storage_path / INDEX_NAME).read_text())) == {"t1", "r1"}
 
 
-def test_nothing_is_lost_when_the_disk_refuses(store):
+def test_nothing_is_lost_when_the_disk_refuses(store: Any) -> None:
     run = store.create(a_run())
     run.start()
     append = store.book.append
 
-    def full(*_args, **_options):
+    def full(*_args: Any, **_options: Any) -> None:
         raise MachineError("the disk is full")
 
     store.book.append = full
@@ -378,7 +380,7 @@ def test_nothing_is_lost_when_the_disk_refuses(store):
     assert store.get("r1").status is DAGRunStatus.RUNNING
 
 
-def test_a_store_of_its_own_needs_nothing_but_a_folder(tmp_path):
+def test_a_store_of_its_own_needs_nothing_but_a_folder(tmp_path: Path) -> None:
     with DAGRunStore(tmp_path / "data") as store:
         store.create(a_run())
     with DAGRunStore(tmp_path / "data") as store:
@@ -389,11 +391,11 @@ def test_a_store_of_its_own_needs_nothing_but_a_folder(tmp_path):
         assert store.require("r1").is_running
 
 
-def test_threads_may_share_a_store(store):
+def test_threads_may_share_a_store(store: Any) -> None:
     store.create(a_run(steps=[f"s{n}" for n in range(8)]))
     gate = threading.Barrier(8)
 
-    def move(n):
+    def move(n: Any) -> None:
         run = store.require("r1")
         gate.wait()
         step = run.get_step(f"s{n}")
@@ -410,7 +412,7 @@ def test_threads_may_share_a_store(store):
     assert all(len(step.history) == 10 for step in store.get("r1").steps.values())
 
 
-def test_the_index_is_written_once_in_a_while(tmp_path):
+def test_the_index_is_written_once_in_a_while(tmp_path: Path) -> None:
     times = iter(range(100))
     files = RunFiles(tmp_path, lambda: float(next(times)) / 100)
     assert not files.index_is_due()
@@ -423,7 +425,7 @@ def test_the_index_is_written_once_in_a_while(tmp_path):
     assert files.index_is_due(now=True)
 
 
-def test_a_listener_hears_what_was_stored(store):
+def test_a_listener_hears_what_was_stored(store: Any) -> None:
     heard = []
     store.told = lambda run, changes: heard.append((run.run_id, [change["status"] for change in changes]))
     run = store.create(a_run())
@@ -433,7 +435,7 @@ def test_a_listener_hears_what_was_stored(store):
     assert heard == [("r1", ["running"])]
 
 
-def test_mending_writes_the_files_that_a_kill_left_behind(tmp_path):
+def test_mending_writes_the_files_that_a_kill_left_behind(tmp_path: Path) -> None:
     with DAGRunStore(tmp_path) as store:
         for run_id in ("ended", "unfinished", "gone", "right", "open"):
             run = DAGRun("dag", run_id)

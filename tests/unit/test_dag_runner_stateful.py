@@ -3,6 +3,8 @@
 import asyncio
 import threading
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,20 +27,20 @@ from bluelabel.services.workflow.retry import PermanentFailure
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path: Path) -> Any:
     return DAGRunStore(tmp_path, book=Book.in_memory([RunsProjection()]))
 
 
 class Work:
     """Steps that note when they ran, and fail as often as told."""
 
-    def __init__(self):
-        self.ran = []
+    def __init__(self) -> None:
+        self.ran: list[str] = []
 
-    def __call__(self, name, failures=0, result=None):
+    def __call__(self, name: Any, failures: int = 0, result: Any = None) -> Any:
         left = [failures]
 
-        async def work(context):
+        async def work(context: Any) -> Any:
             self.ran.append(name)
             if left[0]:
                 left[0] -= 1
@@ -51,23 +53,23 @@ class Work:
 class Delays:
     """A timer that notes the delays and does not wait."""
 
-    def __init__(self):
-        self.asked = []
+    def __init__(self) -> None:
+        self.asked: list[float] = []
 
-    def __call__(self, seconds, call):
+    def __call__(self, seconds: Any, call: Any) -> None:
         self.asked.append(seconds)
         asyncio.get_running_loop().call_soon(call)
 
 
-def a_runner(store, run_id="run-1", **settings):
+def a_runner(store: Any, run_id: str = "run-1", **settings: Any) -> Any:
     return StatefulDAGRunner("dag", store, run_id, **settings)
 
 
-def execute(runner, *args):
+def execute(runner: Any, *args: Any) -> Any:
     return asyncio.run(runner.execute(*args))
 
 
-def test_create_new_run(store):
+def test_create_new_run(store: Any) -> None:
     runner = a_runner(store, metadata={"inputs": {"a": 1}})
     runner.register_step("one", Work()("one"))
     run = execute(runner)
@@ -77,14 +79,14 @@ def test_create_new_run(store):
     assert store.get("run-1").metadata["inputs"] == {"a": 1}
 
 
-def test_run_id_is_generated_when_none_is_given(store):
+def test_run_id_is_generated_when_none_is_given(store: Any) -> None:
     first, second = StatefulDAGRunner("dag", store), StatefulDAGRunner("dag", store)
 
     assert len({first.run_id, second.run_id}) == 2
     assert first.dag_id == "dag"
 
 
-def test_register_step_keeps_its_configuration(store):
+def test_register_step_keeps_its_configuration(store: Any) -> None:
     runner = a_runner(store)
     runner.register_step("one", Work()("one"), max_retries=5, retry_delay=2.0, critical=False)
     step = execute(runner).get_step("one")
@@ -94,7 +96,7 @@ def test_register_step_keeps_its_configuration(store):
     assert step.metadata["critical"] is False
 
 
-def test_register_step_twice_is_refused(store):
+def test_register_step_twice_is_refused(store: Any) -> None:
     runner = a_runner(store)
     runner.register_step("one", Work()("one"))
 
@@ -104,7 +106,7 @@ def test_register_step_twice_is_refused(store):
         runner.register_step("two", object())
 
 
-def test_execute_runs_all_steps_in_registration_order(store):
+def test_execute_runs_all_steps_in_registration_order(store: Any) -> None:
     work, runner = Work(), a_runner(store)
     for name in "cab":
         runner.register_step(name, work(name))
@@ -113,7 +115,7 @@ def test_execute_runs_all_steps_in_registration_order(store):
     assert work.ran == ["c", "a", "b"]
 
 
-def test_execute_with_custom_step_order(store):
+def test_execute_with_custom_step_order(store: Any) -> None:
     work, runner = Work(), a_runner(store)
     for name in "abc":
         runner.register_step(name, work(name))
@@ -124,7 +126,7 @@ def test_execute_with_custom_step_order(store):
         execute(a_runner(store, "run-2"), ["z"])
 
 
-def test_step_results_are_handed_to_later_steps(store):
+def test_step_results_are_handed_to_later_steps(store: Any) -> None:
     runner = a_runner(store)
     runner.register_step("one", Work()("one", result={"n": 2}))
     runner.register_step("two", lambda context: context.results["one"]["n"] * 21)
@@ -132,12 +134,12 @@ def test_step_results_are_handed_to_later_steps(store):
     assert execute(runner).get_step("two").result == 42
 
 
-def test_sync_async_and_argumentless_executors_all_work(store):
-    async def alone():
+def test_sync_async_and_argumentless_executors_all_work(store: Any) -> None:
+    async def alone() -> str:
         return "async"
 
     class Object:
-        def execute(self, context):
+        def execute(self, context: Any) -> Any:
             return context.key
 
     runner = a_runner(store)
@@ -151,7 +153,7 @@ def test_sync_async_and_argumentless_executors_all_work(store):
     assert results == ["bluelabel-step", "async", "run-1:c:1", "xd", "async"]
 
 
-def test_step_retry_then_success(store):
+def test_step_retry_then_success(store: Any) -> None:
     work, runner = Work(), a_runner(store, timer=Delays())
     runner.register_step("one", work("one", failures=2), max_retries=3)
     run = execute(runner)
@@ -161,7 +163,7 @@ def test_step_retry_then_success(store):
     assert run.total_retries == 2
 
 
-def test_step_failure_exhausted_retries(store):
+def test_step_failure_exhausted_retries(store: Any) -> None:
     work, runner = Work(), a_runner(store, timer=Delays())
     runner.register_step("one", work("one", failures=9), max_retries=2)
     runner.register_step("two", work("two"))
@@ -173,7 +175,7 @@ def test_step_failure_exhausted_retries(store):
     assert work.ran == ["one"] * 3
 
 
-def test_resume_partial_completion(store):
+def test_resume_partial_completion(store: Any) -> None:
     work = Work()
     first = a_runner(store)
     first.register_step("one", work("one"))
@@ -190,7 +192,7 @@ def test_resume_partial_completion(store):
     assert run.metadata["resume_count"] == 1
 
 
-def test_resume_of_a_finished_run_runs_nothing(store):
+def test_resume_of_a_finished_run_runs_nothing(store: Any) -> None:
     work = Work()
     for _ in range(2):
         runner = a_runner(store)
@@ -201,7 +203,7 @@ def test_resume_of_a_finished_run_runs_nothing(store):
     assert work.ran == ["one"]
 
 
-def test_resume_of_a_cancelled_run_is_refused_until_retry(store):
+def test_resume_of_a_cancelled_run_is_refused_until_retry(store: Any) -> None:
     work, runner = Work(), a_runner(store)
     runner.register_step("one", work("one"))
     runner.cancel("not now")
@@ -216,7 +218,7 @@ def test_resume_of_a_cancelled_run_is_refused_until_retry(store):
     assert work.ran == ["one"]
 
 
-def test_get_status_counts_steps(store):
+def test_get_status_counts_steps(store: Any) -> None:
     runner = a_runner(store)
     runner.register_step("one", Work()("one"))
     execute(runner)
@@ -224,7 +226,7 @@ def test_get_status_counts_steps(store):
     assert runner.get_status()["completed_steps"] == 1
 
 
-def test_exponential_backoff_retry(store):
+def test_exponential_backoff_retry(store: Any) -> None:
     delays, work = Delays(), Work()
     runner = a_runner(store, retry_delay=2.0, retry_backoff=RetryBackoffStrategy.EXPONENTIAL, timer=delays)
     runner.register_step("one", work("one", failures=4), max_retries=4)
@@ -234,7 +236,7 @@ def test_exponential_backoff_retry(store):
     assert runner.backoff("one", 3) == 8.0
 
 
-def test_linear_backoff_retry(store):
+def test_linear_backoff_retry(store: Any) -> None:
     delays, work = Delays(), Work()
     runner = a_runner(store, retry_delay=1.5, retry_backoff="LINEAR", timer=delays)
     runner.register_step("one", work("one", failures=3), max_retries=3)
@@ -243,7 +245,7 @@ def test_linear_backoff_retry(store):
     assert delays.asked == [1.5, 3.0, 4.5]
 
 
-def test_constant_backoff_retry(store):
+def test_constant_backoff_retry(store: Any) -> None:
     delays, work = Delays(), Work()
     runner = a_runner(store, retry_delay=0.5, retry_backoff=RetryBackoffStrategy.CONSTANT, timer=delays)
     runner.register_step("one", work("one", failures=3), max_retries=3)
@@ -252,7 +254,7 @@ def test_constant_backoff_retry(store):
     assert delays.asked == [0.5, 0.5, 0.5]
 
 
-def test_per_step_retry_configuration(store):
+def test_per_step_retry_configuration(store: Any) -> None:
     delays, work = Delays(), Work()
     runner = a_runner(store, retry_delay=1.0, timer=delays)
     runner.register_step("a", work("a", failures=2), retry_delay=5.0, retry_backoff=RetryBackoffStrategy.CONSTANT)
@@ -263,7 +265,7 @@ def test_per_step_retry_configuration(store):
     assert run.get_step("a").metadata["retry_backoff"] == "constant"
 
 
-def test_error_metadata_logging(store):
+def test_error_metadata_logging(store: Any) -> None:
     runner = a_runner(store, timer=Delays())
     runner.register_step("one", Work()("one", failures=2), max_retries=1)
     run = execute(runner)
@@ -277,7 +279,7 @@ def test_error_metadata_logging(store):
     assert store.get("run-1").to_dict() == run.to_dict()
 
 
-def test_non_critical_step_failure_allows_completion(store):
+def test_non_critical_step_failure_allows_completion(store: Any) -> None:
     work, runner = Work(), a_runner(store)
     runner.register_step("optional", work("optional", failures=1), max_retries=0, critical=False)
     runner.register_step("needed", work("needed"))
@@ -288,7 +290,7 @@ def test_non_critical_step_failure_allows_completion(store):
     assert work.ran == ["optional", "needed"]
 
 
-def test_mixed_critical_non_critical_execution(store):
+def test_mixed_critical_non_critical_execution(store: Any) -> None:
     work, runner = Work(), a_runner(store)
     runner.register_step("a", work("a"))
     runner.register_step("b", work("b", failures=1), max_retries=0, critical=False)
@@ -300,7 +302,7 @@ def test_mixed_critical_non_critical_execution(store):
     assert [step.status.value for step in run.steps.values()] == ["success", "failed", "failed", "skipped"]
 
 
-def test_the_usage_of_the_seed_works_word_for_word(tmp_path, monkeypatch):
+def test_the_usage_of_the_seed_works_word_for_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     runner = StatefulDAGRunner(
         dag_run_id="my-dag-123", retry_delay=2.0, retry_backoff=RetryBackoffStrategy.EXPONENTIAL, max_parallel=2
@@ -315,10 +317,10 @@ def test_the_usage_of_the_seed_works_word_for_word(tmp_path, monkeypatch):
     assert (tmp_path / "data" / "dag_runs" / "run_my-dag-123.json").is_file()
 
 
-def test_independent_steps_run_at_once_up_to_the_limit(store):
+def test_independent_steps_run_at_once_up_to_the_limit(store: Any) -> None:
     at_once, most = [0], [0]
 
-    async def work():
+    async def work() -> None:
         at_once[0] += 1
         most[0] = max(most[0], at_once[0])
         for _ in range(5):
@@ -333,7 +335,7 @@ def test_independent_steps_run_at_once_up_to_the_limit(store):
     assert most[0] == 3
 
 
-def test_a_step_begins_only_after_all_it_depends_on(store):
+def test_a_step_begins_only_after_all_it_depends_on(store: Any) -> None:
     work, runner = Work(), a_runner(store, max_parallel=4)
     runner.register_step("last", work("last"), depends_on=["left", "right"])
     runner.register_step("left", work("left"), depends_on=["root"])
@@ -344,10 +346,10 @@ def test_a_step_begins_only_after_all_it_depends_on(store):
     assert (work.ran[0], work.ran[-1]) == ("root", "last")
 
 
-def test_success_is_in_the_ledger_before_a_dependant_begins(store):
+def test_success_is_in_the_ledger_before_a_dependant_begins(store: Any) -> None:
     seen = []
 
-    def look():
+    def look() -> None:
         with store.book.reading() as db:
             seen.extend(db.execute("SELECT status FROM dag_steps WHERE step_id = 'one'").fetchone())
 
@@ -359,35 +361,50 @@ def test_success_is_in_the_ledger_before_a_dependant_begins(store):
     assert seen == ["success"]
 
 
-def test_a_chain_costs_one_append_a_step(store):
+def test_a_chain_costs_one_append_a_step(store: Any) -> None:
     runner = a_runner(store)
     for n in range(20):
         runner.register_step(f"s{n}", Work()("x"), depends_on=[f"s{n - 1}"] if n else [])
     appends = []
     append = store.book.append
-    store.book.append = lambda decide, **options: appends.append(options) or append(decide, **options)
+
+    def counted(decide: Any, **options: Any) -> Any:
+        appends.append(options)
+        return append(decide, **options)
+
+    store.book.append = counted
     execute(runner)
 
     assert len(appends) == 20 + 3  # created, owned, the first start
 
 
-def test_steps_that_end_together_share_one_append(store):
+def test_steps_that_end_together_share_one_append(store: Any) -> None:
     runner = a_runner(store, max_parallel=200)
     runner.register_step("root", Work()("root"))
     for n in range(100):
         runner.register_step(f"s{n}", Work()("x"), depends_on=["root"])
     appends = []
     append = store.book.append
-    store.book.append = lambda decide, **options: appends.append(options) or append(decide, **options)
+
+    def counted(decide: Any, **options: Any) -> Any:
+        appends.append(options)
+        return append(decide, **options)
+
+    store.book.append = counted
     execute(runner)
 
     assert len(appends) == 5
 
 
-def test_a_mere_start_rides_with_the_next_sync_unless_it_asks_for_its_own(store):
+def test_a_mere_start_rides_with_the_next_sync_unless_it_asks_for_its_own(store: Any) -> None:
     asked = []
     append = store.book.append
-    store.book.append = lambda decide, **options: asked.append(options.get("durable")) or append(decide, **options)
+
+    def noted(decide: Any, **options: Any) -> Any:
+        asked.append(options.get("durable"))
+        return append(decide, **options)
+
+    store.book.append = noted
     for durable in (False, True):
         runner = a_runner(store, f"run-{durable}", timer=Delays())
         runner.register_step("one", Work()("one", failures=1), durable_start=durable)
@@ -397,7 +414,7 @@ def test_a_mere_start_rides_with_the_next_sync_unless_it_asks_for_its_own(store)
         assert asked[-2] is durable  # the start of the second attempt
 
 
-def test_conditions_skip_a_step_and_what_depends_on_it_alone(store):
+def test_conditions_skip_a_step_and_what_depends_on_it_alone(store: Any) -> None:
     work, runner = Work(), a_runner(store)
     runner.register_step("check", work("check", result={"go": False}))
     runner.register_step("yes", work("yes"), depends_on=["check"], when="steps.check.result.go")
@@ -411,7 +428,7 @@ def test_conditions_skip_a_step_and_what_depends_on_it_alone(store):
     assert "condition is false" in run.get_step("yes").metadata["skip_reason"]
 
 
-def test_a_condition_that_cannot_be_read_fails_its_step(store):
+def test_a_condition_that_cannot_be_read_fails_its_step(store: Any) -> None:
     runner = a_runner(store)
     runner.register_step("one", Work()("one"), when="steps.nobody.result")
     run = execute(runner)
@@ -420,17 +437,17 @@ def test_a_condition_that_cannot_be_read_fails_its_step(store):
     assert run.get_step("one").metadata["error_history"][0]["error_type"] == "ExpressionError"
 
 
-def test_unless_that_holds_skips(store):
+def test_unless_that_holds_skips(store: Any) -> None:
     runner = a_runner(store, metadata={"inputs": {"dry": True}})
     runner.register_step("one", Work()("one"), unless="inputs.dry")
 
     assert execute(runner).get_step("one").status is DAGStepStatus.SKIPPED
 
 
-def test_map_runs_a_step_for_each_item_and_gathers_the_results_in_order(store):
+def test_map_runs_a_step_for_each_item_and_gathers_the_results_in_order(store: Any) -> None:
     seen = []
 
-    async def double(context):
+    async def double(context: Any) -> Any:
         seen.append(context.names["index"])
         return context.names["item"] * 2
 
@@ -444,7 +461,7 @@ def test_map_runs_a_step_for_each_item_and_gathers_the_results_in_order(store):
     assert run.get_step("each@2").status is DAGStepStatus.SUCCESS
 
 
-def test_map_over_nothing_gives_nothing_and_over_no_list_fails(store):
+def test_map_over_nothing_gives_nothing_and_over_no_list_fails(store: Any) -> None:
     runner = a_runner(store, metadata={"inputs": {"none": [], "text": "abc"}}, fail_fast=False)
     runner.register_step("empty", Work()("x"), map="{{ inputs.none }}")
     runner.register_step("wrong", Work()("x"), map="{{ inputs.text }}")
@@ -454,11 +471,11 @@ def test_map_over_nothing_gives_nothing_and_over_no_list_fails(store):
     assert "yields no list" in run.get_step("wrong").error
 
 
-def test_a_resumed_map_repeats_only_the_items_that_did_not_succeed(store):
+def test_a_resumed_map_repeats_only_the_items_that_did_not_succeed(store: Any) -> None:
     calls = []
 
-    def part(fail):
-        async def work(context):
+    def part(fail: Any) -> Any:
+        async def work(context: Any) -> None:
             calls.append(context.names["item"])
             if fail and context.names["item"] == "b":
                 raise PermanentFailure("no b")
@@ -474,10 +491,10 @@ def test_a_resumed_map_repeats_only_the_items_that_did_not_succeed(store):
     assert calls == ["a", "b", "c", "b"]
 
 
-def test_a_permanent_failure_and_a_predicate_end_the_retries(store):
+def test_a_permanent_failure_and_a_predicate_end_the_retries(store: Any) -> None:
     calls = []
 
-    def work(error):
+    def work(error: Any) -> None:
         calls.append(1)
         raise error
 
@@ -491,7 +508,7 @@ def test_a_permanent_failure_and_a_predicate_end_the_retries(store):
     assert run.get_step("c").error == "division by zero"
 
 
-def test_fail_fast_off_runs_every_branch_that_can(store):
+def test_fail_fast_off_runs_every_branch_that_can(store: Any) -> None:
     work, runner = Work(), a_runner(store, fail_fast=False)
     runner.register_step("bad", work("bad", failures=1), max_retries=0)
     runner.register_step("after_bad", work("after_bad"), depends_on=["bad"])
@@ -504,18 +521,18 @@ def test_fail_fast_off_runs_every_branch_that_can(store):
     assert "depends on bad" in run.get_step("after_bad").metadata["skip_reason"]
 
 
-def test_fail_fast_gives_up_what_only_waits_and_lets_work_end(store):
+def test_fail_fast_gives_up_what_only_waits_and_lets_work_end(store: Any) -> None:
     release, order = asyncio.Event(), []
 
-    async def bad():
+    async def bad() -> None:
         raise PermanentFailure("bad")
 
-    async def worker():
+    async def worker() -> str:
         order.append("worker")
         await asyncio.sleep(0)
         return "done"
 
-    async def waiter():
+    async def waiter() -> None:
         await release.wait()
 
     runner = a_runner(store, max_parallel=2)
@@ -529,10 +546,10 @@ def test_fail_fast_gives_up_what_only_waits_and_lets_work_end(store):
     assert run.status is DAGRunStatus.FAILED
 
 
-def test_a_step_without_slots_waits_beside_the_limit(store):
+def test_a_step_without_slots_waits_beside_the_limit(store: Any) -> None:
     began = []
 
-    async def waiter():
+    async def waiter() -> None:
         began.append("waiter")
         await asyncio.sleep(0)
 
@@ -545,10 +562,10 @@ def test_a_step_without_slots_waits_beside_the_limit(store):
     assert began == ["waiter"]
 
 
-def test_a_timeout_ends_an_attempt_and_tells_the_function(store):
+def test_a_timeout_ends_an_attempt_and_tells_the_function(store: Any) -> None:
     told = threading.Event()
 
-    def slow(context):
+    def slow(context: Any) -> None:
         context.stopped.wait(10)
         told.set()
 
@@ -560,11 +577,11 @@ def test_a_timeout_ends_an_attempt_and_tells_the_function(store):
     assert told.wait(5)
 
 
-def test_a_step_that_gives_no_sign_of_life_is_given_up_and_one_that_does_is_not(store):
-    async def silent():
+def test_a_step_that_gives_no_sign_of_life_is_given_up_and_one_that_does_is_not(store: Any) -> None:
+    async def silent() -> None:
         await asyncio.Event().wait()
 
-    async def lively(context):
+    async def lively(context: Any) -> str:
         for _ in range(6):
             await asyncio.sleep(0.01)
             context.heartbeat()
@@ -579,8 +596,8 @@ def test_a_step_that_gives_no_sign_of_life_is_given_up_and_one_that_does_is_not(
     assert run.get_step("silent").error == "no sign of life for 0.02 s"
 
 
-def test_a_timeout_error_of_the_step_itself_is_told_as_it_is(store):
-    async def work():
+def test_a_timeout_error_of_the_step_itself_is_told_as_it_is(store: Any) -> None:
+    async def work() -> None:
         raise TimeoutError("the server")
 
     runner = a_runner(store)
@@ -590,8 +607,8 @@ def test_a_timeout_error_of_the_step_itself_is_told_as_it_is(store):
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), StopIteration("x")])
-def test_a_step_cannot_take_the_runner_with_it(store, error):
-    def work():
+def test_a_step_cannot_take_the_runner_with_it(store: Any, error: Any) -> None:
+    def work() -> None:
         raise error
 
     runner = a_runner(store)
@@ -600,8 +617,8 @@ def test_a_step_cannot_take_the_runner_with_it(store, error):
     assert execute(runner).status is DAGRunStatus.FAILED
 
 
-def test_a_step_that_cancels_itself_has_failed(store):
-    async def work():
+def test_a_step_that_cancels_itself_has_failed(store: Any) -> None:
+    async def work() -> None:
         raise asyncio.CancelledError
 
     runner = a_runner(store)
@@ -610,10 +627,10 @@ def test_a_step_that_cancels_itself_has_failed(store):
     assert execute(runner).get_step("one").error == "the step cancelled itself"
 
 
-def test_cancel_ends_what_is_under_way(store):
+def test_cancel_ends_what_is_under_way(store: Any) -> None:
     runner = a_runner(store, max_parallel=2)
 
-    async def forever():
+    async def forever() -> None:
         runner.cancel("enough")
         await asyncio.Event().wait()
 
@@ -626,11 +643,11 @@ def test_cancel_ends_what_is_under_way(store):
     assert run.error == "enough"
 
 
-def test_stop_leaves_a_run_that_the_next_runner_finishes(store):
+def test_stop_leaves_a_run_that_the_next_runner_finishes(store: Any) -> None:
     calls = []
 
-    def part(runner, stop):
-        async def work(context):
+    def part(runner: Any, stop: Any) -> Any:
+        async def work(context: Any) -> None:
             calls.append((context.attempt, context.interruptions, context.key))
             if stop:
                 runner.stop("closing time")
@@ -650,14 +667,14 @@ def test_stop_leaves_a_run_that_the_next_runner_finishes(store):
     assert calls == [(1, 0, "run-1:one:1"), (1, 1, "run-1:one:1")]
 
 
-def test_a_cancelled_task_leaves_a_run_that_can_be_resumed(store):
+def test_a_cancelled_task_leaves_a_run_that_can_be_resumed(store: Any) -> None:
     began = asyncio.Event()
 
-    async def forever():
+    async def forever() -> None:
         began.set()
         await asyncio.Event().wait()
 
-    async def main():
+    async def main() -> None:
         runner = a_runner(store)
         runner.register_step("one", forever)
         task = asyncio.create_task(runner.execute())
@@ -672,7 +689,7 @@ def test_a_cancelled_task_leaves_a_run_that_can_be_resumed(store):
     assert store.get("run-1").get_step("one").metadata["interruptions"] == 1
 
 
-def test_two_runners_on_one_run_one_proceeds(store):
+def test_two_runners_on_one_run_one_proceeds(store: Any) -> None:
     runner = a_runner(store)
     runner.register_step("one", Work()("one"))
     with run_lock(store.home / "runs", "run-1"), pytest.raises(LockTimeout, match="another runner"):
@@ -681,10 +698,10 @@ def test_two_runners_on_one_run_one_proceeds(store):
     assert store.get("run-1") is None
 
 
-def test_a_runner_that_overslept_writes_nothing_more(store):
+def test_a_runner_that_overslept_writes_nothing_more(store: Any) -> None:
     runner = a_runner(store)
 
-    async def usurped():
+    async def usurped() -> None:
         claim_run(store, store.require("run-1"))
 
     runner.register_step("one", usurped)
@@ -695,11 +712,11 @@ def test_a_runner_that_overslept_writes_nothing_more(store):
     assert store.get("run-1").get_step("one").status is DAGStepStatus.RUNNING
 
 
-def test_a_disk_that_does_not_confirm_ends_the_runner_and_nothing_more_begins(store):
+def test_a_disk_that_does_not_confirm_ends_the_runner_and_nothing_more_begins(store: Any) -> None:
     work = Work()
 
-    async def break_disk():
-        def broken(*_args, **_options):
+    async def break_disk() -> None:
+        def broken(*_args: Any, **_options: Any) -> None:
             raise NotDurable("the disk did not confirm", where="ledger")
 
         store.book.append = broken
@@ -713,7 +730,7 @@ def test_a_disk_that_does_not_confirm_ends_the_runner_and_nothing_more_begins(st
     assert work.ran == []
 
 
-def test_a_step_that_must_not_run_twice_is_failed_after_a_kill(store):
+def test_a_step_that_must_not_run_twice_is_failed_after_a_kill(store: Any) -> None:
     runner = a_runner(store)
     runner.register_step("pay", Work()("pay"), durable_start=True)
     runner.prepare()
@@ -731,7 +748,7 @@ def test_a_step_that_must_not_run_twice_is_failed_after_a_kill(store):
     assert work.ran == []
 
 
-def test_a_step_in_retry_when_its_runner_died_goes_on_with_the_next_attempt(store):
+def test_a_step_in_retry_when_its_runner_died_goes_on_with_the_next_attempt(store: Any) -> None:
     delays = Delays()
     runner = a_runner(store)
     runner.register_step("one", Work()("one"), retry_delay=3600.0)
@@ -749,10 +766,10 @@ def test_a_step_in_retry_when_its_runner_died_goes_on_with_the_next_attempt(stor
     assert 3500 < delays.asked[0] <= 3600
 
 
-def test_retry_from_a_step_runs_it_and_everything_downstream_again(store):
+def test_retry_from_a_step_runs_it_and_everything_downstream_again(store: Any) -> None:
     work = Work()
 
-    def prepared():
+    def prepared() -> Any:
         runner = a_runner(store, max_parallel=4)
         runner.register_step("a", work("a"))
         runner.register_step("b", work("b"), depends_on=["a"])
@@ -775,7 +792,7 @@ def test_retry_from_a_step_runs_it_and_everything_downstream_again(store):
         runner.retry()
 
 
-def test_a_run_with_steps_that_nobody_registered_is_refused(store):
+def test_a_run_with_steps_that_nobody_registered_is_refused(store: Any) -> None:
     runner = a_runner(store)
     runner.register_step("one", Work()("one"))
     runner.prepare()
@@ -784,7 +801,7 @@ def test_a_run_with_steps_that_nobody_registered_is_refused(store):
         execute(a_runner(store))
 
 
-def test_dependencies_in_a_circle_and_unknown_ones_are_refused(store):
+def test_dependencies_in_a_circle_and_unknown_ones_are_refused(store: Any) -> None:
     runner = a_runner(store)
     runner.register_step("a", Work()("a"), depends_on=["b"])
     runner.register_step("b", Work()("b"), depends_on=["a"])
@@ -799,12 +816,12 @@ def test_dependencies_in_a_circle_and_unknown_ones_are_refused(store):
     assert raised.value.hint == "did you mean fetch?"
 
 
-def test_news_can_be_had_only_while_the_run_is_under_way(store):
+def test_news_can_be_had_only_while_the_run_is_under_way(store: Any) -> None:
     with pytest.raises(Conflict):
         _ = a_runner(store).feed
 
 
-def test_the_factory_makes_and_resumes_runners(store):
+def test_the_factory_makes_and_resumes_runners(store: Any) -> None:
     factory = DAGRunnerFactory(store, max_parallel=2)
     runner = factory.create_runner("dag", run_id="r")
     runner.register_step("one", Work()("one"))
@@ -817,7 +834,7 @@ def test_the_factory_makes_and_resumes_runners(store):
         factory.resume_runner("zz")
 
 
-def test_a_run_that_only_a_file_knows_is_taken_in_and_finished(tmp_path, store):
+def test_a_run_that_only_a_file_knows_is_taken_in_and_finished(tmp_path: Path, store: Any) -> None:
     work = Work()
     (tmp_path / "run_old.json").write_text(
         '{"dag_id": "older", "run_id": "old", "status": "running", "steps": {"a": {"status": "success"},'
@@ -833,10 +850,10 @@ def test_a_run_that_only_a_file_knows_is_taken_in_and_finished(tmp_path, store):
     assert run.get_step("b").retry_count == 1
 
 
-def test_a_slow_disk_does_not_hold_up_the_loop(store):
+def test_a_slow_disk_does_not_hold_up_the_loop(store: Any) -> None:
     append, threads = store.book.append, set()
 
-    def slow(decide, **options):
+    def slow(decide: Any, **options: Any) -> Any:
         threads.add(threading.current_thread() is threading.main_thread())
         events = append(decide, **options)
         threading.Event().wait(0.006)
@@ -845,7 +862,7 @@ def test_a_slow_disk_does_not_hold_up_the_loop(store):
     store.book.append = slow
     ended = asyncio.Event()
 
-    async def last():
+    async def last() -> None:
         ended.set()
 
     runner = a_runner(store, max_parallel=2)

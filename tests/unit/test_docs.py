@@ -121,7 +121,7 @@ def resolve(words: list[str]) -> tuple[click.Context, list[str]]:
 
 
 @pytest.mark.parametrize("page", GENERATE.pages(), ids=shown)
-def test_the_generated_parts_of_a_page_are_current(page: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_generated_parts_of_a_page_are_current(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(GENERATE.WIDTH))
     text = page.read_text(encoding="utf-8")
 
@@ -129,14 +129,14 @@ def test_the_generated_parts_of_a_page_are_current(page: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_every_command_of_the_table_exists_and_its_summary_is_a_sentence(name: str):
+def test_every_command_of_the_table_exists_and_its_summary_is_a_sentence(name: str) -> None:
     command = cli.get_command(click.Context(cli), name)
 
     assert command is not None
     assert COMMANDS[name][1].endswith(".")
 
 
-def test_every_command_is_in_the_reference():
+def test_every_command_is_in_the_reference() -> None:
     text = (REFERENCE / "commands.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"<!-- generated: help (.*?) -->", text))
 
@@ -144,7 +144,7 @@ def test_every_command_is_in_the_reference():
     assert documented - set(commands()) == set()
 
 
-def test_every_command_and_every_option_says_what_it_does():
+def test_every_command_and_every_option_says_what_it_does() -> None:
     silent: list[str] = []
     for name, context in commands().items():
         if not context.command.help:
@@ -156,7 +156,7 @@ def test_every_command_and_every_option_says_what_it_does():
     assert silent == []
 
 
-def test_every_error_class_is_in_the_tree_with_its_exit_code_and_its_parent():
+def test_every_error_class_is_in_the_tree_with_its_exit_code_and_its_parent() -> None:
     tree = GENERATE.error_tree().splitlines()[1:-1]
     found: dict[str, tuple[str | None, int]] = {}
     path: list[tuple[int, str]] = []
@@ -172,13 +172,13 @@ def test_every_error_class_is_in_the_tree_with_its_exit_code_and_its_parent():
     }
 
 
-def test_every_error_class_is_documented():
+def test_every_error_class_is_documented() -> None:
     text = (REFERENCE / "errors.md").read_text(encoding="utf-8")
 
     assert [kind.__name__ for kind in error_classes() if kind.__name__ not in text] == []
 
 
-def test_every_noun_that_the_command_line_prints_is_documented():
+def test_every_noun_that_the_command_line_prints_is_documented() -> None:
     text = (REFERENCE / "json.md").read_text(encoding="utf-8")
     printed = {noun for source in sources("cli") for kind, noun in calls(source) if kind in ("emit", "show")}
 
@@ -186,27 +186,27 @@ def test_every_noun_that_the_command_line_prints_is_documented():
     assert [noun for noun in sorted(printed) if f"`{noun}`" not in text] == []
 
 
-def test_every_schema_is_documented():
+def test_every_schema_is_documented() -> None:
     text = (REFERENCE / "formats.md").read_text(encoding="utf-8")
 
     assert [name for name in schemas.names() if f"`{name}`" not in text] == []
 
 
-def test_every_route_of_the_api_is_documented():
+def test_every_route_of_the_api_is_documented() -> None:
     text = all_pages_of(REFERENCE)
     known = {route for source in sources("api") for route in routes(source)}
 
     assert [route for route in sorted(known) if route not in text] == []
 
 
-def test_every_tool_of_the_mcp_server_is_documented():
+def test_every_tool_of_the_mcp_server_is_documented() -> None:
     text = all_pages_of(REFERENCE)
     tools = {name for source in sources("mcp") for kind, name in decorators(source) if kind == "tool"}
 
     assert [tool for tool in sorted(tools) if f"`{tool}`" not in text] == []
 
 
-def test_the_search_for_routes_and_tools_finds_them():
+def test_the_search_for_routes_and_tools_finds_them() -> None:
     source = '@router.get("/api/runs/{id}")\nasync def run(id): ...\n\n@server.tool()\ndef inbox_wait(): ...\n'
 
     assert routes(source) == {"GET /api/runs/{id}"}
@@ -214,7 +214,7 @@ def test_the_search_for_routes_and_tools_finds_them():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=shown)
-def test_every_link_to_a_file_leads_somewhere(page: Path):
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target]
 
@@ -227,7 +227,7 @@ def place(page: Path, target: str) -> Path:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=shown)
-def test_every_call_in_an_example_is_one_that_the_command_line_knows(page: Path):
+def test_every_call_in_an_example_is_one_that_the_command_line_knows(page: Path) -> None:
     wrong: list[str] = []
     for line in typed_commands(page):
         context, rest = resolve(shlex.split(line))
@@ -250,7 +250,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=shown)
-def test_examples_in_json_toml_and_python_can_be_read(page: Path):
+def test_examples_in_json_toml_and_python_can_be_read(page: Path) -> None:
     for text in blocks(page, "toml"):
         tomllib.loads(text)
     for text in blocks(page, "python"):
@@ -261,7 +261,7 @@ def test_examples_in_json_toml_and_python_can_be_read(page: Path):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=shown)
-def test_a_workflow_in_an_example_can_run(page: Path, tmp_path: Path):
+def test_a_workflow_in_an_example_can_run(page: Path, tmp_path: Path) -> None:
     for number, text in enumerate(blocks(page, "yaml")):
         if "steps:" in text:
             file = tmp_path / f"{number}.yaml"
@@ -271,7 +271,7 @@ def test_a_workflow_in_an_example_can_run(page: Path, tmp_path: Path):
             assert checked.exit_code == 0, checked.output
 
 
-def test_the_agent_of_the_guide_works():
+def test_the_agent_of_the_guide_works() -> None:
     (source,) = blocks(DOCS / "guides" / "agents.md", "python")
     names: dict[str, Any] = {}
     exec(source, names)
@@ -281,7 +281,7 @@ def test_the_agent_of_the_guide_works():
     assert (output.status, output.result) == ("success", {"text": "HELLO"})
 
 
-def test_every_table_and_key_of_the_settings_is_documented():
+def test_every_table_and_key_of_the_settings_is_documented() -> None:
     text = (REFERENCE / "settings.md").read_text(encoding="utf-8")
     tables: dict[str, tuple[str, ...] | None] = dict(settings._TABLES)
     tables["sprint"] = sprint_settings._KEYS
@@ -292,14 +292,14 @@ def test_every_table_and_key_of_the_settings_is_documented():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=shown)
-def test_every_make_target_that_is_named_exists(page: Path):
+def test_every_make_target_that_is_named_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = set(re.findall(r"`make ([a-z-]+)`", page.read_text(encoding="utf-8")))
 
     assert named - targets == set()
 
 
-def test_the_changelog_has_a_place_for_what_is_coming():
+def test_the_changelog_has_a_place_for_what_is_coming() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
     assert "## [Unreleased]" in text
@@ -313,7 +313,7 @@ def test_the_changelog_has_a_place_for_what_is_coming():
     }
 
 
-def test_every_decision_record_has_its_four_parts():
+def test_every_decision_record_has_its_four_parts() -> None:
     records: list[Any] = sorted((DOCS / "adr").glob("[0-9]*.md"))
     parts = ["## Context", "## Decision", "## Consequences", "## What would change our mind"]
 

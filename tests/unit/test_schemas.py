@@ -85,17 +85,17 @@ def reading(**keys: Any) -> dict[str, Any]:
     return {"schema": "bluelabel.read/1", "file": "a.json", "kind": "postbox", "problems": [], **keys}
 
 
-def test_every_model_has_a_strategy_here():
+def test_every_model_has_a_strategy_here() -> None:
     assert set(STRATEGIES) == set(schema_catalogue.MODELS)
 
 
 @pytest.mark.parametrize("name", sorted(schema_catalogue.build()))
-def test_a_shipped_schema_is_what_the_models_say_now(name):
+def test_a_shipped_schema_is_what_the_models_say_now(name: str) -> None:
     assert schemas.text(name) == schema_catalogue.render(schema_catalogue.build()[name]), "run `make schemas`"
 
 
 @pytest.mark.parametrize("name", schemas.names())
-def test_every_shipped_schema_is_a_valid_schema_with_a_title(name):
+def test_every_shipped_schema_is_a_valid_schema_with_a_title(name: Any) -> None:
     document = json.loads(schemas.text(name))
 
     Draft202012Validator.check_schema(document)
@@ -105,7 +105,7 @@ def test_every_shipped_schema_is_a_valid_schema_with_a_title(name):
 
 
 @given(st.data(), st.sampled_from(sorted(STRATEGIES)))
-def test_what_a_model_writes_its_schema_accepts_and_it_reads_back_the_same(data, name):
+def test_what_a_model_writes_its_schema_accepts_and_it_reads_back_the_same(data: Any, name: Any) -> None:
     made = data.draw(STRATEGIES[name])
     if isinstance(made, BaseModel):
         written = json.loads(made.model_dump_json())
@@ -119,7 +119,7 @@ def test_what_a_model_writes_its_schema_accepts_and_it_reads_back_the_same(data,
 
 
 @given(MESSAGES)
-def test_the_short_form_of_a_message_is_accepted_and_read_back_the_same(message):
+def test_the_short_form_of_a_message_is_accepted_and_read_back_the_same(message: Any) -> None:
     short = message.as_json()
 
     assert list(shipped("message").iter_errors(short)) == []
@@ -127,7 +127,7 @@ def test_the_short_form_of_a_message_is_accepted_and_read_back_the_same(message)
 
 
 @given(DELIVERIES)
-def test_a_delivery_is_accepted_and_holds_the_whole_message(delivery):
+def test_a_delivery_is_accepted_and_holds_the_whole_message(delivery: Any) -> None:
     written = json.loads(json.dumps(delivery.as_json()))
 
     assert list(shipped("delivery").iter_errors(written)) == []
@@ -136,7 +136,7 @@ def test_a_delivery_is_accepted_and_holds_the_whole_message(delivery):
 
 
 @given(EVENTS)
-def test_a_line_of_the_ledger_is_accepted(event):
+def test_a_line_of_the_ledger_is_accepted(event: Any) -> None:
     assert list(shipped("event").iter_errors(event.as_json())) == []
 
 
@@ -159,11 +159,11 @@ def test_a_line_of_the_ledger_is_accepted(event):
         ("run", {"dag_id": "d", "run_id": "r", "status": "success", "steps": {"a": {"step_id": "a"}}}),
     ],
 )
-def test_a_schema_refuses_what_is_wrong(name: str, wrong: Mapping[str, Any]):
+def test_a_schema_refuses_what_is_wrong(name: str, wrong: Mapping[str, Any]) -> None:
     assert not shipped(name).is_valid(wrong)
 
 
-def test_a_reading_of_a_box_is_accepted():
+def test_a_reading_of_a_box_is_accepted() -> None:
     message = {"id": None, "task_id": "TASK-7", "type": None, "sender": "CA", "recipient": None, "status": "done"}
     problem = {"code": "trailing-comma", "message": "a comma before ]", "line": 3, "column": None}
 
@@ -185,7 +185,7 @@ def files_of_other_projects() -> list[Path]:
 
 
 @pytest.mark.parametrize("listed", [files_of_this_project, files_of_other_projects])
-def test_what_is_read_from_any_file_is_accepted(listed: Callable[[], list[Path]]):
+def test_what_is_read_from_any_file_is_accepted(listed: Callable[[], list[Path]]) -> None:
     files = listed()
 
     refused = {
@@ -198,10 +198,10 @@ def test_what_is_read_from_any_file_is_accepted(listed: Callable[[], list[Path]]
 
 
 def as_written(found: FileReading) -> dict[str, Any]:
-    return json.loads(json.dumps({"schema": "bluelabel.read/1", **found.as_json()}))
+    return dict(json.loads(json.dumps({"schema": "bluelabel.read/1", **found.as_json()})))
 
 
-def test_the_file_of_a_run_is_accepted_in_every_state():
+def test_the_file_of_a_run_is_accepted_in_every_state() -> None:
     run = DAGRun("nightly", "run-1")
     for step_id in ("fetch", "check", "later"):
         run.add_step(step_id, max_retries=1)
@@ -219,26 +219,26 @@ def test_the_file_of_a_run_is_accepted_in_every_state():
     assert [list(shipped("run").iter_errors(json.loads(json.dumps(each)))) for each in snapshots] == [[], [], []]
 
 
-def test_the_statuses_of_runs_and_steps_are_those_of_the_tracker():
+def test_the_statuses_of_runs_and_steps_are_those_of_the_tracker() -> None:
     assert set(schema_catalogue.RUN_STATUSES) == {status.value for status in DAGRunStatus}
     assert set(schema_catalogue.STEP_STATUSES) == {status.value for status in DAGStepStatus}
 
 
-def test_writing_twice_changes_nothing(tmp_path):
+def test_writing_twice_changes_nothing(tmp_path: Path) -> None:
     first = schema_catalogue.write(tmp_path)
     second = schema_catalogue.write(tmp_path)
 
     assert (len(first), second) == (len(schema_catalogue.build()), [])
 
 
-def test_an_unknown_schema_is_answered_with_the_nearest_names():
+def test_an_unknown_schema_is_answered_with_the_nearest_names() -> None:
     with pytest.raises(NotFound) as caught:
         schemas.text("mesage")
 
     assert "message" in str(caught.value.hint)
 
 
-def test_the_command_lists_all_and_prints_one():
+def test_the_command_lists_all_and_prints_one() -> None:
     listed = CliRunner().invoke(cli, ["schema"]).stdout.splitlines()
     printed = CliRunner().invoke(cli, ["schema", "message"]).stdout
 
@@ -246,7 +246,7 @@ def test_the_command_lists_all_and_prints_one():
     assert printed == schemas.text("message")
 
 
-def test_the_command_speaks_json_lines():
+def test_the_command_speaks_json_lines() -> None:
     listed = [json.loads(line) for line in CliRunner().invoke(cli, ["schema", "--json"]).stdout.splitlines()]
     one = json.loads(CliRunner().invoke(cli, ["schema", "event", "--json"]).stdout)
 

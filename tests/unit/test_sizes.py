@@ -39,11 +39,11 @@ def shown(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def test_there_are_modules_to_measure():
+def test_there_are_modules_to_measure() -> None:
     assert len(modules()) > 20
 
 
-def test_no_module_is_longer_than_400_lines():
+def test_no_module_is_longer_than_400_lines() -> None:
     lines = {shown(path): len(path.read_text(encoding="utf-8").splitlines()) for path in modules()}
     over_the_aim = {name: count for name, count in lines.items() if count > MODULE_LINES_AIMED_AT}
     print(f"modules over {MODULE_LINES_AIMED_AT} lines: {over_the_aim or 'none'}")
@@ -51,7 +51,7 @@ def test_no_module_is_longer_than_400_lines():
     assert {name: count for name, count in lines.items() if count > MODULE_LINES} == {}
 
 
-def test_no_function_is_longer_than_40_lines():
+def test_no_function_is_longer_than_40_lines() -> None:
     long: dict[str, int] = {}
     for path in modules():
         for function in functions(ast.parse(path.read_text(encoding="utf-8"))):
@@ -61,7 +61,7 @@ def test_no_function_is_longer_than_40_lines():
     assert long == {}
 
 
-def test_every_module_says_what_it_is_for():
+def test_every_module_says_what_it_is_for() -> None:
     silent = [shown(path) for path in modules() if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
 
     assert silent == []
@@ -75,7 +75,7 @@ def test_every_module_says_what_it_is_for():
         ("@x\n@y\nasync def f():\n    a = 1\n    return a\n", 3),
     ],
 )
-def test_a_docstring_and_decorators_do_not_count(source: str, lines: int):
+def test_a_docstring_and_decorators_do_not_count(source: str, lines: int) -> None:
     function = next(functions(ast.parse(source)))
 
     assert length(function) == lines

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from unit.boxes.counter import Counter
 
 from bluelabel.interfaces.errors import MachineError
 from bluelabel.services.postbox import watcher
 from bluelabel.services.postbox.intake_report import IntakeReport
 from bluelabel.services.postbox.watcher import BoxWatcher, gives_no_events
-from tests.unit.boxes.counter import Counter
 
 PATIENCE = 30.0
 

@@ -1,7 +1,9 @@
 import json
 import shutil
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,8 +20,11 @@ from bluelabel.interfaces.events import Draft
 from bluelabel.services.cards import files, paper
 from bluelabel.services.cards.board import Board
 from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.memory import Memory
 from bluelabel.services.cards.projection import CardsProjection
 from bluelabel.services.ledger.book import Book
+
+Change = Callable[[Board], Any]
 
 
 class Clock:
@@ -66,13 +71,13 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path, sample):
+def place(tmp_path: Path, sample: Callable[[str], bytes]) -> Iterator[Any]:
     made = Place(tmp_path, sample("tracker"))
     yield made
     made.close()
 
 
-def test_every_change_is_an_event_with_who_and_when_and_where(place):
+def test_every_change_is_an_event_with_who_and_when_and_where(place: Any) -> None:
     board = place.board("CA")
     board.set("TASK-210C", "status", "BLOCKED")
     board.check("TASK-210C", 1)
@@ -97,7 +102,7 @@ def test_every_change_is_an_event_with_who_and_when_and_where(place):
     assert [entry["kind"] for entry in board.history("TASK-210C")] == ["card.changed", "card.checked", "card.changed"]
 
 
-def test_a_change_that_changes_nothing_is_no_event(place):
+def test_a_change_that_changes_nothing_is_no_event(place: Any) -> None:
     before = place.path.read_bytes()
     board = place.board()
     board.set("TASK-210A", "priority", "HIGH")
@@ -112,7 +117,9 @@ def test_a_change_that_changes_nothing_is_no_event(place):
 
 
 @pytest.mark.parametrize("sample_name", ["tracker", "styles"])
-def test_a_status_set_and_set_back_gives_the_very_file(tmp_path, sample, sample_name):
+def test_a_status_set_and_set_back_gives_the_very_file(
+    tmp_path: Path, sample: Callable[[str], bytes], sample_name: str
+) -> None:
     place = Place(tmp_path, sample(sample_name))
     board = place.board()
     for card in parse(sample(sample_name)).cards:
@@ -125,7 +132,7 @@ def test_a_status_set_and_set_back_gives_the_very_file(tmp_path, sample, sample_
     place.close()
 
 
-def test_mode_and_owner_of_the_file_stay(place):
+def test_mode_and_owner_of_the_file_stay(place: Any) -> None:
     place.path.chmod(0o640)
     place.board().set("TASK-210A", "priority", "LOW")
 
@@ -133,9 +140,9 @@ def test_mode_and_owner_of_the_file_stay(place):
     assert sorted(path.name for path in place.path.parent.iterdir()) == ["TASK_CARDS.md", "home"]
 
 
-def test_undo_takes_each_kind_of_change_back_byte_for_byte(place):
+def test_undo_takes_each_kind_of_change_back_byte_for_byte(place: Any) -> None:
     before = place.path.read_bytes()
-    for change in (
+    changes: tuple[Change, ...] = (
         lambda board: board.set("TASK-210C", "status", "BLOCKED"),
         lambda board: board.set("TASK-210E", "title", "Other"),
         lambda board: board.set("TASK-210E", "branch", "dev/x"),
@@ -144,7 +151,8 @@ def test_undo_takes_each_kind_of_change_back_byte_for_byte(place):
         lambda board: board.new("A new one"),
         lambda board: board.archive(["TASK-210A", "TASK-210B"]),
         lambda board: board.archive(["TASK-210C"], "docs/archive/A.md"),
-    ):
+    )
+    for change in changes:
         board = place.board()
         change(board)
         changed = place.path.read_bytes()
@@ -156,7 +164,7 @@ def test_undo_takes_each_kind_of_change_back_byte_for_byte(place):
         place.board().undo()
 
 
-def test_undo_beside_other_edits_takes_only_its_own_change_back(place):
+def test_undo_beside_other_edits_takes_only_its_own_change_back(place: Any) -> None:
     board = place.board()
     board.set("TASK-210C", "status", "BLOCKED")
     place.path.write_bytes(place.path.read_bytes().replace(b"Reads the file.", b"Reads all files."))
@@ -173,7 +181,7 @@ def test_undo_beside_other_edits_takes_only_its_own_change_back(place):
     assert "TASK-210F" in board.document().by_id
 
 
-def test_undo_does_not_take_back_what_somebody_changed_again(place):
+def test_undo_does_not_take_back_what_somebody_changed_again(place: Any) -> None:
     board = place.board()
     with pytest.raises(NotFound, match="nothing to undo"):
         board.undo()
@@ -185,7 +193,7 @@ def test_undo_does_not_take_back_what_somebody_changed_again(place):
         board.undo()
 
 
-def test_archive_to_a_file_keeps_the_card_there_and_a_line_here(place):
+def test_archive_to_a_file_keeps_the_card_there_and_a_line_here(place: Any) -> None:
     block = "### TASK-210A: Build the reader\nStatus: COMPLETED ✅\n"
     board = place.board()
     assert board.archive(["TASK-210A"], "docs/archive/A.md") == ["TASK-210A"]
@@ -205,7 +213,7 @@ def test_archive_to_a_file_keeps_the_card_there_and_a_line_here(place):
             board.archive(["TASK-210C"], outside)
 
 
-def test_the_setting_names_the_archive_and_keeps_statistics(tmp_path, sample):
+def test_the_setting_names_the_archive_and_keeps_statistics(tmp_path: Path, sample: Callable[[str], bytes]) -> None:
     place = Place(tmp_path, sample("tracker"), cards={"archive": "old.md", "statistics": True})
     place.board().archive(["TASK-210A"])
 
@@ -214,14 +222,14 @@ def test_the_setting_names_the_archive_and_keeps_statistics(tmp_path, sample):
     place.close()
 
 
-def test_nothing_is_restored_that_nobody_knows(place):
+def test_nothing_is_restored_that_nobody_knows(place: Any) -> None:
     with pytest.raises(NotFound, match="nothing is known"):
         place.board().restore(["TASK-999"])
     assert place.board().restore(["TASK-210A"]) == []
     assert place.board().restore() == []
 
 
-def test_statistics_are_written_on_request(place):
+def test_statistics_are_written_on_request(place: Any) -> None:
     found = place.board().statistics()
     assert len(found["differs"]) == 2
     assert place.board().statistics(write=True)["differs"] == []
@@ -229,7 +237,9 @@ def test_statistics_are_written_on_request(place):
     assert place.board().statistics(write=True)["differs"] == []
 
 
-def test_ids_never_collide_between_processes_worktrees_and_deleted_cards(place, tmp_path, sample):
+def test_ids_never_collide_between_processes_worktrees_and_deleted_cards(
+    place: Any, tmp_path: Path, sample: Callable[[str], bytes]
+) -> None:
     other = tmp_path / "other" / "TASK_CARDS.md"
     other.parent.mkdir()
     shutil.copy(place.path, other)
@@ -246,7 +256,7 @@ def test_ids_never_collide_between_processes_worktrees_and_deleted_cards(place, 
     assert one.new("g") == "TASK-210K"
 
 
-def test_new_takes_fields_sections_and_an_id(place):
+def test_new_takes_fields_sections_and_an_id(place: Any) -> None:
     board = place.board()
     made = board.new(
         "All of it",
@@ -271,7 +281,7 @@ def test_new_takes_fields_sections_and_an_id(place):
         board.new("x", section="Nowhere")
 
 
-def test_a_card_file_is_made_when_there_is_none(tmp_path):
+def test_a_card_file_is_made_when_there_is_none(tmp_path: Path) -> None:
     place = Place(tmp_path, b"")
     place.path.unlink()
     with pytest.raises(NotFound, match="no card file"):
@@ -285,7 +295,7 @@ def test_a_card_file_is_made_when_there_is_none(tmp_path):
     place.close()
 
 
-def test_one_of_two_cards_with_one_id_is_changed(tmp_path):
+def test_one_of_two_cards_with_one_id_is_changed(tmp_path: Path) -> None:
     place = Place(tmp_path, b"### TASK-1: a\nStatus: Done\n\n### TASK-1: b\nStatus: Done\n")
     board = place.board()
     board.set("TASK-1#2", "status", "BLOCKED")
@@ -296,7 +306,7 @@ def test_one_of_two_cards_with_one_id_is_changed(tmp_path):
     place.close()
 
 
-def test_bytes_that_are_no_text_pass_through_the_ledger(tmp_path):
+def test_bytes_that_are_no_text_pass_through_the_ledger(tmp_path: Path) -> None:
     place = Place(tmp_path, b"### TASK-1: \xff\r\nStatus: \xe9t\xe9\r\n\r\n### TASK-2: b\r\n")
     board = place.board()
     before = place.path.read_bytes()
@@ -313,10 +323,14 @@ def test_bytes_that_are_no_text_pass_through_the_ledger(tmp_path):
     place.close()
 
 
-def test_an_open_fence_refuses_before_anything_is_recorded(tmp_path):
+def test_an_open_fence_refuses_before_anything_is_recorded(tmp_path: Path) -> None:
     data = b"## Archive\n\n### TASK-0: z\n\n## Active\n\n### TASK-1: a\n```\nopen\n"
     place = Place(tmp_path, data)
-    for attempt in (lambda board: board.archive(["TASK-1"]), lambda board: board.move("TASK-1", "archive")):
+    attempts: tuple[Change, ...] = (
+        lambda board: board.archive(["TASK-1"]),
+        lambda board: board.move("TASK-1", "archive"),
+    )
+    for attempt in attempts:
         with pytest.raises(Refused, match="never closed"):
             attempt(place.board())
 
@@ -325,7 +339,7 @@ def test_an_open_fence_refuses_before_anything_is_recorded(tmp_path):
     place.close()
 
 
-def test_completed_needs_evidence_and_a_reason_to_be_forced(tmp_path):
+def test_completed_needs_evidence_and_a_reason_to_be_forced(tmp_path: Path) -> None:
     data = b"### TASK-1: a\nStatus: NOT_STARTED\n\n**Testing:**\n- All 3 tests passing\n"
     place = Place(tmp_path, data, evidence={"test": "false", "timeout": 5})
     board = place.board()
@@ -348,7 +362,7 @@ def test_completed_needs_evidence_and_a_reason_to_be_forced(tmp_path):
     place.close()
 
 
-def test_verify_keeps_what_was_found(tmp_path):
+def test_verify_keeps_what_was_found(tmp_path: Path) -> None:
     place = Place(tmp_path, b"### TASK-1: a\nStatus: Done\n\n### TASK-2: b\n", evidence={"test": ["true"]})
     board = place.board()
 
@@ -361,7 +375,7 @@ def test_verify_keeps_what_was_found(tmp_path):
     place.close()
 
 
-def test_a_report_moves_its_card_in_the_same_append(tmp_path):
+def test_a_report_moves_its_card_in_the_same_append(tmp_path: Path) -> None:
     place = Place(tmp_path, b"### TASK-1: a\nStatus: NOT_STARTED\n\n### TASK-2: b\n\n**Testing:**\n- 3 passed\n")
     place.tables = {"evidence": {"test": ["false"]}}
     board = place.board("ARCH")
@@ -384,10 +398,12 @@ def test_a_report_moves_its_card_in_the_same_append(tmp_path):
     place.close()
 
 
-def test_a_kill_between_ledger_and_file_is_put_right_by_the_next_command(place, monkeypatch):
+def test_a_kill_between_ledger_and_file_is_put_right_by_the_next_command(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     board = place.board()
     board.inspect()
-    changes = (
+    changes: tuple[Change, ...] = (
         lambda b: b.set("TASK-210C", "status", "BLOCKED"),
         lambda b: b.check("TASK-210C", 1),
         lambda b: b.new("Fresh"),
@@ -412,8 +428,8 @@ def test_a_kill_between_ledger_and_file_is_put_right_by_the_next_command(place, 
     assert len(place.kinds()) == len(changes)
 
 
-def _killed(publish, path):
-    def dies(target, compute):
+def _killed(publish: Any, path: Any) -> Any:
+    def dies(target: Any, compute: Any) -> Any:
         if target == path:
             raise KeyboardInterrupt
         return publish(target, compute)
@@ -421,10 +437,10 @@ def _killed(publish, path):
     return dies
 
 
-def test_a_kill_between_file_and_memory_changes_nothing_twice(place, monkeypatch):
+def test_a_kill_between_file_and_memory_changes_nothing_twice(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     place.board().inspect()
     with monkeypatch.context() as patch:
-        patch.setattr(paper.Memory, "save", lambda _self, _state: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(Memory, "save", lambda _self, _state: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             place.board().new("Fresh")
     written = place.path.read_bytes()
@@ -435,7 +451,7 @@ def test_a_kill_between_file_and_memory_changes_nothing_twice(place, monkeypatch
     assert place.kinds() == ["card.created"]
 
 
-def test_a_lost_memory_trusts_the_file(place):
+def test_a_lost_memory_trusts_the_file(place: Any) -> None:
     board = place.board()
     board.set("TASK-210C", "status", "BLOCKED")
     place.path.write_bytes(place.path.read_bytes().replace("BLOCKED 🔴  ".encode(), b"pending  "))
@@ -446,20 +462,20 @@ def test_a_lost_memory_trusts_the_file(place):
     assert board.document().card("TASK-210C").status_raw == "pending"
 
 
-def test_a_locked_file_is_told(place, monkeypatch):
+def test_a_locked_file_is_told(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paper, "_LOCK_SECONDS", 0.05)
     board = place.board()
     with board.desk.locked(), pytest.raises(LockTimeout, match="locked"):
         place.board().inspect()
 
 
-def test_a_state_directory_that_cannot_be_written_is_told(place):
+def test_a_state_directory_that_cannot_be_written_is_told(place: Any) -> None:
     (place.home / "cards").write_text("a file in the way")
     with pytest.raises(MachineError):
         place.board().set("TASK-210C", "status", "BLOCKED")
 
 
-def test_lint_and_missing_entries(place):
+def test_lint_and_missing_entries(place: Any) -> None:
     board = place.board()
 
     assert {problem.code for problem in board.lint()} == {"wrong-statistics"}
@@ -467,7 +483,7 @@ def test_lint_and_missing_entries(place):
         board.check("TASK-210C", 9)
 
 
-def test_a_repair_keeps_the_mode_and_raises_no_alarm(tmp_path, sample):
+def test_a_repair_keeps_the_mode_and_raises_no_alarm(tmp_path: Path, sample: Callable[[str], bytes]) -> None:
     place = Place(tmp_path, sample("conflict"))
     place.path.chmod(0o640)
     place.board().inspect()

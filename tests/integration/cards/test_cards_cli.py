@@ -1,15 +1,17 @@
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cli_driver import Result, bluelabel
 
 from bluelabel.services.cards.document import parse
-from tests.cli_driver import Result, bluelabel
 
 
 @pytest.fixture
-def space(tmp_path, sample):
+def space(tmp_path: Path, sample: Callable[[str], bytes]) -> Any:
     settings = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
     environment = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull}
 
@@ -28,11 +30,11 @@ def space(tmp_path, sample):
     return tmp_path
 
 
-def card(root: Path, *args: str, **variables: str) -> Result:
+def card(root: Path, *args: str, **variables: Any) -> Result:
     return bluelabel(root, "card", *args, **variables)
 
 
-def test_list_filters_by_status_assignee_sprint_section_and_readiness(space):
+def test_list_filters_by_status_assignee_sprint_section_and_readiness(space: Any) -> None:
     def ids(*args: str) -> list[str]:
         return [line["id"] for line in card(space, "list", "--json", *args).lines]
 
@@ -49,7 +51,7 @@ def test_list_filters_by_status_assignee_sprint_section_and_readiness(space):
     assert (wrong.code, "hint: one of:" in wrong.err) == (2, True)
 
 
-def test_a_card_in_json_has_what_the_contract_names(space):
+def test_a_card_in_json_has_what_the_contract_names(space: Any) -> None:
     first = card(space, "list", "--json").lines[0]
 
     assert first == {
@@ -68,7 +70,7 @@ def test_a_card_in_json_has_what_the_contract_names(space):
     }
 
 
-def test_people_get_tables_and_lines(space):
+def test_people_get_tables_and_lines(space: Any) -> None:
     assert "TASK-210B" in card(space, "list").out
     assert "5 of 5 cards" in card(space, "list").out
     shown = card(space, "show", "TASK-210A").out
@@ -78,7 +80,7 @@ def test_people_get_tables_and_lines(space):
     assert "line 85: Total Tasks says 50+, there are 5" in card(space, "stats").out
 
 
-def test_show_tells_fields_sections_claims_evidence_and_history(space):
+def test_show_tells_fields_sections_claims_evidence_and_history(space: Any) -> None:
     card(space, "verify", "TASK-210A")
     card(space, "set", "TASK-210A", "priority", "LOW", BLUELABEL_AGENT="CA")
     found = card(space, "show", "TASK-210A", "--json").object
@@ -96,7 +98,7 @@ def test_show_tells_fields_sections_claims_evidence_and_history(space):
     assert "CA card.changed priority" in people
 
 
-def test_next_and_board(space):
+def test_next_and_board(space: Any) -> None:
     assert card(space, "next", "--json").object["id"] == "TASK-210E"
     assert card(space, "next", "--assignee", "WA", "--json").object["id"] == "TASK-210C"
     columns = card(space, "board", "--json").object["columns"]
@@ -113,7 +115,7 @@ def test_next_and_board(space):
     assert (nothing.code, "nothing to begin" in nothing.err) == (3, True)
 
 
-def test_a_card_is_made_set_ticked_moved_archived_and_all_of_it_undone(space):
+def test_a_card_is_made_set_ticked_moved_archived_and_all_of_it_undone(space: Any) -> None:
     options = ["--assignee", "CC", "--priority", "HIGH", "--depends", "TASK-210A", "--set", "branch=dev/x"]
     options += ["--deliverable", "do it", "--path", "a.py (new)", "--description", "What it is."]
     assert card(space, "new", "Fresh", *options).out == "TASK-210F\n"
@@ -140,7 +142,7 @@ def test_a_card_is_made_set_ticked_moved_archived_and_all_of_it_undone(space):
     ]
 
 
-def test_verify_exits_with_one_when_a_claim_is_false_and_gives_each_claim(space):
+def test_verify_exits_with_one_when_a_claim_is_false_and_gives_each_claim(space: Any) -> None:
     good = card(space, "verify", "TASK-210A", "--json")
     assert (good.code, good.object["verdict"]) == (0, "verified")
     assert good.object["claims"][0] == {
@@ -159,7 +161,7 @@ def test_verify_exits_with_one_when_a_claim_is_false_and_gives_each_claim(space)
     assert card(space, "verify", "--rev", "nowhere").code == 3
 
 
-def test_completed_is_refused_on_a_false_claim_unless_forced_with_a_reason(space):
+def test_completed_is_refused_on_a_false_claim_unless_forced_with_a_reason(space: Any) -> None:
     (space / "TASK_CARDS.md").write_bytes(b"### TASK-1: a\nStatus: NOT_STARTED\nBranch: dev/never\n")
     refused = card(space, "set", "TASK-1", "status", "COMPLETED")
     assert (refused.code, refused.out) == (1, "")
@@ -169,7 +171,7 @@ def test_completed_is_refused_on_a_false_claim_unless_forced_with_a_reason(space
     assert card(space, "set", "TASK-1", "status", "COMPLETED", "--force", "--reason", "squashed").code == 0
 
 
-def test_lost_cards_are_told_and_restored(space):
+def test_lost_cards_are_told_and_restored(space: Any) -> None:
     card(space, "list")
     (space / "TASK_CARDS.md").write_bytes(b"# Rewritten\n\n### TASK-210C: Wait for the graph\n")
     listed = card(space, "list")
@@ -180,7 +182,7 @@ def test_lost_cards_are_told_and_restored(space):
     assert card(space, "restore").out == "nothing is missing\n"
 
 
-def test_lint_exits_with_one_on_faults_only(space):
+def test_lint_exits_with_one_on_faults_only(space: Any) -> None:
     assert card(space, "lint").code == 0
     assert "0 faults, 2 remarks in 5 cards" in card(space, "lint").out
     with (space / "TASK_CARDS.md").open("ab") as file:
@@ -192,12 +194,14 @@ def test_lint_exits_with_one_on_faults_only(space):
     )
 
 
-def test_statistics_are_corrected_on_request(space):
+def test_statistics_are_corrected_on_request(space: Any) -> None:
     assert card(space, "stats", "--write", "--json").object["differs"] == []
     assert b"- Total Tasks: 5\n" in (space / "TASK_CARDS.md").read_bytes()
 
 
-def test_any_file_may_be_named_and_looking_needs_no_workspace(space, tmp_path_factory, sample):
+def test_any_file_may_be_named_and_looking_needs_no_workspace(
+    space: Any, tmp_path_factory: pytest.TempPathFactory, sample: Callable[[str], bytes]
+) -> None:
     alone = tmp_path_factory.mktemp("alone")
     (alone / "T.md").write_bytes(sample("styles"))
     path = str(alone / "T.md")
@@ -235,7 +239,7 @@ def test_any_file_may_be_named_and_looking_needs_no_workspace(space, tmp_path_fa
         (("sett",), 2, "set"),
     ],
 )
-def test_errors_are_one_line_and_a_hint_with_their_exit_code(space, args, code, words):
+def test_errors_are_one_line_and_a_hint_with_their_exit_code(space: Any, args: Any, code: int, words: str) -> None:
     result = card(space, *args)
 
     assert (result.code, result.out) == (code, "")
@@ -244,13 +248,13 @@ def test_errors_are_one_line_and_a_hint_with_their_exit_code(space, args, code, 
     assert result.err.startswith("error: ")
 
 
-def test_archiving_all_completed_cards_twice_finds_nothing(space):
+def test_archiving_all_completed_cards_twice_finds_nothing(space: Any) -> None:
     assert card(space, "archive", "--completed").out == "TASK-210A archived\nTASK-210B archived\n"
     again = card(space, "archive", "--completed")
     assert (again.code, "nothing to archive" in again.err) == (3, True)
 
 
-def test_help_lists_every_command_with_its_summary(space):
+def test_help_lists_every_command_with_its_summary(space: Any) -> None:
     text = card(space, "--help").out
 
     for name in (
@@ -272,7 +276,7 @@ def test_help_lists_every_command_with_its_summary(space):
         assert f"\n  {name} " in text
 
 
-def test_escapes_in_a_card_steer_no_terminal(space):
+def test_escapes_in_a_card_steer_no_terminal(space: Any) -> None:
     (space / "TASK_CARDS.md").write_bytes(b"### TASK-1: \x1b]0;x\x07 a\nStatus: Done\n**Files:**\n- src/\x1b[31mx.py\n")
     for args in (
         ("list",),

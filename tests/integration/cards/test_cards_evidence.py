@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,7 +114,7 @@ CLAIMS = [
 ]
 
 
-def test_all_of_forty_planted_claims_are_judged_right(planted):
+def test_all_of_forty_planted_claims_are_judged_right(planted: tuple[Path, dict[str, str]]) -> None:
     root, hashes = planted
     inspector = Inspector(GitRepository.find(root))
     wrong: list[str] = []
@@ -133,7 +134,7 @@ def judged(root: Path | None, body: str, revision: str | None = None, **kwargs: 
     return Inspector(repository, revision, **kwargs).card(document, document.cards[0])  # type: ignore[arg-type]
 
 
-def test_a_revision_is_judged_by_its_own_files(planted):
+def test_a_revision_is_judged_by_its_own_files(planted: tuple[Path, dict[str, str]]) -> None:
     root, hashes = planted
 
     assert judged(root, "**Files:**\n- src/gone.py", hashes["first"]).verdict is Verdict.VERIFIED
@@ -161,11 +162,11 @@ def test_a_revision_is_judged_by_its_own_files(planted):
         ("**Done:**\n- Merged `dev/merged` into develop", "is contained in HEAD"),
     ],
 )
-def test_the_reason_is_said(planted, body, evidence):
+def test_the_reason_is_said(planted: tuple[Path, dict[str, str]], body: str, evidence: str) -> None:
     assert evidence in judged(planted[0], body).claims[0].evidence
 
 
-def test_outside_git_nothing_is_verified():
+def test_outside_git_nothing_is_verified() -> None:
     found = judged(None, "Branch: dev/x\nTag: v1.0\n**Files:**\n- a/b.py\n- All 3 tests passing")
 
     assert {one.verdict for one in found.claims} == {Verdict.UNVERIFIABLE}
@@ -173,7 +174,7 @@ def test_outside_git_nothing_is_verified():
     assert judged(None, "").verdict is Verdict.UNVERIFIABLE
 
 
-def test_a_branch_without_a_commit_is_there(tmp_path):
+def test_a_branch_without_a_commit_is_there(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "-b", "dev/fresh")
 
     assert judged(tmp_path, "Branch: dev/fresh").verdict is Verdict.VERIFIED
@@ -196,18 +197,18 @@ def command(text: str, code: int = 0) -> list[str]:
         ([sys.executable, "-c", "import time; time.sleep(60)"], "All tests passing", "unverifiable"),
     ],
 )
-def test_the_test_command_decides_about_tests(tmp_path, argv, claim, verdict):
+def test_the_test_command_decides_about_tests(tmp_path: Path, argv: Any, claim: str, verdict: str) -> None:
     found = judged(None, f"**Testing:**\n- {claim}", run_tests=lambda: run_tests(argv, tmp_path, 1.5))
 
     assert found.verdict == verdict
     assert found.tests["command"] == argv
 
 
-def test_tests_run_once_and_only_on_the_revision_they_are_asked_about(planted):
+def test_tests_run_once_and_only_on_the_revision_they_are_asked_about(planted: tuple[Path, dict[str, str]]) -> None:
     root, hashes = planted
     runs: list[int] = []
 
-    def run():
+    def run() -> Any:
         runs.append(1)
         return run_tests(command("5 passed"), root, 10)
 
@@ -228,5 +229,5 @@ def test_tests_run_once_and_only_on_the_revision_they_are_asked_about(planted):
         ("silence", (None, None)),
     ],
 )
-def test_counts_are_read_from_what_runners_print(text, found):
+def test_counts_are_read_from_what_runners_print(text: str, found: Any) -> None:
     assert counts(text) == found

@@ -3,8 +3,10 @@
 import os
 import subprocess
 import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,7 +71,7 @@ class Here:
 
 
 @pytest.fixture
-def here(tmp_path, sample):
+def here(tmp_path: Path, sample: Callable[[str], bytes]) -> Iterator[Any]:
     made = Here(tmp_path, sample("tracker"))
     made.board().inspect()
     yield made
@@ -77,7 +79,7 @@ def here(tmp_path, sample):
 
 
 @pytest.mark.parametrize("editor", EDITORS)
-def test_a_rewrite_that_loses_cards_raises_an_alarm_and_restore_brings_them_back(here, editor):
+def test_a_rewrite_that_loses_cards_raises_an_alarm_and_restore_brings_them_back(here: Any, editor: Any) -> None:
     editor(here.path, b"# Mine\n\n### TASK-500: Only this\nStatus: COMPLETED\n")
     report = here.board().inspect()
 
@@ -92,7 +94,7 @@ def test_a_rewrite_that_loses_cards_raises_an_alarm_and_restore_brings_them_back
     assert here.board().restore() == []
 
 
-def test_restored_cards_stand_where_they_stood_byte_for_byte(here):
+def test_restored_cards_stand_where_they_stood_byte_for_byte(here: Any) -> None:
     before = here.data
     document = parse(before)
     first, graph = document.cards[:2]
@@ -104,14 +106,14 @@ def test_restored_cards_stand_where_they_stood_byte_for_byte(here):
     assert sorted(parse(here.data).by_id) == sorted(document.by_id)
 
 
-def test_doubled_ids_and_conflict_markers_raise_an_alarm(here):
+def test_doubled_ids_and_conflict_markers_raise_an_alarm(here: Any) -> None:
     here.path.write_bytes(here.data + b"\n### TASK-210A: Again\n<<<<<<< HEAD\n=======\n>>>>>>> x\n")
     alarm = here.board().inspect().alarms[0]
 
     assert (alarm.lost, alarm.doubled, len(alarm.markers)) == ((), ("TASK-210A",), 1)
 
 
-def test_a_file_that_is_gone_comes_back_card_by_card(here, monkeypatch):
+def test_a_file_that_is_gone_comes_back_card_by_card(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desk, "_GONE", 0.02)
     here.path.unlink()
 
@@ -120,7 +122,7 @@ def test_a_file_that_is_gone_comes_back_card_by_card(here, monkeypatch):
     assert len(parse(here.data).cards) == 5
 
 
-def test_a_card_that_went_to_an_archive_file_is_not_lost(here):
+def test_a_card_that_went_to_an_archive_file_is_not_lost(here: Any) -> None:
     text = parse(here.data)
     card = text.cards[0]
     moved = text.text[: card.start] + text.text[text.cards[1].start :]
@@ -130,7 +132,7 @@ def test_a_card_that_went_to_an_archive_file_is_not_lost(here):
     assert not here.board().inspect()
 
 
-def test_branches_are_remembered_apart(tmp_path, sample):
+def test_branches_are_remembered_apart(tmp_path: Path, sample: Callable[[str], bytes]) -> None:
     def git(*args: str) -> None:
         settings = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
         subprocess.run(["git", *settings, *args], cwd=tmp_path, check=True, capture_output=True)
@@ -156,7 +158,7 @@ def test_branches_are_remembered_apart(tmp_path, sample):
 
 
 @pytest.mark.parametrize("editor", EDITORS)
-def test_a_save_from_an_older_copy_takes_nothing_back(here, editor):
+def test_a_save_from_an_older_copy_takes_nothing_back(here: Any, editor: Any) -> None:
     old = here.data
     here.board().set("TASK-210C", "status", "BLOCKED")
     here.board().check("TASK-210C", 1)
@@ -173,7 +175,7 @@ def test_a_save_from_an_older_copy_takes_nothing_back(here, editor):
     assert "made again" in report.notes[0]
 
 
-def test_a_second_save_that_takes_a_change_back_is_meant(here):
+def test_a_second_save_that_takes_a_change_back_is_meant(here: Any) -> None:
     old = here.data
     here.board().set("TASK-210C", "status", "BLOCKED")
     here.path.write_bytes(old)
@@ -184,7 +186,7 @@ def test_a_second_save_that_takes_a_change_back_is_meant(here):
     assert here.data == old
 
 
-def test_a_change_taken_back_long_after_is_meant(here):
+def test_a_change_taken_back_long_after_is_meant(here: Any) -> None:
     old = here.data
     here.board().set("TASK-210C", "status", "BLOCKED")
     here.clock.ahead = timedelta(minutes=20)
@@ -194,7 +196,7 @@ def test_a_change_taken_back_long_after_is_meant(here):
     assert here.data == old
 
 
-def test_a_field_set_by_both_at_the_same_time_keeps_both_and_says_so(here):
+def test_a_field_set_by_both_at_the_same_time_keeps_both_and_says_so(here: Any) -> None:
     old = here.data
     here.board().set("TASK-210C", "status", "BLOCKED")
     here.path.write_bytes(old.replace(b"**Status**: pending", b"**Status**: Done"))
@@ -205,7 +207,7 @@ def test_a_field_set_by_both_at_the_same_time_keeps_both_and_says_so(here):
     assert not here.board().inspect()
 
 
-def test_cards_that_were_made_and_taken_back_stay_away(here):
+def test_cards_that_were_made_and_taken_back_stay_away(here: Any) -> None:
     here.board().new("Fresh")
     here.board().undo()
     here.path.write_bytes(here.data + b"\nmore\n")
@@ -216,7 +218,9 @@ def test_cards_that_were_made_and_taken_back_stay_away(here):
 
 @pytest.mark.parametrize("editor", EDITORS)
 @pytest.mark.parametrize("moment", ["before the swap", "after the swap"])
-def test_a_save_in_the_moment_of_a_change_is_built_upon(here, monkeypatch, editor, moment):
+def test_a_save_in_the_moment_of_a_change_is_built_upon(
+    here: Any, monkeypatch: pytest.MonkeyPatch, editor: Any, moment: str
+) -> None:
     typed = here.data.replace(b"Reads the file.", b"Typed meanwhile.")
     swap = files.exchange
     saves = [typed]
@@ -239,7 +243,7 @@ def test_a_save_in_the_moment_of_a_change_is_built_upon(here, monkeypatch, edito
     assert [path for path in here.path.parent.iterdir() if "bluelabel-" in path.name] == []
 
 
-def test_the_same_field_saved_in_that_moment_keeps_both(here, monkeypatch):
+def test_the_same_field_saved_in_that_moment_keeps_both(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     swap = files.exchange
     saves = [here.data.replace(b"**Status**: pending", b"**Status**: Done")]
 
@@ -258,7 +262,7 @@ def test_the_same_field_saved_in_that_moment_keeps_both(here, monkeypatch):
     ]
 
 
-def test_a_writer_that_is_not_done_is_waited_for(here):
+def test_a_writer_that_is_not_done_is_waited_for(here: Any) -> None:
     opened, finish = threading.Event(), threading.Event()
     typed = here.data.replace(b"Reads the file.", b"Typed slowly.")
 
@@ -281,7 +285,9 @@ def test_a_writer_that_is_not_done_is_waited_for(here):
     assert parse(here.data).card("TASK-210C").status_raw == "BLOCKED 🔴"
 
 
-def test_an_editor_that_holds_the_old_file_over_the_swap_loses_nothing(here, monkeypatch):
+def test_an_editor_that_holds_the_old_file_over_the_swap_loses_nothing(
+    here: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It opened the file before the swap and writes after it: its words arrive in the file that was swapped out."""
     swap = files.exchange
     typed = here.data.replace(b"Reads the file.", b"Typed into the old one.")
@@ -309,7 +315,7 @@ def test_an_editor_that_holds_the_old_file_over_the_swap_loses_nothing(here, mon
     assert parse(here.data).card("TASK-210C").status_raw == "BLOCKED 🔴"
 
 
-def test_what_a_crash_pushed_aside_is_merged_back_in(here):
+def test_what_a_crash_pushed_aside_is_merged_back_in(here: Any) -> None:
     board = here.board()
     aside = here.data.replace(b"Reads the file.", b"Saved in that moment.")
     board.set("TASK-210C", "status", "BLOCKED")
@@ -323,7 +329,7 @@ def test_what_a_crash_pushed_aside_is_merged_back_in(here):
     assert sorted(path.name for path in here.path.parent.iterdir()) == [".bluelabel", "TASK_CARDS.md"]
 
 
-def test_a_swap_that_never_took_place_is_thrown_away(here, monkeypatch):
+def test_a_swap_that_never_took_place_is_thrown_away(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def dies(_one: Path, _two: Path) -> bool:
         raise KeyboardInterrupt
 
@@ -339,7 +345,7 @@ def test_a_swap_that_never_took_place_is_thrown_away(here, monkeypatch):
     assert list(here.path.parent.glob(".TASK_CARDS.md.*")) == []
 
 
-def test_without_an_exchange_the_old_file_is_kept_by_a_link(here, monkeypatch):
+def test_without_an_exchange_the_old_file_is_kept_by_a_link(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_renameat2", lambda _one, _two: 38)
     here.board().set("TASK-210C", "status", "BLOCKED")
 
@@ -348,7 +354,7 @@ def test_without_an_exchange_the_old_file_is_kept_by_a_link(here, monkeypatch):
 
 
 @pytest.mark.parametrize("code", [28, 5, 13])
-def test_a_disk_that_refuses_leaves_the_file_and_says_so(here, monkeypatch, code):
+def test_a_disk_that_refuses_leaves_the_file_and_says_so(here: Any, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     before = here.data
 
     def full(_one: bytes, _two: bytes) -> int:
@@ -364,7 +370,7 @@ def test_a_disk_that_refuses_leaves_the_file_and_says_so(here, monkeypatch, code
     assert parse(here.data).card("TASK-210C").status_raw == "BLOCKED 🔴"
 
 
-def test_a_file_that_changes_for_ever_is_given_up(tmp_path, monkeypatch):
+def test_a_file_that_changes_for_ever_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "T.md"
     path.write_bytes(b"0")
     swap, count = files.exchange, iter(range(1000))
@@ -378,7 +384,7 @@ def test_a_file_that_changes_for_ever_is_given_up(tmp_path, monkeypatch):
         files.publish(path, lambda data: data + b"x")
 
 
-def test_what_is_no_card_file_is_refused(tmp_path, monkeypatch):
+def test_what_is_no_card_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "fifo")
     for name in ("fifo", ""):
         with pytest.raises(UnreadableInput, match="not a regular file"):
@@ -392,13 +398,13 @@ def test_what_is_no_card_file_is_refused(tmp_path, monkeypatch):
         files.read_settled(tmp_path / "a")
 
 
-def test_a_writer_that_never_ends_is_told(tmp_path):
+def test_a_writer_that_never_ends_is_told(tmp_path: Path) -> None:
     path = tmp_path / "T.md"
     with path.open("wb"), pytest.raises(Conflict, match="is writing"):
         files.read_settled(path, patience=0.02)
 
 
-def test_a_link_to_the_card_file_stays_a_link(here, tmp_path):
+def test_a_link_to_the_card_file_stays_a_link(here: Any, tmp_path: Path) -> None:
     link = tmp_path / "LINK.md"
     link.symlink_to(here.path)
     Board(link, here.book, here.home, "CC").set("TASK-210C", "status", "BLOCKED")
@@ -407,7 +413,7 @@ def test_a_link_to_the_card_file_stays_a_link(here, tmp_path):
     assert parse(here.data).card("TASK-210C").status_raw == "BLOCKED 🔴"
 
 
-def test_damaged_copies_are_not_trusted(here):
+def test_damaged_copies_are_not_trusted(here: Any) -> None:
     memory = Memory(here.home, here.path)
     state = memory.load()
     assert state is not None
@@ -420,7 +426,9 @@ def test_damaged_copies_are_not_trusted(here):
     assert here.board().inspect().alarms == []
 
 
-def test_what_is_remembered_survives_a_move_of_the_whole_workspace(tmp_path, sample):
+def test_what_is_remembered_survives_a_move_of_the_whole_workspace(
+    tmp_path: Path, sample: Callable[[str], bytes]
+) -> None:
     root = tmp_path / "old"
     root.mkdir()
     here = Here(root, sample("tracker"))

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 import pytest
+from cli_driver import Result, bluelabel
 
 from bluelabel.apps.cli.main import cli
 from bluelabel.interfaces import schemas
-from tests.cli_driver import Result, bluelabel
 
 DOCS = Path(__file__).parents[3] / "docs"
 SYNOPSIS = """
@@ -86,7 +86,8 @@ VALUES = {"N": "2", "P": "HIGH", "S": "1", "SEQ": "0", "k=v": "a=b"}
 
 def called(call: str) -> tuple[click.Context, list[str]]:
     """Return the command that a line of the synopsis calls, and its words behind the name."""
-    words, command = call.split(), cli
+    words = call.split()
+    command: click.Command = cli
     context = click.Context(cli, info_name="bluelabel", **cli.context_settings)
     while words and isinstance(command, click.Group):
         found = command.get_command(context, words[0])

@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from tests.cli_driver import bluelabel
+from cli_driver import bluelabel
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from tests.cli_driver import bluelabel
+from cli_driver import bluelabel
 
 
 def git(where: Path, *args: str) -> None:

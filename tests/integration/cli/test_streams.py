@@ -11,8 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from tests.cli_driver import bluelabel
+from cli_driver import bluelabel
 
 PROGRAM = [sys.executable, "-m", "bluelabel.apps.cli.main"]
 

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-from tests.cli_driver import bluelabel
+from cli_driver import bluelabel
 
 _ECHO = """\
 [workspace]

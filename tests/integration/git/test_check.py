@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bluelabel.services.cards.document import parse
 from bluelabel.services.git.check import check, staged
 from bluelabel.services.git.repository import GitRepository
@@ -9,7 +11,7 @@ from bluelabel.services.git.repository import GitRepository
 CARDS = "# Task Cards\n\n### TASK-1: One\nStatus: NOT_STARTED\n\n### TASK-2: Two\nStatus: NOT_STARTED\n"
 
 
-def looked_at(scratch):
+def looked_at(scratch: Any) -> Any:
     repository = GitRepository.find(scratch.root)
     assert repository is not None
     scratch.git("add", "-A")
@@ -20,18 +22,18 @@ def looked_at(scratch):
     ]
 
 
-def cards(scratch, text):
+def cards(scratch: Any, text: Any) -> Any:
     scratch.write("TASK_CARDS.md", text)
     return looked_at(scratch)
 
 
-def test_a_first_commit_and_a_plain_edit_pass(scratch):
+def test_a_first_commit_and_a_plain_edit_pass(scratch: Any) -> None:
     assert cards(scratch, CARDS) == []
     scratch.commit()
     assert cards(scratch, CARDS.replace("NOT_STARTED", "COMPLETED")) == []
 
 
-def test_a_lost_card_is_named(scratch):
+def test_a_lost_card_is_named(scratch: Any) -> None:
     scratch.commit("c", **{"TASK_CARDS.md": CARDS})
 
     assert cards(scratch, CARDS[: CARDS.index("### TASK-2")]) == [("TASK_CARDS.md", "lost-card", None)]
@@ -39,7 +41,7 @@ def test_a_lost_card_is_named(scratch):
     assert [code for _, code, _ in looked_at(scratch)] == ["lost-card", "lost-card"]
 
 
-def test_a_card_moved_to_an_archive_is_not_lost(scratch):
+def test_a_card_moved_to_an_archive_is_not_lost(scratch: Any) -> None:
     scratch.commit("c", **{"TASK_CARDS.md": CARDS})
     place = CARDS.index("### TASK-2")
     scratch.write("docs/archive/2025.md", CARDS[place:])
@@ -47,7 +49,7 @@ def test_a_card_moved_to_an_archive_is_not_lost(scratch):
     assert cards(scratch, CARDS[:place]) == []
 
 
-def test_an_id_used_twice_is_named_at_its_second_place(scratch):
+def test_an_id_used_twice_is_named_at_its_second_place(scratch: Any) -> None:
     twice = CARDS + "\n### TASK-1: Again\nStatus: NOT_STARTED\n"
 
     assert cards(scratch, twice) == [("TASK_CARDS.md", "duplicate-id", 9)]
@@ -55,13 +57,13 @@ def test_an_id_used_twice_is_named_at_its_second_place(scratch):
     assert cards(scratch, twice + "\n") == []  # it was there before; lint tells of it
 
 
-def test_conflict_markers_are_found_where_they_stand(scratch):
+def test_conflict_markers_are_found_where_they_stand(scratch: Any) -> None:
     found = cards(scratch, CARDS + "<<<<<<< HEAD\nx\n=======\ny\n>>>>>>> side\n")
 
     assert found == [("TASK_CARDS.md", "conflict-marker", 8), ("TASK_CARDS.md", "conflict-marker", 12)]
 
 
-def test_a_box_that_stops_being_json_is_refused_and_one_that_never_was_is_let_through(scratch):
+def test_a_box_that_stops_being_json_is_refused_and_one_that_never_was_is_let_through(scratch: Any) -> None:
     box = "postbox/CA/outbox.json"
     scratch.write(box, "[1, 2")
     assert looked_at(scratch) == [(box, "broken-box", None)]
@@ -78,7 +80,7 @@ def test_a_box_that_stops_being_json_is_refused_and_one_that_never_was_is_let_th
     assert looked_at(scratch) == []
 
 
-def test_a_resolved_merge_may_not_lose_the_cards_of_the_other_side(scratch):
+def test_a_resolved_merge_may_not_lose_the_cards_of_the_other_side(scratch: Any) -> None:
     scratch.commit("base", **{"TASK_CARDS.md": CARDS})
     scratch.git("checkout", "-q", "-b", "side")
     scratch.commit("side", **{"TASK_CARDS.md": CARDS + "\n### TASK-9: Nine\n"})
@@ -90,7 +92,7 @@ def test_a_resolved_merge_may_not_lose_the_cards_of_the_other_side(scratch):
     assert cards(scratch, CARDS + "\n### TASK-8: Eight!\n") == [("TASK_CARDS.md", "lost-card", None)]
 
 
-def test_what_the_other_side_never_touched_may_have_been_taken_out_since(scratch):
+def test_what_the_other_side_never_touched_may_have_been_taken_out_since(scratch: Any) -> None:
     scratch.commit("base", **{"TASK_CARDS.md": CARDS})
     scratch.git("checkout", "-q", "-b", "side")
     scratch.commit("side", other="x")

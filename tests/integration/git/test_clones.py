@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.cli_driver import Result, bluelabel
+from cli_driver import Result, bluelabel
 
 from .conftest import Scratch
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import random
 import sys
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
 from bluelabel.interfaces.problems import Problem
-from bluelabel.services.git import install as rooms
 from bluelabel.services.git.drivers import boxes, drive
 from bluelabel.services.git.install import install, program, uninstall
 from bluelabel.services.git.repository import GitRepository
@@ -18,28 +19,28 @@ BOX = "postbox/CA/inbox.json"
 CARDS = "TASK_CARDS.md"
 
 
-def installed(scratch):
+def installed(scratch: Any) -> Any:
     repository = GitRepository.find(scratch.root)
     assert repository is not None
     assert install(repository).changed
     return repository
 
 
-def view(rev, *items):
+def view(rev: Any, *items: Any) -> Any:
     head = {"postbox": 1, "agent": "CA", "box": "inbox", "home": "h", "rev": rev, "shown": len(items)}
     return "[\n" + "".join(json.dumps(item) + ",\n" for item in [head, *items]) + "null]\n"
 
 
-def msg(name, **more):
+def msg(name: Any, **more: Any) -> dict[Any, Any]:
     return {"id": name, "type": "message", "sender": "CC", **more}
 
 
-def found(scratch, cwd=None):
+def found(scratch: Any, cwd: Any = None) -> Any:
     text = ((cwd or scratch.root) / BOX).read_text()
     return [item["id"] for item in json.loads(text) if item and "id" in item]
 
 
-def fork(scratch, ours, theirs):
+def fork(scratch: Any, ours: Any, theirs: Any) -> None:
     scratch.commit("base", **{BOX.replace("/", "__"): view(1, msg("1"))})
     scratch.git("checkout", "-q", "-b", "side")
     scratch.commit("theirs", **{BOX.replace("/", "__"): theirs})
@@ -50,13 +51,13 @@ def fork(scratch, ours, theirs):
 OURS, THEIRS = view(2, msg("1"), msg("a")), view(3, msg("1"), msg("b"))
 
 
-def test_without_the_driver_git_conflicts(scratch):
+def test_without_the_driver_git_conflicts(scratch: Any) -> None:
     fork(scratch, OURS, THEIRS)
 
     assert scratch.code("merge", "-q", "side") == 1
 
 
-def test_a_merge_keeps_the_messages_of_both(scratch):
+def test_a_merge_keeps_the_messages_of_both(scratch: Any) -> None:
     installed(scratch)
     fork(scratch, OURS, THEIRS)
     scratch.git("merge", "-q", "--no-edit", "side")
@@ -64,7 +65,7 @@ def test_a_merge_keeps_the_messages_of_both(scratch):
     assert found(scratch) == ["1", "a", "b"]
 
 
-def test_a_rebase_keeps_the_messages_of_both(scratch):
+def test_a_rebase_keeps_the_messages_of_both(scratch: Any) -> None:
     installed(scratch)
     fork(scratch, OURS, THEIRS)
     scratch.git("rebase", "-q", "side")
@@ -72,7 +73,7 @@ def test_a_rebase_keeps_the_messages_of_both(scratch):
     assert sorted(found(scratch)) == ["1", "a", "b"]
 
 
-def test_a_cherry_pick_keeps_the_messages_of_both(scratch):
+def test_a_cherry_pick_keeps_the_messages_of_both(scratch: Any) -> None:
     installed(scratch)
     fork(scratch, OURS, THEIRS)
     scratch.git("cherry-pick", "side")
@@ -80,7 +81,7 @@ def test_a_cherry_pick_keeps_the_messages_of_both(scratch):
     assert found(scratch) == ["1", "a", "b"]
 
 
-def test_a_stash_pop_keeps_the_messages_of_both(scratch):
+def test_a_stash_pop_keeps_the_messages_of_both(scratch: Any) -> None:
     installed(scratch)
     scratch.commit("base", **{BOX.replace("/", "__"): view(1, msg("1"))})
     scratch.write(BOX, THEIRS)
@@ -91,7 +92,7 @@ def test_a_stash_pop_keeps_the_messages_of_both(scratch):
     assert sorted(found(scratch)) == ["1", "a", "b"]
 
 
-def test_a_worktree_merges_the_same(scratch, tmp_path):
+def test_a_worktree_merges_the_same(scratch: Any, tmp_path: Path) -> None:
     installed(scratch)
     fork(scratch, OURS, THEIRS)
     scratch.git("worktree", "add", "-q", str(tmp_path / "second"), "side")
@@ -100,7 +101,7 @@ def test_a_worktree_merges_the_same(scratch, tmp_path):
     assert sorted(found(scratch, tmp_path / "second")) == ["1", "a", "b"]
 
 
-def test_cards_changed_on_both_sides_merge_by_card(scratch):
+def test_cards_changed_on_both_sides_merge_by_card(scratch: Any) -> None:
     installed(scratch)
     card = "# Task Cards\n\n### TASK-1: One\nStatus: NOT_STARTED\nPriority: LOW\n"
     scratch.commit("base", **{CARDS: card})
@@ -118,7 +119,7 @@ def test_cards_changed_on_both_sides_merge_by_card(scratch):
     assert "TASK-3: Three" in text
 
 
-def test_an_unreadable_side_is_marked_for_a_person(scratch):
+def test_an_unreadable_side_is_marked_for_a_person(scratch: Any) -> None:
     installed(scratch)
     fork(scratch, OURS, "[\n{broken\nnull]\n")
 
@@ -129,8 +130,8 @@ def test_an_unreadable_side_is_marked_for_a_person(scratch):
     assert '"a"' in text
 
 
-def test_without_our_environment_git_still_merges_by_lines(scratch, monkeypatch):
-    monkeypatch.setattr(rooms.sys, "executable", str(scratch.root / "gone" / "python"))
+def test_without_our_environment_git_still_merges_by_lines(scratch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(scratch.root / "gone" / "python"))
     installed(scratch)
     fork(scratch, OURS, THEIRS)
 
@@ -140,7 +141,7 @@ def test_without_our_environment_git_still_merges_by_lines(scratch, monkeypatch)
     assert '"b"' in text
 
 
-def test_a_repository_cannot_slip_its_own_modules_into_the_driver(scratch, tmp_path):
+def test_a_repository_cannot_slip_its_own_modules_into_the_driver(scratch: Any, tmp_path: Path) -> None:
     installed(scratch)
     fork(scratch, OURS, THEIRS)
     canary = tmp_path / "canary"
@@ -152,19 +153,19 @@ def test_a_repository_cannot_slip_its_own_modules_into_the_driver(scratch, tmp_p
     assert not canary.exists()
 
 
-def trial(scratch, chance, number):
+def trial(scratch: Any, chance: Any, number: Any) -> Any:
     """Two branches append, edit and drop messages at random; return what each said."""
     name = f"postbox/A{number}/outbox.json"
     style = chance.choice(["view", "plain", "object", "compact"])
 
-    def render(items):
+    def render(items: Any) -> Any:
         if style == "view":
             return view(chance.randrange(99), *items)
         if style == "object":
             return json.dumps({"agent": "CA", "messages": items}, indent=2) + "\n"
         return json.dumps(items, indent=2 if style == "plain" else None)
 
-    def work(items, who):
+    def work(items: Any, who: Any) -> Any:
         items = [dict(item) for item in items]
         for step in range(chance.randrange(1, 4)):
             deed = chance.choice(["append", "append", "put on top", "edit"])
@@ -182,7 +183,7 @@ def trial(scratch, chance, number):
     return name, render(base), render(ours), render(theirs), ours, theirs
 
 
-def run_trials(scratch, trials, seed):
+def run_trials(scratch: Any, trials: Any, seed: Any) -> None:
     installed(scratch)
     made = [trial(scratch, random.Random(f"{seed}/{number}"), number) for number in range(trials)]
     for which, message in ((1, "base"), (3, "theirs"), (2, "ours")):
@@ -202,16 +203,16 @@ def run_trials(scratch, trials, seed):
             assert by_id[item["id"]].items() >= item.items()
 
 
-def test_random_histories_of_two_branches_merge_without_loss(scratch):
+def test_random_histories_of_two_branches_merge_without_loss(scratch: Any) -> None:
     run_trials(scratch, 8, 1)
 
 
 @pytest.mark.nightly
-def test_sixty_random_histories_merge_without_loss(scratch):
+def test_sixty_random_histories_merge_without_loss(scratch: Any) -> None:
     run_trials(scratch, 60, 2)
 
 
-def test_install_twice_changes_nothing_and_uninstall_leaves_what_people_wrote(scratch):
+def test_install_twice_changes_nothing_and_uninstall_leaves_what_people_wrote(scratch: Any) -> None:
     attributes = scratch.root / ".git/info/attributes"
     attributes.parent.mkdir(exist_ok=True)
     attributes.write_text("*.bin binary")
@@ -234,7 +235,7 @@ def test_install_twice_changes_nothing_and_uninstall_leaves_what_people_wrote(sc
     assert (scratch.root / ".git/config").read_text() == config
 
 
-def test_uninstall_removes_files_that_were_only_ours(scratch):
+def test_uninstall_removes_files_that_were_only_ours(scratch: Any) -> None:
     repository = installed(scratch)
     uninstall(repository)
 
@@ -242,7 +243,7 @@ def test_uninstall_removes_files_that_were_only_ours(scratch):
     assert not (scratch.root / ".git/info/attributes").exists()
 
 
-def test_install_from_a_worktree_serves_all(scratch, tmp_path):
+def test_install_from_a_worktree_serves_all(scratch: Any, tmp_path: Path) -> None:
     scratch.commit(a="1")
     scratch.git("worktree", "add", "-q", str(tmp_path / "second"), "-b", "side")
     repository = GitRepository.find(tmp_path / "second")
@@ -253,7 +254,7 @@ def test_install_from_a_worktree_serves_all(scratch, tmp_path):
     assert (scratch.root / ".git/hooks/pre-commit").exists()
 
 
-def test_a_hook_that_is_no_shell_script_is_kept_and_called(scratch):
+def test_a_hook_that_is_no_shell_script_is_kept_and_called(scratch: Any) -> None:
     hook = scratch.root / ".git/hooks/pre-commit"
     hook.parent.mkdir(exist_ok=True)
     own = f"#!{sys.executable}\nopen('ran', 'w')\nraise SystemExit(0)\n"
@@ -269,7 +270,7 @@ def test_a_hook_that_is_no_shell_script_is_kept_and_called(scratch):
     assert hook.read_text() == own
 
 
-def test_hooks_that_belong_to_the_repository_are_left_alone(scratch):
+def test_hooks_that_belong_to_the_repository_are_left_alone(scratch: Any) -> None:
     own = scratch.write(".husky/pre-commit", "#!/bin/sh\necho own\n")
     scratch.git("config", "core.hooksPath", ".husky")
     repository = GitRepository.find(scratch.root)
@@ -280,7 +281,7 @@ def test_hooks_that_belong_to_the_repository_are_left_alone(scratch):
     assert own.read_text() == "#!/bin/sh\necho own\n"
 
 
-def test_a_shell_hook_without_a_final_newline_is_chained(scratch):
+def test_a_shell_hook_without_a_final_newline_is_chained(scratch: Any) -> None:
     hook = scratch.root / ".git/hooks/pre-commit"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh")
@@ -289,7 +290,7 @@ def test_a_shell_hook_without_a_final_newline_is_chained(scratch):
     assert hook.read_text().splitlines()[:2] == ["#!/bin/sh", "# bluelabel begin"]
 
 
-def test_the_hook_refuses_what_loses_a_card(scratch):
+def test_the_hook_refuses_what_loses_a_card(scratch: Any) -> None:
     installed(scratch)
     card = "# Task Cards\n\n### TASK-1: One\nStatus: NOT_STARTED\n\n### TASK-2: Two\nStatus: NOT_STARTED\n"
     scratch.commit("cards", **{CARDS: card})
@@ -300,12 +301,12 @@ def test_the_hook_refuses_what_loses_a_card(scratch):
     assert scratch.code("commit", "-q", "-m", "lose it", "--no-verify") == 0
 
 
-def test_a_merger_that_fails_leaves_both_sides_in_the_file(tmp_path):
+def test_a_merger_that_fails_leaves_both_sides_in_the_file(tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("base", "ours", "theirs")]
     for file, text in zip(files, ("0\n", "1\n", "2\n"), strict=True):
         file.write_text(text)
 
-    def broken(*_texts):
+    def broken(*_texts: bytes | None) -> NoReturn:
         raise RuntimeError("no")
 
     done = drive(broken, *files)
@@ -315,7 +316,7 @@ def test_a_merger_that_fails_leaves_both_sides_in_the_file(tmp_path):
     assert files[1].read_text() == "<<<<<<< ours\n1\n=======\n2\n>>>>>>> theirs\n"
 
 
-def test_a_file_too_large_is_merged_by_lines(tmp_path, monkeypatch):
+def test_a_file_too_large_is_merged_by_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bluelabel.services.git.drivers.CARDS_BYTES", 3)
     files = [tmp_path / name for name in ("base", "ours", "theirs")]
     for file, text in zip(files, ("0\nx\n", "1\nx\n", "0\nx\n"), strict=True):
@@ -327,5 +328,5 @@ def test_a_file_too_large_is_merged_by_lines(tmp_path, monkeypatch):
     assert files[1].read_text() == "1\nx\n"
 
 
-def test_the_driver_names_this_very_installation():
+def test_the_driver_names_this_very_installation() -> None:
     assert program()[0] == sys.executable

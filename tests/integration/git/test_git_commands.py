@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +13,8 @@ from bluelabel.apps.cli.main import main
 
 
 @pytest.fixture
-def bl(scratch, monkeypatch, capsys):
-    def call(*args, code=0, root=None):
+def bl(scratch: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    def call(*args: Any, code: int = 0, root: Any = None) -> Any:
         monkeypatch.setattr(sys, "argv", ["bluelabel", "--root", str(root or scratch.root), *args])
         with pytest.raises(SystemExit) as left:
             main()
@@ -23,7 +25,7 @@ def bl(scratch, monkeypatch, capsys):
     return call
 
 
-def test_install_and_uninstall_say_what_they_did(bl):
+def test_install_and_uninstall_say_what_they_did(bl: Any) -> None:
     first = json.loads(bl("git", "install", "--json"))
 
     assert first["schema"] == "bluelabel.git/1"
@@ -33,7 +35,7 @@ def test_install_and_uninstall_say_what_they_did(bl):
     assert bl("git", "uninstall") == "nothing was installed\n"
 
 
-def test_check_names_every_reason(bl, scratch):
+def test_check_names_every_reason(bl: Any, scratch: Any) -> None:
     assert bl("git", "check") == ""
     scratch.write("TASK_CARDS.md", "# Task Cards\n\n### TASK-1: One\n\n### TASK-1: Two\n<<<<<<< HEAD\n")
     scratch.git("add", "-A")
@@ -49,11 +51,11 @@ def test_check_names_every_reason(bl, scratch):
     assert "not to be committed" in bl("git", "check", code=1)
 
 
-def test_outside_a_repository_there_is_nothing_to_install(bl, tmp_path):
+def test_outside_a_repository_there_is_nothing_to_install(bl: Any, tmp_path: Path) -> None:
     assert "not inside a git repository" in bl("git", "install", code=3, root=tmp_path)
 
 
-def test_the_driver_merges_boxes_and_cards_and_says_what_clashes(bl, tmp_path):
+def test_the_driver_merges_boxes_and_cards_and_says_what_clashes(bl: Any, tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("base", "ours", "theirs")]
     for file, text in zip(files, ("[]", '[{"id": "1", "x": 1}]', '[{"id": "1", "x": 2}, {"id": "2"}]'), strict=True):
         file.write_text(text)
@@ -70,7 +72,7 @@ def test_the_driver_merges_boxes_and_cards_and_says_what_clashes(bl, tmp_path):
     assert "Status: BLOCKED\nPriority: HIGH\n" in files[1].read_text()
 
 
-def test_the_driver_leaves_a_person_what_it_cannot_read(bl, tmp_path):
+def test_the_driver_leaves_a_person_what_it_cannot_read(bl: Any, tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("base", "ours", "theirs")]
     for file, text in zip(files, ("[]\n", "[1\n", '[{"id": "2"}]\n'), strict=True):
         file.write_text(text)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from bluelabel.services.git.locate import locate
 
 
-def test_a_folder_inside_finds_the_top(scratch):
+def test_a_folder_inside_finds_the_top(scratch: Any) -> None:
     inner = scratch.root / "a" / "b"
     inner.mkdir(parents=True)
 
@@ -18,7 +19,7 @@ def test_a_folder_inside_finds_the_top(scratch):
     assert (found.root, found.git_dir, found.common_dir) == (scratch.root, scratch.root / ".git", scratch.root / ".git")
 
 
-def test_a_worktree_shares_the_common_directory(scratch, tmp_path):
+def test_a_worktree_shares_the_common_directory(scratch: Any, tmp_path: Path) -> None:
     scratch.commit(a="1")
     scratch.git("worktree", "add", "-q", str(tmp_path / "second"), "-b", "side")
 
@@ -30,7 +31,7 @@ def test_a_worktree_shares_the_common_directory(scratch, tmp_path):
     assert found.common_dir == scratch.root / ".git"
 
 
-def test_a_submodule_is_a_repository_of_its_own(scratch, tmp_path):
+def test_a_submodule_is_a_repository_of_its_own(scratch: Any, tmp_path: Path) -> None:
     scratch.commit(a="1")
     outer = tmp_path / "outer"
     scratch.git("init", "-q", str(outer))
@@ -43,7 +44,7 @@ def test_a_submodule_is_a_repository_of_its_own(scratch, tmp_path):
     assert found.common_dir == outer / ".git" / "modules" / "sub"
 
 
-def test_outside_and_bare_there_is_none(scratch, tmp_path):
+def test_outside_and_bare_there_is_none(scratch: Any, tmp_path: Path) -> None:
     scratch.git("init", "-q", "--bare", str(tmp_path / "bare.git"))
 
     assert locate(tmp_path) is None
@@ -51,7 +52,7 @@ def test_outside_and_bare_there_is_none(scratch, tmp_path):
     assert locate(tmp_path / "not" / "there") is None
 
 
-def test_marks_that_lead_nowhere_are_passed_over(scratch):
+def test_marks_that_lead_nowhere_are_passed_over(scratch: Any) -> None:
     for number, text in enumerate(["", "gitdir: /nowhere", "gitdir:", "nonsense", "gitdir: \udcff"]):
         folder = scratch.root / f"f{number}"
         folder.mkdir()
@@ -64,7 +65,7 @@ def test_marks_that_lead_nowhere_are_passed_over(scratch):
     assert locate(empty) == locate(scratch.root)
 
 
-def test_a_fifo_in_place_of_the_mark_does_not_block(scratch):
+def test_a_fifo_in_place_of_the_mark_does_not_block(scratch: Any) -> None:
     folder = scratch.root / "pipe"
     folder.mkdir()
     os.mkfifo(folder / ".git")
@@ -72,7 +73,7 @@ def test_a_fifo_in_place_of_the_mark_does_not_block(scratch):
     assert locate(folder) == locate(scratch.root)
 
 
-def test_a_link_to_a_repository_is_followed_to_its_real_place(scratch, tmp_path):
+def test_a_link_to_a_repository_is_followed_to_its_real_place(scratch: Any, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(scratch.root)
 
@@ -82,7 +83,7 @@ def test_a_link_to_a_repository_is_followed_to_its_real_place(scratch, tmp_path)
     assert found.root == scratch.root
 
 
-def test_it_agrees_with_git_in_every_layout(scratch, tmp_path):
+def test_it_agrees_with_git_in_every_layout(scratch: Any, tmp_path: Path) -> None:
     scratch.commit(a="1")
     scratch.git("worktree", "add", "-q", str(tmp_path / "second"), "-b", "side")
     separate = tmp_path / "separate"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-
-from tests.cli_driver import bluelabel
+from cli_driver import bluelabel
 
 from .conftest import Scratch
 
@@ -32,8 +31,9 @@ def test_locks_of_a_dead_git_are_removed_and_a_cut_index_is_made_anew(workspace:
 
 def test_locks_of_a_git_at_work_are_left_alone(workspace: Scratch) -> None:
     lock = workspace.write(".git/index.lock", "")
-    pipes: dict[str, int] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(["git", "cat-file", "--batch-check"], cwd=workspace.root, **pipes) as living:
+    with subprocess.Popen(
+        ["git", "cat-file", "--batch-check"], cwd=workspace.root, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as living:
         try:
             assert living.stdin is not None
             assert living.stdout is not None

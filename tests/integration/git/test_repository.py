@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,24 +17,24 @@ from bluelabel.services.git.repository import GitRepository
 HOSTILE = ["-x", "--help", "--upload-pack=touch x", "a\nb", "$(touch x)", "HEAD\n", "", "\0", "@{-1}", ":/work", "a..b"]
 
 
-def opened(scratch) -> GitRepository:
+def opened(scratch: Any) -> GitRepository:
     found = GitRepository.find(scratch.root)
     assert found is not None
     return found
 
 
-def test_it_answers_the_port(scratch):
+def test_it_answers_the_port(scratch: Any) -> None:
     repository: Repository = opened(scratch)
 
     assert repository.root == scratch.root
     assert repository.common_dir == scratch.root / ".git"
 
 
-def test_nothing_is_found_outside_a_repository(tmp_path):
+def test_nothing_is_found_outside_a_repository(tmp_path: Path) -> None:
     assert GitRepository.find(tmp_path) is None
 
 
-def test_a_repository_without_a_commit_answers_emptily(scratch):
+def test_a_repository_without_a_commit_answers_emptily(scratch: Any) -> None:
     repository = opened(scratch)
     scratch.write("new.txt", "x")
 
@@ -48,7 +50,7 @@ def test_a_repository_without_a_commit_answers_emptily(scratch):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_name_is_a_name_that_is_not_there(scratch, name):
+def test_a_hostile_name_is_a_name_that_is_not_there(scratch: Any, name: Any) -> None:
     scratch.commit(a="1")
     repository = opened(scratch)
     before = sorted(scratch.root.iterdir())
@@ -64,7 +66,7 @@ def test_a_hostile_name_is_a_name_that_is_not_there(scratch, name):
     assert sorted(scratch.root.iterdir()) == before
 
 
-def test_a_branch_named_like_an_option_is_found(scratch):
+def test_a_branch_named_like_an_option_is_found(scratch: Any) -> None:
     first = scratch.commit(a="1")
     scratch.git("update-ref", "refs/heads/-x", first)
     repository = opened(scratch)
@@ -73,7 +75,7 @@ def test_a_branch_named_like_an_option_is_found(scratch):
     assert repository.resolve("refs/heads/-x") == first
 
 
-def test_branches_and_tags_lead_to_commits(scratch, tmp_path):
+def test_branches_and_tags_lead_to_commits(scratch: Any, tmp_path: Path) -> None:
     first = scratch.commit(a="1")
     scratch.git("tag", "light")
     scratch.git("tag", "-a", "heavy", "-m", "words\n\nmore")
@@ -96,14 +98,14 @@ def test_branches_and_tags_lead_to_commits(scratch, tmp_path):
     assert clone.remotes() == ("origin",)
 
 
-def test_a_detached_head_has_no_branch(scratch):
+def test_a_detached_head_has_no_branch(scratch: Any) -> None:
     scratch.commit(a="1")
     scratch.git("checkout", "-q", "--detach")
 
     assert opened(scratch).branch() is None
 
 
-def test_paths_and_texts_with_odd_names(scratch):
+def test_paths_and_texts_with_odd_names(scratch: Any) -> None:
     odd = ["ä ö.txt", "new\nline", "-rf", 'quo"te', "tab\there"]
     for name in odd:
         scratch.write(name, name)
@@ -122,7 +124,7 @@ def test_paths_and_texts_with_odd_names(scratch):
     assert {path: state for state, path in repository.status()} == {"-rf": " D", "fresh": "??"}
 
 
-def test_bytes_that_are_not_utf8_survive_in_a_name(scratch):
+def test_bytes_that_are_not_utf8_survive_in_a_name(scratch: Any) -> None:
     name = os.fsdecode(b"caf\xe9")
     scratch.write(name, "x")
     scratch.commit()
@@ -131,7 +133,7 @@ def test_bytes_that_are_not_utf8_survive_in_a_name(scratch):
     assert opened(scratch).read(name, "HEAD") == b"x"
 
 
-def test_history_says_what_was_done_to_a_path(scratch):
+def test_history_says_what_was_done_to_a_path(scratch: Any) -> None:
     added = scratch.commit("add it", f="1")
     changed = scratch.commit("change it", f="2", g="1")
     scratch.git("mv", "g", "h")
@@ -140,7 +142,7 @@ def test_history_says_what_was_done_to_a_path(scratch):
     removed = scratch.commit("remove it")
     repository = opened(scratch)
 
-    def story(path, until="HEAD"):
+    def story(path: Any, until: str = "HEAD") -> Any:
         return [(change.commit, change.action) for change in repository.changes(path, until)]
 
     assert story("f") == [(removed, "D"), (changed, "M"), (added, "A")]
@@ -152,7 +154,7 @@ def test_history_says_what_was_done_to_a_path(scratch):
     assert repository.commits(None, added)[0].parents == ()
 
 
-def test_a_change_on_a_merged_branch_is_in_the_history(scratch):
+def test_a_change_on_a_merged_branch_is_in_the_history(scratch: Any) -> None:
     scratch.commit(a="1")
     scratch.git("checkout", "-q", "-b", "side")
     side = scratch.commit("on the side", b="1")
@@ -168,7 +170,7 @@ def test_a_change_on_a_merged_branch_is_in_the_history(scratch):
     assert repository.merge_base("side", "HEAD") == side
 
 
-def test_a_commit_with_a_damaged_date_and_control_bytes_is_read(scratch):
+def test_a_commit_with_a_damaged_date_and_control_bytes_is_read(scratch: Any) -> None:
     scratch.commit(a="1")
     tree = scratch.git("rev-parse", "HEAD^{tree}")
     dated = "committer C <c@d> 1700000000 +0000"
@@ -184,7 +186,7 @@ def test_a_commit_with_a_damaged_date_and_control_bytes_is_read(scratch):
     assert commit.at.endswith("Z")
 
 
-def test_the_worktree_of_a_branch_is_found(scratch, tmp_path):
+def test_the_worktree_of_a_branch_is_found(scratch: Any, tmp_path: Path) -> None:
     scratch.commit(a="1")
     scratch.git("worktree", "add", "-q", str(tmp_path / "second"), "-b", "side")
 
@@ -192,7 +194,9 @@ def test_the_worktree_of_a_branch_is_found(scratch, tmp_path):
     assert opened(scratch).worktree_of("none") is None
 
 
-def test_a_hook_variable_does_not_lead_us_elsewhere(scratch, tmp_path, monkeypatch):
+def test_a_hook_variable_does_not_lead_us_elsewhere(
+    scratch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     commit = scratch.commit(a="1")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
@@ -201,7 +205,7 @@ def test_a_hook_variable_does_not_lead_us_elsewhere(scratch, tmp_path, monkeypat
     assert opened(scratch).status() == ()
 
 
-def test_a_question_runs_no_program_of_the_config(scratch, tmp_path):
+def test_a_question_runs_no_program_of_the_config(scratch: Any, tmp_path: Path) -> None:
     scratch.commit(a="1")
     canary = tmp_path / "canary"
     program = scratch.write("evil.sh", f"#!/bin/sh\ntouch {canary}\n")
@@ -217,7 +221,7 @@ def test_a_question_runs_no_program_of_the_config(scratch, tmp_path):
     assert not canary.exists()
 
 
-def test_what_git_refuses_is_told(scratch, monkeypatch, tmp_path):
+def test_what_git_refuses_is_told(scratch: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     git = Git(scratch.root)
 
     with pytest.raises(GitFailed) as told:
@@ -234,7 +238,7 @@ def test_what_git_refuses_is_told(scratch, monkeypatch, tmp_path):
         git.ask("status")
 
 
-def test_a_git_that_hangs_is_given_up(scratch, monkeypatch, tmp_path):
+def test_a_git_that_hangs_is_given_up(scratch: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     fake = tmp_path / "bin" / "git"
     fake.parent.mkdir()
     fake.write_text("#!/bin/sh\nexec sleep 30\n")
@@ -245,7 +249,7 @@ def test_a_git_that_hangs_is_given_up(scratch, monkeypatch, tmp_path):
         Git(scratch.root).change("status", seconds=0.05)
 
 
-def test_a_repository_of_another_format_is_told(scratch):
+def test_a_repository_of_another_format_is_told(scratch: Any) -> None:
     scratch.git("config", "core.repositoryformatversion", "99")
 
     with pytest.raises(MachineError, match="refuses this repository"):

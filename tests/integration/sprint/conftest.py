@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,7 +125,7 @@ def _own_identity(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def office(tmp_path: Path):
+def office(tmp_path: Path) -> Iterator[Any]:
     root = tmp_path / "repo"
     root.mkdir()
     made = Office(root)

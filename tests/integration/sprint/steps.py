@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bluelabel.services.sprint.model import Plan, PlannedCard
 from bluelabel.services.sprint.planning import launch, plan
 
 AGENTS = ("CA", "CC", "WA")
 
 
-def branch_of(n):
+def branch_of(n: Any) -> str:
     return f"dev/TASK-{n}-piece"
 
 
-def planned(office, cards=2, branches=1, **more):
+def planned(office: Any, cards: int = 2, branches: int = 1, **more: Any) -> Any:
     """Plan and launch a sprint whose first cards have branches of their own."""
     made = [
         PlannedCard(f"TASK-{n}", f"Piece {n}", AGENTS[n % 3], branch_of(n) if n < branches else None)
@@ -34,7 +36,7 @@ def planned(office, cards=2, branches=1, **more):
     return done.sprint
 
 
-def completed(office, cards=2, branches=1):
+def completed(office: Any, cards: int = 2, branches: int = 1) -> None:
     """Do the work of every card, on its branch if it has one, and call it completed."""
     for n in range(cards):
         if n < branches:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from bluelabel.interfaces.errors import IllegalTransition
@@ -19,11 +23,11 @@ from .steps import branch_of, completed, planned
 
 
 @pytest.fixture
-def clone(office, tmp_path):
+def clone(office: Any, tmp_path: Path) -> Iterator[Any]:
     """Return a function that clones the office as it stands, branches included."""
-    made = []
+    made: list[Any] = []
 
-    def cloned():
+    def cloned() -> Any:
         office.git("add", "-A", ".")
         office.git("commit", "-q", "--allow-empty", "-m", "As it stands")
         root = tmp_path / f"clone{len(made)}"
@@ -40,11 +44,11 @@ def clone(office, tmp_path):
         each.book.close()
 
 
-def keys(found):
+def keys(found: Any) -> Any:
     return {number.key.partition(".")[0] for number in found.numbers}
 
 
-def test_a_plan_read_back_is_the_plan_that_was_written(office, clone):
+def test_a_plan_read_back_is_the_plan_that_was_written(office: Any, clone: Any) -> None:
     odd = PlannedCard("TASK-9", "Pipes | and `ticks`", None, None)
     wanted = Plan(
         "1", "6.13", "A: colon", "2026-11-20", "2026-11-27", "v1", "Goal with | pipe", "main",
@@ -59,7 +63,9 @@ def test_a_plan_read_back_is_the_plan_that_was_written(office, clone):
     assert launch(there.desk, found).sprint.recorded
 
 
-def test_a_sprint_under_way_is_told_from_cards_and_commits_and_what_is_missing_is_named(office, clone):
+def test_a_sprint_under_way_is_told_from_cards_and_commits_and_what_is_missing_is_named(
+    office: Any, clone: Any
+) -> None:
     sprint = planned(office)
     completed(office)
     there = clone()
@@ -76,7 +82,7 @@ def test_a_sprint_under_way_is_told_from_cards_and_commits_and_what_is_missing_i
     assert told.as_json()["missing"] == list(told.missing)
 
 
-def test_the_figures_of_git_in_a_clone_are_those_of_the_first_repository(office, clone):
+def test_the_figures_of_git_in_a_clone_are_those_of_the_first_repository(office: Any, clone: Any) -> None:
     sprint = planned(office)
     completed(office)
     there = clone()
@@ -86,7 +92,9 @@ def test_the_figures_of_git_in_a_clone_are_those_of_the_first_repository(office,
     assert second == first
 
 
-def test_a_sprint_is_closed_in_a_clone_and_its_summary_says_what_this_ledger_did_not_see(office, clone):
+def test_a_sprint_is_closed_in_a_clone_and_its_summary_says_what_this_ledger_did_not_see(
+    office: Any, clone: Any
+) -> None:
     planned(office)
     completed(office)
     there = clone()
@@ -106,7 +114,7 @@ def test_a_sprint_is_closed_in_a_clone_and_its_summary_says_what_this_ledger_did
     assert there.is_sound()
 
 
-def test_a_sprint_that_was_closed_elsewhere_stays_closed_and_keeps_its_figures(office, clone):
+def test_a_sprint_that_was_closed_elsewhere_stays_closed_and_keeps_its_figures(office: Any, clone: Any) -> None:
     sprint = planned(office)
     completed(office)
     assert close(office.desk, sprint, APPROVALS).closed
@@ -130,7 +138,7 @@ def test_a_sprint_that_was_closed_elsewhere_stays_closed_and_keeps_its_figures(o
         launch(there.desk, found)
 
 
-def test_the_next_sprint_in_a_clone_keeps_the_history_and_carries_the_action_items(office, clone):
+def test_the_next_sprint_in_a_clone_keeps_the_history_and_carries_the_action_items(office: Any, clone: Any) -> None:
     sprint = planned(office)
     completed(office)
     postmortem(office.desk, sprint, actions=[("Measure", "CA"), ("Done with (this)", None)], done=["AI-6.13-1-2"])
@@ -153,7 +161,7 @@ def test_the_next_sprint_in_a_clone_keeps_the_history_and_carries_the_action_ite
     assert there.desk.sprint(begun=True).plan.number == "2"
 
 
-def test_launching_in_a_clone_hands_out_what_is_open_and_nothing_twice(office, clone):
+def test_launching_in_a_clone_hands_out_what_is_open_and_nothing_twice(office: Any, clone: Any) -> None:
     planned(office, cards=3, branches=0)
     office.set_status("TASK-0", "COMPLETED")
     there = clone()
@@ -177,7 +185,7 @@ def test_launching_in_a_clone_hands_out_what_is_open_and_nothing_twice(office, c
         lambda _: "",
     ],
 )
-def test_a_plan_that_is_damaged_or_somebody_elses_is_no_sprint(office, clone, damage):
+def test_a_plan_that_is_damaged_or_somebody_elses_is_no_sprint(office: Any, clone: Any, damage: Any) -> None:
     sprint = planned(office, cards=1, branches=0)
     file = office.root / sprint.plan.plan_path
     file.write_bytes(damage(file.read_text()).encode("utf-8", "surrogateescape"))
@@ -185,7 +193,7 @@ def test_a_plan_that_is_damaged_or_somebody_elses_is_no_sprint(office, clone, da
     assert clone().desk.sprints() == []
 
 
-def test_outside_git_the_documents_are_believed(office, clone):
+def test_outside_git_the_documents_are_believed(office: Any, clone: Any) -> None:
     sprint = planned(office, cards=1, branches=0)
     completed(office, cards=1, branches=0)
     close(office.desk, sprint, APPROVALS)

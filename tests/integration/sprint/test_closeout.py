@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +21,7 @@ from bluelabel.services.sprint.ending import verify_all
 from bluelabel.services.sprint.heads import heads_in_tags, ledger_name
 from bluelabel.services.sprint.model import Plan, PlannedCard
 from bluelabel.services.sprint.planning import launch, plan
-from bluelabel.services.sprint.record import Drifted, Record
+from bluelabel.services.sprint.record import Drifted, Finding, Record
 from bluelabel.services.sprint.settings import SprintSettings
 
 from .steps import branch_of, completed, planned
@@ -27,19 +29,19 @@ from .steps import branch_of, completed, planned
 TAG = "v0.6.13-alpha1"
 
 
-def hook(office, name, text):
+def hook(office: Any, name: Any, text: Any) -> None:
     office.write(f".git/hooks/{name}", f"#!/bin/sh\n{text}\n")
     (office.root / ".git/hooks" / name).chmod(0o755)
 
 
-def drifts(outcome):
+def drifts(outcome: Any) -> Any:
     return [(drift.kind, drift.target) for drift in outcome.drifts]
 
 
-def test_a_sprint_is_closed_and_every_trace_is_there(office):
+def test_a_sprint_is_closed_and_every_trace_is_there(office: Any) -> None:
     sprint = planned(office)
     completed(office)
-    told = []
+    told: list[Finding] = []
     outcome = close(office.desk, sprint, APPROVALS, told.append)
 
     assert outcome.reason is None
@@ -63,7 +65,7 @@ def test_a_sprint_is_closed_and_every_trace_is_there(office):
         launch(office.desk, closed)
 
 
-def test_closing_twice_is_closing_once(office):
+def test_closing_twice_is_closing_once(office: Any) -> None:
     sprint = planned(office)
     completed(office)
     close(office.desk, sprint, APPROVALS)
@@ -76,7 +78,7 @@ def test_closing_twice_is_closing_once(office):
     assert sum(event.kind == "sprint.closed" for event in office.book.read()) == 1
 
 
-def test_a_dry_run_writes_nothing(office):
+def test_a_dry_run_writes_nothing(office: Any) -> None:
     sprint = planned(office)
     completed(office)
     before = office.book.head(), office.git("status", "--porcelain"), office.git("show-ref")
@@ -89,7 +91,7 @@ def test_a_dry_run_writes_nothing(office):
     assert json.dumps(outcome.as_json())
 
 
-def test_nothing_is_merged_tagged_or_pushed_without_approval(office, tmp_path):
+def test_nothing_is_merged_tagged_or_pushed_without_approval(office: Any, tmp_path: Path) -> None:
     office.git("init", "-q", "--bare", str(tmp_path / "far.git"))
     office.git("remote", "add", "origin", str(tmp_path / "far.git"))
     sprint = planned(office)
@@ -98,13 +100,13 @@ def test_nothing_is_merged_tagged_or_pushed_without_approval(office, tmp_path):
     outcome = close(office.desk, sprint)
 
     assert outcome.stopped_at == "merge"
-    assert "a person has to agree: merge into main" in outcome.reason
+    assert "a person has to agree: merge into main" in str(outcome.reason)
     assert drifts(outcome) == [("branch", branch_of(0))]
     assert office.git("rev-parse", "HEAD") == head
     outcome = close(office.desk, sprint, ["merge"])
     assert outcome.stopped_at == "tag"
-    assert "a person has to agree" in outcome.reason
-    assert "--approve tag" in outcome.hint
+    assert "a person has to agree" in str(outcome.reason)
+    assert "--approve tag" in str(outcome.hint)
     assert office.git("tag") == ""
     outcome = close(office.desk, sprint, ["tag"])
     assert outcome.stopped_at == "sync"
@@ -116,7 +118,7 @@ def test_nothing_is_merged_tagged_or_pushed_without_approval(office, tmp_path):
     assert given == ["merge", "tag", "sync"]
 
 
-def test_an_approval_counts_for_what_was_asked_and_not_for_what_came_since(office):
+def test_an_approval_counts_for_what_was_asked_and_not_for_what_came_since(office: Any) -> None:
     sprint = planned(office)
     completed(office)
     hook(office, "pre-merge-commit", "exit 1")
@@ -132,7 +134,7 @@ def test_an_approval_counts_for_what_was_asked_and_not_for_what_came_since(offic
     assert not (office.root / "evil.txt").exists()
 
 
-def test_an_approval_outlives_an_interruption_and_covers_what_is_left_of_it(office):
+def test_an_approval_outlives_an_interruption_and_covers_what_is_left_of_it(office: Any) -> None:
     sprint = planned(office, cards=3, branches=3)
     completed(office, cards=3, branches=3)
     hook(office, "pre-merge-commit", "test ! -e src/piece1.py")
@@ -145,7 +147,7 @@ def test_an_approval_outlives_an_interruption_and_covers_what_is_left_of_it(offi
     assert (office.root / "src/piece2.py").exists()
 
 
-def test_unfinished_cards_and_missing_ones_are_named(office):
+def test_unfinished_cards_and_missing_ones_are_named(office: Any) -> None:
     sprint = planned(office, cards=3, branches=0)
     office.set_status("TASK-0", "IN_PROGRESS")
     office.set_status("TASK-1", "CANCELLED")
@@ -154,10 +156,10 @@ def test_unfinished_cards_and_missing_ones_are_named(office):
     outcome = close(office.desk, sprint, APPROVALS)
 
     assert drifts(outcome) == [("card", "TASK-0"), ("card", "TASK-2")]
-    assert "TASK-0 is IN_PROGRESS" in outcome.reason
+    assert "TASK-0 is IN_PROGRESS" in str(outcome.reason)
 
 
-def test_a_branch_that_conflicts_is_named_with_its_files_and_nothing_is_touched(office):
+def test_a_branch_that_conflicts_is_named_with_its_files_and_nothing_is_touched(office: Any) -> None:
     sprint = planned(office, cards=1)
     completed(office, cards=1)
     office.write("src/piece0.py", "other\n")
@@ -166,12 +168,12 @@ def test_a_branch_that_conflicts_is_named_with_its_files_and_nothing_is_touched(
     outcome = close(office.desk, sprint, APPROVALS)
 
     assert drifts(outcome) == [("branch", branch_of(0))]
-    assert "conflicts in src/piece0.py" in outcome.reason
+    assert "conflicts in src/piece0.py" in str(outcome.reason)
     assert office.git("rev-parse", "HEAD") == head
     assert office.is_sound()
 
 
-def test_a_branch_that_is_nowhere_is_named_and_one_that_was_merged_and_deleted_is_not(office):
+def test_a_branch_that_is_nowhere_is_named_and_one_that_was_merged_and_deleted_is_not(office: Any) -> None:
     sprint = planned(office, cards=2, branches=2)
     completed(office, cards=2, branches=2)
     office.git("merge", "-q", "--no-ff", "-m", f"Merge branch '{branch_of(0)}'", branch_of(0))
@@ -182,7 +184,7 @@ def test_a_branch_that_is_nowhere_is_named_and_one_that_was_merged_and_deleted_i
     assert ("branch", branch_of(0)) not in drifts(outcome)
 
 
-def test_a_branch_with_a_cards_id_belongs_to_the_sprint_though_no_card_names_it(office):
+def test_a_branch_with_a_cards_id_belongs_to_the_sprint_though_no_card_names_it(office: Any) -> None:
     sprint = planned(office, cards=1, branches=0)
     office.work_on("feature/task-0-forgotten", {"f.txt": "x"})
     completed(office, cards=1, branches=0)
@@ -192,14 +194,14 @@ def test_a_branch_with_a_cards_id_belongs_to_the_sprint_though_no_card_names_it(
     assert (office.root / "f.txt").exists()
 
 
-def test_a_dirty_tree_is_named_and_cards_and_boxes_are_committed_by_the_clerk(office):
+def test_a_dirty_tree_is_named_and_cards_and_boxes_are_committed_by_the_clerk(office: Any) -> None:
     sprint = planned(office, branches=0)
     completed(office, branches=0)
     office.write("README.md", "changed\n")
     outcome = close(office.desk, sprint, APPROVALS)
 
     assert [kind for kind, _ in drifts(outcome)] == ["repository"]
-    assert "README.md" in outcome.reason
+    assert "README.md" in str(outcome.reason)
     office.git("checkout", "README.md")
     cards = office.root / "TASK_CARDS.md"
     cards.write_text(cards.read_text() + "\nA remark.\n")
@@ -207,18 +209,18 @@ def test_a_dirty_tree_is_named_and_cards_and_boxes_are_committed_by_the_clerk(of
     assert "A remark." in office.git("show", "HEAD:TASK_CARDS.md")
 
 
-def test_a_detached_head_and_a_wrong_branch_are_named(office):
+def test_a_detached_head_and_a_wrong_branch_are_named(office: Any) -> None:
     sprint = planned(office, branches=0)
     completed(office, branches=0)
     office.git("checkout", "-q", "--detach")
-    assert "detached" in close(office.desk, sprint, APPROVALS).reason
+    assert "detached" in str(close(office.desk, sprint, APPROVALS).reason)
     office.git("checkout", "-q", "-b", "elsewhere")
-    assert "'elsewhere' is checked out" in close(office.desk, sprint, APPROVALS).reason
+    assert "'elsewhere' is checked out" in str(close(office.desk, sprint, APPROVALS).reason)
     office.git("checkout", "-q", "main")
     assert close(office.desk, sprint, APPROVALS).closed
 
 
-def test_a_tag_of_somebody_else_is_named_and_left_alone(office):
+def test_a_tag_of_somebody_else_is_named_and_left_alone(office: Any) -> None:
     sprint = planned(office, branches=0)
     completed(office, branches=0)
     office.git("tag", "-a", TAG, "-m", "mine")
@@ -230,7 +232,7 @@ def test_a_tag_of_somebody_else_is_named_and_left_alone(office):
 
 
 @pytest.mark.parametrize("tag", ["-x", "a b", "--upload-pack=touch x", "a\nb", "x.lock"])
-def test_a_hostile_tag_name_is_named(office, tag):
+def test_a_hostile_tag_name_is_named(office: Any, tag: str) -> None:
     sprint = planned(office, branches=0, tag=tag)
     completed(office, branches=0)
 
@@ -239,7 +241,7 @@ def test_a_hostile_tag_name_is_named(office, tag):
 
 
 @pytest.mark.parametrize("name", ["-x", "--upload-pack=touch-x", "$(id)", "a'b", "ignore;rules"])
-def test_a_hostile_branch_name_is_merged_like_any_other(office, name, tmp_path):
+def test_a_hostile_branch_name_is_merged_like_any_other(office: Any, name: str, tmp_path: Path) -> None:
     made = office.work_on("plain", {"hostile.txt": "x"})
     office.git("update-ref", f"refs/heads/{name}", made)
     office.git("branch", "-q", "-D", "plain")
@@ -257,7 +259,7 @@ def test_a_hostile_branch_name_is_merged_like_any_other(office, name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a\nb", "--", "a b"])
-def test_a_branch_name_that_git_does_not_know_is_missing(office, name):
+def test_a_branch_name_that_git_does_not_know_is_missing(office: Any, name: str) -> None:
     cards = (PlannedCard("TASK-0", "P", "CA", name),)
     sprint, _ = plan(office.desk, Plan("1", "6.13", "T", "2026-11-20", "2026-11-27", TAG, cards=cards))
     sprint = launch(office.desk, sprint).sprint
@@ -268,7 +270,7 @@ def test_a_branch_name_that_git_does_not_know_is_missing(office, name):
 
 
 @pytest.mark.parametrize("name", ["pre-merge-commit", "pre-commit", "pre-push"])
-def test_a_hook_that_says_no_stops_the_closing_and_is_quoted(office, name, tmp_path):
+def test_a_hook_that_says_no_stops_the_closing_and_is_quoted(office: Any, name: str, tmp_path: Path) -> None:
     office.git("init", "-q", "--bare", str(tmp_path / "far.git"))
     office.git("remote", "add", "origin", str(tmp_path / "far.git"))
     sprint = planned(office)
@@ -277,13 +279,13 @@ def test_a_hook_that_says_no_stops_the_closing_and_is_quoted(office, name, tmp_p
     outcome = close(office.desk, sprint, APPROVALS)
 
     assert outcome.stopped_at == {"pre-merge-commit": "merge", "pre-commit": "commit", "pre-push": "sync"}[name]
-    assert "not on my watch" in outcome.hint
+    assert "not on my watch" in str(outcome.hint)
     (office.root / ".git/hooks" / name).unlink()
     assert close(office.desk, sprint, APPROVALS).closed
     assert office.is_sound()
 
 
-def test_a_remote_that_is_gone_is_told_and_the_push_made_up_later(office, tmp_path):
+def test_a_remote_that_is_gone_is_told_and_the_push_made_up_later(office: Any, tmp_path: Path) -> None:
     office.git("remote", "add", "origin", str(tmp_path / "far.git"))
     sprint = planned(office, branches=0)
     completed(office, branches=0)
@@ -297,7 +299,7 @@ def test_a_remote_that_is_gone_is_told_and_the_push_made_up_later(office, tmp_pa
     assert tagged in office.git("ls-remote", "origin")
 
 
-def test_a_merge_that_breaks_the_tests_is_taken_back(office):
+def test_a_merge_that_breaks_the_tests_is_taken_back(office: Any) -> None:
     sprint = planned(office, cards=1)
     office.work_on(branch_of(0), {"broken": "x", "src/piece0.py": "x = 0\n"})
     office.set_status("TASK-0", "COMPLETED")
@@ -306,7 +308,7 @@ def test_a_merge_that_breaks_the_tests_is_taken_back(office):
     outcome = close(office.desk, sprint, APPROVALS)
 
     assert outcome.stopped_at == "merge"
-    assert f"after merging {branch_of(0)}, which was taken back" in outcome.reason
+    assert f"after merging {branch_of(0)}, which was taken back" in str(outcome.reason)
     assert office.git("rev-parse", "HEAD") == head
     office.git("checkout", "-q", branch_of(0))
     office.git("rm", "-q", "broken")
@@ -315,7 +317,7 @@ def test_a_merge_that_breaks_the_tests_is_taken_back(office):
     assert close(office.desk, sprint, APPROVALS).closed
 
 
-def test_a_claim_that_the_merge_made_false_keeps_the_sprint_open(office):
+def test_a_claim_that_the_merge_made_false_keeps_the_sprint_open(office: Any) -> None:
     sprint = planned(office, cards=2, branches=2)
     completed(office, cards=2, branches=2)
     office.git("checkout", "-q", branch_of(1))
@@ -332,10 +334,10 @@ def test_a_claim_that_the_merge_made_false_keeps_the_sprint_open(office):
     outcome = close(office.desk, sprint, APPROVALS)
 
     assert outcome.stopped_at == "recheck"
-    assert "README.md" in outcome.reason
+    assert "README.md" in str(outcome.reason)
 
 
-def test_a_branch_that_somebody_works_on_is_kept_and_said_so(office, tmp_path):
+def test_a_branch_that_somebody_works_on_is_kept_and_said_so(office: Any, tmp_path: Path) -> None:
     sprint = planned(office)
     completed(office)
     office.git("worktree", "add", "-q", str(tmp_path / "second"), branch_of(0))
@@ -346,7 +348,7 @@ def test_a_branch_that_somebody_works_on_is_kept_and_said_so(office, tmp_path):
     assert "is checked out" in merge.words
 
 
-def test_reports_can_be_required(office):
+def test_reports_can_be_required(office: Any) -> None:
     office.settings = SprintSettings(require_reports=True)
     sprint = planned(office, cards=1, branches=0)
     completed(office, cards=1, branches=0)
@@ -356,7 +358,7 @@ def test_reports_can_be_required(office):
     assert close(office.desk, sprint, APPROVALS).closed
 
 
-def test_a_routine_may_leave_out_what_is_optional(office):
+def test_a_routine_may_leave_out_what_is_optional(office: Any) -> None:
     office.settings = SprintSettings(routine=("reports",))
     office.test_command = ("false",)
     sprint = planned(office, cards=1, branches=0)
@@ -372,7 +374,7 @@ def test_a_routine_may_leave_out_what_is_optional(office):
 @pytest.mark.parametrize(
     ("command", "words"), [(("echo", "TOTAL 97%"), "TOTAL 97%"), (("no-such-program",), "did not give")]
 )
-def test_coverage_is_kept_and_never_in_the_way(office, command, words):
+def test_coverage_is_kept_and_never_in_the_way(office: Any, command: Any, words: str) -> None:
     office.settings = SprintSettings(coverage=command)
     sprint = planned(office, cards=1, branches=0)
     completed(office, cards=1, branches=0)
@@ -382,7 +384,7 @@ def test_coverage_is_kept_and_never_in_the_way(office, command, words):
     assert words in next(finding.words for finding in outcome.findings if finding.step == "coverage")
 
 
-def test_outside_git_a_sprint_is_closed_on_its_cards_alone(office, tmp_path):
+def test_outside_git_a_sprint_is_closed_on_its_cards_alone(office: Any, tmp_path: Path) -> None:
     sprint = planned(office, branches=0)
     completed(office, branches=0)
     outcome = close(replace(office.desk, repository=None), sprint, APPROVALS)
@@ -392,13 +394,13 @@ def test_outside_git_a_sprint_is_closed_on_its_cards_alone(office, tmp_path):
     assert office.git("tag") == ""
 
 
-def test_a_planned_sprint_cannot_be_closed(office):
+def test_a_planned_sprint_cannot_be_closed(office: Any) -> None:
     sprint, _ = plan(office.desk, Plan("1", "6.13", "T", "2026-11-20", "2026-11-27", TAG))
     with pytest.raises(IllegalTransition, match="not launched"):
         close(office.desk, sprint)
 
 
-def test_the_tag_finds_out_a_ledger_that_was_cut(office):
+def test_the_tag_finds_out_a_ledger_that_was_cut(office: Any) -> None:
     sprint = planned(office, branches=0)
     completed(office, branches=0)
     close(office.desk, sprint, APPROVALS)
@@ -416,7 +418,9 @@ def test_the_tag_finds_out_a_ledger_that_was_cut(office):
     assert heads_in_tags(desk.repository, "another") == ()
 
 
-def test_a_lock_of_a_dead_git_is_cleared_and_a_living_one_waited_for(office, monkeypatch):
+def test_a_lock_of_a_dead_git_is_cleared_and_a_living_one_waited_for(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sprint = planned(office, branches=0)
     completed(office, branches=0)
     office.write(".git/index.lock", "")
@@ -428,7 +432,7 @@ def test_a_lock_of_a_dead_git_is_cleared_and_a_living_one_waited_for(office, mon
     assert close(office.desk, sprint, APPROVALS).closed
 
 
-def test_the_last_look_names_whatever_is_missing(office):
+def test_the_last_look_names_whatever_is_missing(office: Any) -> None:
     sprint = planned(office, branches=0)
     completed(office, branches=0)
     close(office.desk, sprint, APPROVALS)
@@ -451,7 +455,7 @@ def test_the_last_look_names_whatever_is_missing(office):
         verify_all(office.desk, record)
 
 
-def test_a_merge_begun_by_a_killed_closing_is_undone_before_anything_else(office):
+def test_a_merge_begun_by_a_killed_closing_is_undone_before_anything_else(office: Any) -> None:
     sprint = planned(office, cards=1)
     completed(office, cards=1)
     before, tip = office.git("rev-parse", "HEAD"), office.git("rev-parse", branch_of(0))
@@ -462,7 +466,7 @@ def test_a_merge_begun_by_a_killed_closing_is_undone_before_anything_else(office
     assert office.git("rev-list", "--count", "--merges", "HEAD") == "1"
 
 
-def test_a_merge_finished_by_a_killed_closing_is_counted_once(office):
+def test_a_merge_finished_by_a_killed_closing_is_counted_once(office: Any) -> None:
     sprint = planned(office, cards=1)
     completed(office, cards=1)
     before, tip = office.git("rev-parse", "HEAD"), office.git("rev-parse", branch_of(0))
@@ -475,7 +479,7 @@ def test_a_merge_finished_by_a_killed_closing_is_counted_once(office):
     assert office.git("branch", "--list", "dev/*") == ""
 
 
-def test_a_remote_branch_counts_as_a_branch_of_the_sprint(office, tmp_path):
+def test_a_remote_branch_counts_as_a_branch_of_the_sprint(office: Any, tmp_path: Path) -> None:
     sprint = planned(office, cards=1)
     completed(office, cards=1)
     office.git("init", "-q", "--bare", str(tmp_path / "far.git"))
@@ -489,7 +493,7 @@ def test_a_remote_branch_counts_as_a_branch_of_the_sprint(office, tmp_path):
     assert (office.root / "src/piece0.py").exists()
 
 
-def test_what_waits_to_be_merged_is_named_beside_what_is_wrong_even_when_agreed_to(office):
+def test_what_waits_to_be_merged_is_named_beside_what_is_wrong_even_when_agreed_to(office: Any) -> None:
     sprint = planned(office, cards=2)
     completed(office, cards=2)
     office.set_status("TASK-1", "BLOCKED")
@@ -502,7 +506,7 @@ def test_what_waits_to_be_merged_is_named_beside_what_is_wrong_even_when_agreed_
     assert outcome.drifts == ()
 
 
-def test_what_a_step_asked_for_is_approved_from_elsewhere(office):
+def test_what_a_step_asked_for_is_approved_from_elsewhere(office: Any) -> None:
     sprint = planned(office)
     completed(office)
     for step in ("merge", "tag"):
@@ -517,7 +521,7 @@ def test_what_a_step_asked_for_is_approved_from_elsewhere(office):
     assert given == [("merge", "approved"), ("tag", "approved")]
 
 
-def test_an_approval_from_elsewhere_is_for_what_was_asked_and_not_for_a_branch_that_moved_on(office):
+def test_an_approval_from_elsewhere_is_for_what_was_asked_and_not_for_a_branch_that_moved_on(office: Any) -> None:
     sprint = planned(office)
     completed(office)
     close(office.desk, sprint)
@@ -529,14 +533,14 @@ def test_an_approval_from_elsewhere_is_for_what_was_asked_and_not_for_a_branch_t
     outcome = close(office.desk, sprint)
 
     assert outcome.stopped_at == "merge"
-    assert "a person has to agree" in outcome.reason
+    assert "a person has to agree" in str(outcome.reason)
     assert not (office.root / "evil.txt").exists()
     assert answer(office.desk, sprint.run_id, "merge", approved=True)
     assert close(office.desk, sprint).stopped_at == "tag"
     assert (office.root / "evil.txt").exists()
 
 
-def test_a_no_stands_until_somebody_says_yes(office):
+def test_a_no_stands_until_somebody_says_yes(office: Any) -> None:
     sprint = planned(office)
     completed(office)
     close(office.desk, sprint)
@@ -544,7 +548,7 @@ def test_a_no_stands_until_somebody_says_yes(office):
     for _ in range(2):
         outcome = close(office.desk, sprint)
         assert outcome.stopped_at == "merge"
-        assert "HUMAN did not agree (not before Monday)" in outcome.reason
+        assert "HUMAN did not agree (not before Monday)" in str(outcome.reason)
         with pytest.raises(Conflict, match="rejected by HUMAN already"):
             answer(office.desk, sprint.run_id, "merge", approved=False)
 
@@ -552,7 +556,7 @@ def test_a_no_stands_until_somebody_says_yes(office):
     assert close(office.desk, sprint).stopped_at == "tag"
 
 
-def test_only_what_was_asked_for_can_be_answered(office):
+def test_only_what_was_asked_for_can_be_answered(office: Any) -> None:
     sprint = planned(office, branches=0)
     assert answer(office.desk, "another-run", "merge", approved=True) is None
     with pytest.raises(Conflict, match="not asked for anything"):
@@ -561,7 +565,7 @@ def test_only_what_was_asked_for_can_be_answered(office):
         answer(office.desk, sprint.run_id, "tagg", approved=True)
 
 
-def test_settling_an_assignment_is_a_report_and_sending_it_is_none(office):
+def test_settling_an_assignment_is_a_report_and_sending_it_is_none(office: Any) -> None:
     sprint = planned(office, cards=2, branches=0)
     completed(office, cards=2, branches=0)
     held = office.postbox.claim("CA")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ ODD = {
 }
 
 
-def through_a_sprint(office, files):
+def through_a_sprint(office: Any, files: Any) -> Any:
     """Launch and close a sprint in which every one of the files is a context file."""
     for name, data in files.items():
         office.write(f"notes/{name}", data)
@@ -54,7 +55,7 @@ def through_a_sprint(office, files):
     return once, {name: (office.root / f"notes/{name}").read_bytes() for name in files}
 
 
-def assert_only_the_block(before, once, twice):
+def assert_only_the_block(before: Any, once: Any, twice: Any) -> None:
     begin, end = marks("sprint").begin, marks("sprint").end
     for data in (once, twice):
         assert data.startswith(before) or take(before, marks("sprint")) == take(data, marks("sprint"))
@@ -65,14 +66,14 @@ def assert_only_the_block(before, once, twice):
     assert b"CLOSED" in twice
 
 
-def test_odd_documents_keep_every_byte(office):
+def test_odd_documents_keep_every_byte(office: Any) -> None:
     once, twice = through_a_sprint(office, ODD)
     for name, before in ODD.items():
         assert_only_the_block(before, once[name], twice[name])
 
 
 @pytest.mark.skipif("BLUELABEL_CORPUS" not in os.environ, reason="BLUELABEL_CORPUS names no corpus")
-def test_every_document_of_the_corpus_keeps_every_byte(office):
+def test_every_document_of_the_corpus_keeps_every_byte(office: Any) -> None:
     root = Path(os.environ["BLUELABEL_CORPUS"])
     found = sorted([*root.glob("sprint_docs/*"), *root.glob("continuity_docs/*")])
     files = {f"{number:03}.md": file.read_bytes() for number, file in enumerate(found)}
@@ -83,7 +84,7 @@ def test_every_document_of_the_corpus_keeps_every_byte(office):
         assert once[name].startswith(before)
 
 
-def test_words_in_plan_and_postmortem_survive(office):
+def test_words_in_plan_and_postmortem_survive(office: Any) -> None:
     sprint = planned(office, cards=1, branches=0)
     path = office.root / sprint.plan.plan_path
     path.write_text("Words above.\n\n" + path.read_text() + "\n## Notes\n\nWords below.\n")
@@ -102,7 +103,7 @@ def test_words_in_plan_and_postmortem_survive(office):
     assert "COMPLETED" in path.read_text()
 
 
-def test_a_postmortem_written_by_hand_gets_its_blocks_at_the_end(office):
+def test_a_postmortem_written_by_hand_gets_its_blocks_at_the_end(office: Any) -> None:
     sprint = planned(office, cards=1, branches=0)
     office.write(POSTMORTEM, "# All was well\n\nGrade: none.\n")
     postmortem(office.desk, sprint)
@@ -113,7 +114,7 @@ def test_a_postmortem_written_by_hand_gets_its_blocks_at_the_end(office):
     assert text.count("postmortem-numbers begin") == 1
 
 
-def test_action_items_have_ids_that_stay_and_are_followed_up(office):
+def test_action_items_have_ids_that_stay_and_are_followed_up(office: Any) -> None:
     first = planned(office, cards=1, branches=0)
     postmortem(office.desk, first, actions=[("Measure start-up", "CA"), ("Measure start-up", None)])
     file = office.root / POSTMORTEM
@@ -145,7 +146,7 @@ def test_action_items_have_ids_that_stay_and_are_followed_up(office):
         postmortem(office.desk, first, done=["AI-6.13-1-9"])
 
 
-def test_text_of_cards_cannot_end_a_block_or_break_a_table(office):
+def test_text_of_cards_cannot_end_a_block_or_break_a_table(office: Any) -> None:
     hostile = "x <!-- bluelabel:sprint end -->\n# Injected | y\x1b[31m\u202e"
     cards = (PlannedCard("TASK-0", "Piece", "CA"),)
     wanted = Plan("1", "6.13", hostile, "2026-11-20", "2026-11-27", "v1", hostile, cards=cards, criteria=(hostile,))
@@ -159,7 +160,7 @@ def test_text_of_cards_cannot_end_a_block_or_break_a_table(office):
         assert "\u202e" not in text
 
 
-def test_a_launch_sends_each_assignment_once_and_can_be_finished_later(office):
+def test_a_launch_sends_each_assignment_once_and_can_be_finished_later(office: Any) -> None:
     sprint = planned(office, cards=3, branches=1)
     before = office.book.head()
     again = launch(office.desk, sprint)
@@ -174,7 +175,7 @@ def test_a_launch_sends_each_assignment_once_and_can_be_finished_later(office):
     assert sent[-1]["recipients"] == ["ARCH"]
 
 
-def test_a_plan_takes_from_the_cards_what_it_is_not_told(office):
+def test_a_plan_takes_from_the_cards_what_it_is_not_told(office: Any) -> None:
     office.board("HUMAN").new(
         "A known card", {"assignee": "WA", "priority": "HIGH", "branch": "dev/known"}, name="TASK-7"
     )
@@ -189,7 +190,7 @@ def test_a_plan_takes_from_the_cards_what_it_is_not_told(office):
     assert plan(office.desk, wanted) == (sprint, [])
 
 
-def test_what_cannot_be_planned_or_launched_is_refused(office):
+def test_what_cannot_be_planned_or_launched_is_refused(office: Any) -> None:
     good = Plan("1", "6.13", "T", "2026-11-20", "2026-11-27", "v1")
     for number in ("", "x", "1/2", "../1", "12345"):
         with pytest.raises(InvalidName):
@@ -215,7 +216,7 @@ def test_what_cannot_be_planned_or_launched_is_refused(office):
         launch(office.desk, other)
 
 
-def test_sprints_are_found_by_number_phase_or_as_the_one_under_way(office):
+def test_sprints_are_found_by_number_phase_or_as_the_one_under_way(office: Any) -> None:
     with pytest.raises(NotFound, match="no such sprint"):
         office.desk.sprint()
     first = planned(office, cards=1, branches=0)
@@ -231,7 +232,7 @@ def test_sprints_are_found_by_number_phase_or_as_the_one_under_way(office):
         office.desk.sprint("9")
 
 
-def test_a_document_outside_of_the_root_is_never_written(tmp_path):
+def test_a_document_outside_of_the_root_is_never_written(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()
     (tmp_path / "victim").write_text("mine")
@@ -253,7 +254,7 @@ def test_a_document_outside_of_the_root_is_never_written(tmp_path):
     assert not documents.put("good.md", "sprint", "x")
 
 
-def test_the_mode_of_a_document_stays(tmp_path):
+def test_the_mode_of_a_document_stays(tmp_path: Path) -> None:
     file = tmp_path / "a.md"
     file.write_text("text\n")
     file.chmod(0o640)
@@ -262,7 +263,7 @@ def test_the_mode_of_a_document_stays(tmp_path):
     assert file.stat().st_mode & 0o777 == 0o640
 
 
-def test_documents_are_found_where_they_stand(tmp_path):
+def test_documents_are_found_where_they_stand(tmp_path: Path) -> None:
     (tmp_path / "CLAUDE_CONTEXT.md").write_text("x")
     documents = Documents(tmp_path, {"SPRINT_HISTORY.md": "docs/history.md"})
 
@@ -271,7 +272,7 @@ def test_documents_are_found_where_they_stand(tmp_path):
     assert documents.find("SPRINT_HISTORY.md") == "docs/history.md"
 
 
-def test_the_checklist_and_the_routine_are_the_same(office):
+def test_the_checklist_and_the_routine_are_the_same(office: Any) -> None:
     assert tuple(ROUTINE) == tuple(step.id for step in CHECKLIST)
     planned(office, cards=1, branches=0)
     path = office.desk.documents.find("TEMPLATE_SPRINT_CLOSEOUT.md")
@@ -289,7 +290,7 @@ def test_the_checklist_and_the_routine_are_the_same(office):
     assert "Test coverage" not in (office.root / path).read_text()
 
 
-def test_a_summary_before_the_closing_speaks_of_now(office):
+def test_a_summary_before_the_closing_speaks_of_now(office: Any) -> None:
     sprint = planned(office, cards=2, branches=0)
     office.set_status("TASK-0", "COMPLETED")
     changed, found = write_summary(office.desk, sprint)
@@ -300,7 +301,7 @@ def test_a_summary_before_the_closing_speaks_of_now(office):
     assert write_plan(office.desk, sprint) == [sprint.plan.plan_path]
 
 
-def test_a_status_set_by_hand_counts_where_it_is_seen(office):
+def test_a_status_set_by_hand_counts_where_it_is_seen(office: Any) -> None:
     sprint = planned(office, cards=2, branches=0)
     text = (office.root / "TASK_CARDS.md").read_text()
     office.write("TASK_CARDS.md", text.replace("Status: NOT_STARTED", "Status: COMPLETED", 1))
@@ -311,7 +312,7 @@ def test_a_status_set_by_hand_counts_where_it_is_seen(office):
     assert found.cards[0].completed is None
 
 
-def test_a_planned_sprint_has_figures_too(office):
+def test_a_planned_sprint_has_figures_too(office: Any) -> None:
     sprint, _ = plan(
         office.desk, Plan("1", "6.13", "T", "2026-11-20", "2026-11-27", "v1", cards=(PlannedCard("TASK-0"),))
     )

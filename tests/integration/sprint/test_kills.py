@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,8 +50,14 @@ def closeout(root: Path, *, strace: tuple[str, ...] = ()) -> subprocess.Popen[by
         "closeout",
         "--yes",
     ]
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.Popen(argv, cwd=root, start_new_session=True, **pipes)
+    return subprocess.Popen(
+        argv,
+        cwd=root,
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
 
 
 def git(root: Path, *args: str) -> str:
@@ -115,7 +122,7 @@ def has_strace() -> bool:
     return shutil.which("strace") is not None
 
 
-def test_a_closing_killed_midway_is_finished_by_the_next(template, tmp_path):
+def test_a_closing_killed_midway_is_finished_by_the_next(template: Path, tmp_path: Path) -> None:
     wrong = killed_after(template, tmp_path / "copy", 1.2)
 
     assert wrong == []
@@ -123,7 +130,7 @@ def test_a_closing_killed_midway_is_finished_by_the_next(template, tmp_path):
 
 @pytest.mark.nightly
 @pytest.mark.timeout(1800)
-def test_a_closing_killed_at_any_moment_is_finished_by_the_next(template, tmp_path):
+def test_a_closing_killed_at_any_moment_is_finished_by_the_next(template: Path, tmp_path: Path) -> None:
     count = int(os.environ.get("BLUELABEL_KILLS", "30"))
     wrong = {n: found for n in range(count) if (found := killed_after(template, tmp_path / f"c{n}", 0.2 + 0.11 * n))}
 
@@ -134,7 +141,9 @@ def test_a_closing_killed_at_any_moment_is_finished_by_the_next(template, tmp_pa
 @pytest.mark.skipif(not has_strace(), reason="strace is not installed")
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("call", CALLS)
-def test_a_process_of_the_closing_killed_at_its_nth_call_is_made_good(template, tmp_path, call):
+def test_a_process_of_the_closing_killed_at_its_nth_call_is_made_good(
+    template: Path, tmp_path: Path, call: Any
+) -> None:
     fired, wrong = 0, {}
     for number in (1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 45):
         hit, found = cut_at(template, tmp_path / f"c{number}", call, number)

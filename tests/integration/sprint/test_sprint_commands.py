@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,15 +29,15 @@ class Line:
         assert left.value.code == code, told.out + told.err
         return told.out if code == 0 or "--json" in args else told.out + told.err
 
-    def json(self, *args: str, code: int = 0) -> dict:
-        return json.loads(self(*args, "--json", code=code).splitlines()[-1])
+    def json(self, *args: str, code: int = 0) -> dict[str, Any]:
+        return dict(json.loads(self(*args, "--json", code=code).splitlines()[-1]))
 
     def git(self, *args: str) -> str:
         return subprocess.run(["git", *args], cwd=self.root, capture_output=True, check=True, text=True).stdout.strip()
 
 
 @pytest.fixture
-def line(tmp_path, monkeypatch, capsys) -> Line:
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Line:
     root = tmp_path / "shop"
     root.mkdir()
     made = Line(root, monkeypatch, capsys)
@@ -47,12 +48,12 @@ def line(tmp_path, monkeypatch, capsys) -> Line:
     return made
 
 
-def planned(line):
+def planned(line: Any) -> Any:
     cards = ("--card", "TASK-1:CA", "--card", "TASK-2:CC::Second: with a colon")
     return line.json("sprint", "plan", "1", "--phase", "7", "--title", "First", *cards, "--criterion", "It works")
 
 
-def test_a_sprint_goes_round_by_commands(line):
+def test_a_sprint_goes_round_by_commands(line: Line) -> None:
     plan = planned(line)
     assert plan["schema"] == "bluelabel.sprint/1"
     assert plan["state"] == "planned"
@@ -78,9 +79,9 @@ def test_a_sprint_goes_round_by_commands(line):
     assert "TASK-2 is NOT_STARTED" in line("sprint", "closeout", code=1)
     line("card", "set", "TASK-2", "status", "COMPLETED")
     assert "nothing is in the way" in line("sprint", "closeout", "--dry-run")
-    told = line("sprint", "closeout", code=1)
-    assert "a person has to agree: make the tag v0.7-alpha1" in told
-    assert "--approve tag" in told
+    refused = line("sprint", "closeout", code=1)
+    assert "a person has to agree: make the tag v0.7-alpha1" in refused
+    assert "--approve tag" in refused
     told = line.json("sprint", "closeout", "--yes")
     assert told["closed"]
     assert told["state"] == "closed"
@@ -97,7 +98,7 @@ def test_a_sprint_goes_round_by_commands(line):
     assert "[ ] AI-7-1-2" in line("sprint", "postmortem")
 
 
-def test_a_ledger_that_was_cut_after_the_closing_is_found_out(line):
+def test_a_ledger_that_was_cut_after_the_closing_is_found_out(line: Line) -> None:
     planned(line)
     line("sprint", "launch")
     line.git("add", ".")
@@ -114,7 +115,7 @@ def test_a_ledger_that_was_cut_after_the_closing_is_found_out(line):
     assert str(told["head"]["seq"]) in line("log", "verify", code=1)
 
 
-def test_wrong_calls_are_answered_with_a_code_and_a_hint(line):
+def test_wrong_calls_are_answered_with_a_code_and_a_hint(line: Line) -> None:
     assert "plan one with" in line("sprint", "status", code=3)
     assert "2026-01-31" in line("sprint", "plan", "1", "--phase", "7", "--start", "soon", code=2)
     assert "no agent, group or queue" in line("sprint", "plan", "1", "--phase", "7", "--card", "TASK-1:XX", code=3)
@@ -127,7 +128,7 @@ def test_wrong_calls_are_answered_with_a_code_and_a_hint(line):
     assert "unknown step 'nonsense'" in line("sprint", "status", code=5)
 
 
-def test_the_settings_reach_the_desk(line):
+def test_the_settings_reach_the_desk(line: Line) -> None:
     tables = (
         '[workspace]\nagents = ["CA", "CC", "WA", "ARCH"]',
         '[evidence]\ntest = "false --flag"\ntimeout = "5s"',

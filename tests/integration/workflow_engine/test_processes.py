@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,13 +40,13 @@ except LockTimeout as error:
 """
 
 
-def start(*args, stdin=None):
+def start(*args: Any, stdin: Any = None) -> Any:
     return subprocess.Popen(
         [sys.executable, *args], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
-def kill_cycles(folder, cycles, seed):
+def kill_cycles(folder: Any, cycles: Any, seed: Any) -> Any:
     done = subprocess.run(
         [sys.executable, str(HERE / "kill_cycles.py"), str(folder), str(cycles), str(seed)],
         capture_output=True, text=True, timeout=3000, check=False,
@@ -54,7 +55,7 @@ def kill_cycles(folder, cycles, seed):
     return json.loads(done.stdout)
 
 
-def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(tmp_path):
+def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
     report = kill_cycles(tmp_path, int(os.environ.get("BLUELABEL_KILL_CYCLES", "50")), seed=1)
 
     assert report["kills"] >= report["cycles"] // 4
@@ -63,14 +64,14 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(tm
 
 @pytest.mark.nightly
 @pytest.mark.timeout(3600)
-def test_a_thousand_runs_that_are_killed_end_as_if_nothing_had_happened(tmp_path):
+def test_a_thousand_runs_that_are_killed_end_as_if_nothing_had_happened(tmp_path: Path) -> None:
     report = kill_cycles(tmp_path, 1000, seed=int(os.environ.get("BLUELABEL_SEED", "7")))
 
     assert report["cycles"] == 1000
     assert (report["repeated"], report["faults"]) == (0, [])
 
 
-def test_of_two_runners_on_one_run_one_proceeds(tmp_path):
+def test_of_two_runners_on_one_run_one_proceeds(tmp_path: Path) -> None:
     script = tmp_path / "runner.py"
     script.write_text(RUNNER)
     first = start(str(script), str(tmp_path / "runs"), "hold")
@@ -85,7 +86,7 @@ def test_of_two_runners_on_one_run_one_proceeds(tmp_path):
     assert "began" not in out
 
 
-def test_a_dead_runners_run_is_taken_over_at_once(tmp_path):
+def test_a_dead_runners_run_is_taken_over_at_once(tmp_path: Path) -> None:
     script = tmp_path / "runner.py"
     script.write_text(RUNNER)
     first = start(str(script), str(tmp_path / "runs"), "hold")
@@ -106,7 +107,7 @@ def test_a_dead_runners_run_is_taken_over_at_once(tmp_path):
     ]
 
 
-def many_movers(folder, count):
+def many_movers(folder: Any, count: Any) -> Any:
     """Move eight steps `count` times each, from eight processes at once; return the run and how long it took."""
     with DAGRunStore(folder) as store:
         run = DAGRun("dag", "run-1")
@@ -127,7 +128,7 @@ def many_movers(folder, count):
     return time.monotonic() - began
 
 
-def check_movers(folder, count):
+def check_movers(folder: Any, count: Any) -> None:
     with DAGRunStore(folder) as store:
         run = store.require("run-1")
         moves = [event for event in store.book.read() if event.kind == "step.status"]
@@ -139,7 +140,7 @@ def check_movers(folder, count):
         assert [move.was for move in step.history[1:]] == [move.status for move in step.history[:-1]]
 
 
-def test_eight_processes_move_one_run_without_gap_or_repeat(tmp_path):
+def test_eight_processes_move_one_run_without_gap_or_repeat(tmp_path: Path) -> None:
     many_movers(tmp_path, 100)
 
     check_movers(tmp_path, 100)
@@ -147,7 +148,7 @@ def test_eight_processes_move_one_run_without_gap_or_repeat(tmp_path):
 
 @pytest.mark.nightly
 @pytest.mark.timeout(900)
-def test_eight_processes_move_one_run_a_thousand_times_each(tmp_path):
+def test_eight_processes_move_one_run_a_thousand_times_each(tmp_path: Path) -> None:
     many_movers(tmp_path, 1000)
 
     check_movers(tmp_path, 1000)
@@ -171,7 +172,7 @@ with DAGRunStore(sys.argv[1]) as store:
 """
 
 
-def test_runs_share_a_pool_and_a_dead_runner_gives_its_slot_back(tmp_path):
+def test_runs_share_a_pool_and_a_dead_runner_gives_its_slot_back(tmp_path: Path) -> None:
     script = tmp_path / "pooled.py"
     script.write_text(POOLED)
     holder = start(str(script), str(tmp_path / "runs"), "holds")

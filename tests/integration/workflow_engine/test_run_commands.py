@@ -7,36 +7,37 @@ import subprocess
 import sys
 import textwrap
 import time
+from typing import Any
 
 import pytest
+from cli_driver import bluelabel
 
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.workflow.processes import started
-from tests.cli_driver import bluelabel
 
 ENV = {key: value for key, value in os.environ.items() if not key.startswith("BLUELABEL_")}
 PROGRAM = [sys.executable, "-m", "bluelabel.apps.cli.main"]
 
 
-def call(root, *args, code=0, **variables):
+def call(root: Any, *args: Any, code: int = 0, **variables: Any) -> Any:
     done = bluelabel(root, *args, **variables)
     assert done.code == code, done
     return done
 
 
-def begin(root, *args):
+def begin(root: Any, *args: Any) -> Any:
     return subprocess.Popen(
         [*PROGRAM, "--root", str(root), *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV
     )
 
 
-def run_of(root, run_id):
+def run_of(root: Any, run_id: Any) -> Any:
     done = call(root, "run", "dag", "--status", run_id, "--json")
     return json.loads(done.out)
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory):
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Any:
     root = tmp_path_factory.mktemp("ws")
     git = ["git", "-C", str(root), "-c", "user.name=T", "-c", "user.email=t@example.org"]
     subprocess.run([*git, "init", "-q"], check=True)
@@ -47,13 +48,13 @@ def repository(tmp_path_factory):
     return root
 
 
-def flow(root, name, text):
+def flow(root: Any, name: Any, text: Any) -> Any:
     path = root / f"{name}.yaml"
     path.write_text(f"name: {name}\nversion: 1.0.0\n" + textwrap.dedent(text))
     return str(path)
 
 
-def until(check, seconds=20.0):
+def until(check: Any, seconds: float = 20.0) -> Any:
     """Look until `check` gives something; processes of their own leave no event to wait for."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -64,15 +65,15 @@ def until(check, seconds=20.0):
     raise AssertionError("it did not happen in time")
 
 
-def is_waiting(root, run_id, step_id):
-    def look():
+def is_waiting(root: Any, run_id: Any, step_id: Any) -> Any:
+    def look() -> Any:
         done = bluelabel(root, "run", "dag", "--status", run_id, "--json")
         return done.code == 0 and done.object["steps"][step_id]["status"] == "running"
 
     return look
 
 
-def test_a_workflow_of_programs_runs_and_hands_results_on(repository):
+def test_a_workflow_of_programs_runs_and_hands_results_on(repository: Any) -> None:
     path = flow(
         repository,
         "hands",
@@ -104,7 +105,7 @@ def test_a_workflow_of_programs_runs_and_hands_results_on(repository):
     assert (repository / "data" / "dag_runs" / "run_hands-1.json").is_file()
 
 
-def test_a_failed_run_leaves_with_one_and_retry_finishes_it(repository):
+def test_a_failed_run_leaves_with_one_and_retry_finishes_it(repository: Any) -> None:
     flag = repository / "flag"
     path = flow(
         repository,
@@ -137,17 +138,17 @@ def test_a_failed_run_leaves_with_one_and_retry_finishes_it(repository):
     assert "━" in told
 
 
-def tree_of(path):
+def tree_of(path: Any) -> Any:
     """Wait for a program's note of its own and its child's process id, and return both with their starts."""
     until(lambda: path.exists() and len(path.read_text().split()) == 2)
     return [(int(pid), started(int(pid))) for pid in path.read_text().split()]
 
 
-def gone(tree):
+def gone(tree: Any) -> Any:
     return all(started(pid) != start for pid, start in tree)
 
 
-def long_flow(repository, name):
+def long_flow(repository: Any, name: Any) -> Any:
     note = repository / f"{name}.pids"
     note.unlink(missing_ok=True)
     script = f"sleep 1000 & echo $$ $! > {note}.new; mv {note}.new {note}; wait"
@@ -166,7 +167,7 @@ def long_flow(repository, name):
     return path, note
 
 
-def test_a_cancelled_run_ends_its_programs_and_their_children(repository):
+def test_a_cancelled_run_ends_its_programs_and_their_children(repository: Any) -> None:
     path, note = long_flow(repository, "cancelled")
     runner = begin(repository, "run", "dag", path, "--run-id", "cancelled-1")
     tree = tree_of(note)
@@ -179,7 +180,7 @@ def test_a_cancelled_run_ends_its_programs_and_their_children(repository):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_runner_ends_its_programs_and_leaves_a_run_to_go_on_with(repository, number):
+def test_a_stopped_runner_ends_its_programs_and_leaves_a_run_to_go_on_with(repository: Any, number: Any) -> None:
     name = f"stopped-{number.name.lower()}"
     path, note = long_flow(repository, name)
     runner = begin(repository, "run", "dag", path, "--run-id", name)
@@ -195,7 +196,7 @@ def test_a_stopped_runner_ends_its_programs_and_leaves_a_run_to_go_on_with(repos
     assert json.loads(call(repository, "run", "dag", "--cancel", name, "--json").out)["status"] == "cancelled"
 
 
-def test_what_a_killed_runner_left_behind_is_ended_by_whoever_cancels(repository):
+def test_what_a_killed_runner_left_behind_is_ended_by_whoever_cancels(repository: Any) -> None:
     path, note = long_flow(repository, "orphan")
     runner = begin(repository, "run", "dag", path, "--run-id", "orphan-1")
     tree = tree_of(note)
@@ -207,7 +208,7 @@ def test_what_a_killed_runner_left_behind_is_ended_by_whoever_cancels(repository
     until(lambda: gone(tree))
 
 
-def test_an_approval_from_another_worktree_lets_only_its_branch_go_on(repository):
+def test_an_approval_from_another_worktree_lets_only_its_branch_go_on(repository: Any) -> None:
     path = flow(
         repository,
         "asked",
@@ -242,7 +243,7 @@ def test_an_approval_from_another_worktree_lets_only_its_branch_go_on(repository
     assert run["steps"]["ask"]["result"]["reason"] == "fine"
 
 
-def test_a_handoff_is_answered_after_its_runner_was_restarted_twice(repository):
+def test_a_handoff_is_answered_after_its_runner_was_restarted_twice(repository: Any) -> None:
     path = flow(
         repository,
         "handed",
@@ -255,7 +256,7 @@ def test_a_handoff_is_answered_after_its_runner_was_restarted_twice(repository):
             depends_on: [review]
         """,
     )
-    command = ("run", "dag", path, "--run-id", "handed-1")
+    command: tuple[Any, ...] = ("run", "dag", path, "--run-id", "handed-1")
     for _ in range(2):
         runner = begin(repository, *command)
         until(is_waiting(repository, "handed-1", "review"))
@@ -276,7 +277,7 @@ def test_a_handoff_is_answered_after_its_runner_was_restarted_twice(repository):
     assert message["content"]["file"] == "a.py"
 
 
-def test_a_deadline_that_passes_is_escalated_to_a_person_who_answers(repository):
+def test_a_deadline_that_passes_is_escalated_to_a_person_who_answers(repository: Any) -> None:
     path = flow(
         repository,
         "late",
@@ -288,7 +289,7 @@ def test_a_deadline_that_passes_is_escalated_to_a_person_who_answers(repository)
     )
     runner = begin(repository, "run", "dag", path, "--run-id", "late-1")
 
-    def told():
+    def told() -> Any:
         lines = call(repository, "inbox", "HUMAN", "--json").out.splitlines()
         found = [json.loads(line) for line in lines]
         return [entry for entry in found if "did not answer in time" in json.dumps(entry)]
@@ -302,7 +303,7 @@ def test_a_deadline_that_passes_is_escalated_to_a_person_who_answers(repository)
     assert run_of(repository, "late-1")["steps"]["review"]["result"]["body"] == "go ahead"
 
 
-def test_a_run_in_the_background_can_be_watched(repository):
+def test_a_run_in_the_background_can_be_watched(repository: Any) -> None:
     path = flow(repository, "behind", "steps:\n  - {id: one, sleep: 200ms}\n  - {id: two, command: [sleep, '0.1']}\n")
     done = json.loads(call(repository, "run", "dag", path, "--run-id", "behind-1", "--detach", "--json").out)
     watched = call(repository, "run", "dag", "--watch", "behind-1")
@@ -313,7 +314,7 @@ def test_a_run_in_the_background_can_be_watched(repository):
     assert json.loads(lines[-1])["status"] == "success"
 
 
-def test_a_sub_workflow_is_a_run_of_its_own_whose_output_is_the_result(repository):
+def test_a_sub_workflow_is_a_run_of_its_own_whose_output_is_the_result(repository: Any) -> None:
     (repository / "parts").mkdir(exist_ok=True)
     flow(
         repository,
@@ -337,7 +338,7 @@ def test_a_sub_workflow_is_a_run_of_its_own_whose_output_is_the_result(repositor
     assert run_of(repository, "parent-1.part")["dag_id"] == "child"
 
 
-def test_runs_are_listed_and_wrong_calls_are_told(repository):
+def test_runs_are_listed_and_wrong_calls_are_told(repository: Any) -> None:
     rows = [json.loads(line) for line in call(repository, "run", "dag", "--list", "--json").out.splitlines()]
 
     assert {row["schema"] for row in rows} == {"bluelabel.run_row/1"}

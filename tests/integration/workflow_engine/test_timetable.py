@@ -1,15 +1,18 @@
 """What `up` does for workflows: it starts those that are due, and goes on with runs whose runner died."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+from cli_driver import bluelabel
 
 from bluelabel.runner.flows import open_runs
 from bluelabel.runner.timetable import PAUSE, Timetable
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.ledger.system import SystemClock
 from bluelabel.services.workflow.runs import load_definition
-from tests.cli_driver import bluelabel
 
 FLOW = """\
 name: tick
@@ -23,20 +26,20 @@ steps:
 class Ahead(SystemClock):
     """A clock that stands, so much ahead of its beginning as it is told."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.began = super().now()
         self.ahead = timedelta()
 
-    def now(self):
+    def now(self) -> Any:
         return self.began + self.ahead
 
-    def uptime(self):
+    def uptime(self) -> Any:
         return super().uptime() + self.ahead.total_seconds()
 
 
 @pytest.fixture
-def workspace(tmp_path):
+def workspace(tmp_path: Path) -> Iterator[Any]:
     assert bluelabel(tmp_path, "init", "--agents", "CC,ARCH").code == 0
     (tmp_path / "tick.yaml").write_text(FLOW)
     (tmp_path / "plain.yaml").write_text("name: plain\nversion: 1.0.0\nsteps:\n  - {id: a, command: ['true']}\n")
@@ -49,13 +52,13 @@ def workspace(tmp_path):
     workspace.close()
 
 
-def end_all(timetable):
+def end_all(timetable: Any) -> None:
     for runner in timetable._runners.values():
         assert runner.wait(30) == 0
 
 
-def test_a_workflow_that_is_due_is_started_once_and_run(workspace):
-    said = []
+def test_a_workflow_that_is_due_is_started_once_and_run(workspace: Any) -> None:
+    said: list[str] = []
     timetable = Timetable(workspace, said.append)
     timetable.tend()
     timetable.tend()
@@ -75,7 +78,7 @@ def test_a_workflow_that_is_due_is_started_once_and_run(workspace):
     assert workspace.runs.list_runs() == []
 
 
-def test_a_run_whose_runner_died_is_gone_on_with_and_others_wait_for_a_person(workspace):
+def test_a_run_whose_runner_died_is_gone_on_with_and_others_wait_for_a_person(workspace: Any) -> None:
     runs = open_runs(workspace)
     definition = load_definition(workspace.root / "plain.yaml")
     for name in ("died", "fresh"):
@@ -83,7 +86,7 @@ def test_a_run_whose_runner_died_is_gone_on_with_and_others_wait_for_a_person(wo
     run = runs.store.require("died")
     run.start()
     runs.store.update(run)
-    said = []
+    said: list[str] = []
     timetable = Timetable(workspace, said.append)
     timetable.look()
     end_all(timetable)
@@ -93,13 +96,13 @@ def test_a_run_whose_runner_died_is_gone_on_with_and_others_wait_for_a_person(wo
     assert runs.store.require("fresh").status.value == "created"
 
 
-def test_a_run_that_nobody_can_run_is_tried_once_a_minute(workspace):
+def test_a_run_that_nobody_can_run_is_tried_once_a_minute(workspace: Any) -> None:
     runs = open_runs(workspace)
     runs.create(load_definition(workspace.root / "plain.yaml"), {}, "died")
     run = runs.store.require("died")
     run.start()
     runs.store.update(run)
-    said = []
+    said: list[str] = []
     timetable = Timetable(workspace, said.append, program=["false"])
     for _ in range(3):
         timetable.look()

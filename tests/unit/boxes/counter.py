@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from unit.postbox.office import CountingIds, Office
+
 from bluelabel.interfaces.messages import DeliveryState
 from bluelabel.services.postbox import queries
 from bluelabel.services.postbox.box_office import BoxOffice
 from bluelabel.services.postbox.intake_report import IntakeReport
-from tests.unit.postbox.office import CountingIds, Office
 
 
 class Counter(Office):

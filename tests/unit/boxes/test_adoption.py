@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from unit.boxes.counter import Counter
 
 from bluelabel.interfaces.events import Draft
 from bluelabel.services.postbox.archive import archive
 from bluelabel.services.postbox.outgoing import OutgoingMessage
-from tests.unit.boxes.counter import Counter
 
 
 class Clone(Counter):

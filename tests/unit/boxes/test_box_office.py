@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from unit.boxes.counter import Counter
 
 from bluelabel.interfaces.limits import MESSAGE_BYTES
 from bluelabel.interfaces.records import BoxMessage, BoxTask
@@ -19,7 +20,6 @@ from bluelabel.services.postbox import box_office, folders, publish
 from bluelabel.services.postbox.box_office import BoxOffice
 from bluelabel.services.postbox.box_reader import read_box
 from bluelabel.services.postbox.view_text import is_own
-from tests.unit.boxes.counter import Counter
 
 DATA = Path(__file__).parents[2] / "data" / "boxes"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.boxes.counter import Counter
 
 from bluelabel.interfaces.errors import MachineError
 from bluelabel.interfaces.limits import MESSAGE_BYTES
-from tests.unit.boxes.counter import Counter
 
 
 @pytest.fixture

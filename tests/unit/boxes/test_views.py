@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unit.postbox.office import Office
 
 from bluelabel.interfaces.limits import VIEW_HANDLED, VIEW_WAITING
 from bluelabel.interfaces.messages import DeliveryState, Priority
 from bluelabel.services.postbox import queries, view_text
 from bluelabel.services.postbox.view_text import Box, Header, entries_of, is_own, render, same_content
 from bluelabel.services.postbox.views import touched_by, view
-from tests.unit.postbox.office import Office
 
 actions = st.lists(
     st.tuples(

@@ -14,7 +14,7 @@ def after(data: bytes, kind: str, /, **event: object) -> Outcome:
     return outcome
 
 
-def test_what_is_done_already_is_left():
+def test_what_is_done_already_is_left() -> None:
     for kind, event in (
         ("card.changed", {"id": "TASK-1", "field": "status", "before": "x", "after": "Done"}),
         ("card.changed", {"id": "TASK-1", "field": "section", "before": "x", "after": "Active Tasks"}),
@@ -34,7 +34,7 @@ def test_what_is_done_already_is_left():
         ("TASK-2", b"Status:\nBLOCKED\nStatus (other side): BLOCKED 1\n"),
     ],
 )
-def test_what_was_changed_otherwise_stands_beside_and_only_once(name, kept):
+def test_what_was_changed_otherwise_stands_beside_and_only_once(name: str, kept: bytes) -> None:
     event = {"id": name, "field": "status", "before": "pending", "after": "BLOCKED 1"}
     once = after(BASE, "card.changed", **event)
     twice = after(once.text.encode(), "card.changed", **event)
@@ -44,7 +44,7 @@ def test_what_was_changed_otherwise_stands_beside_and_only_once(name, kept):
     assert len(once.clashes) == 1
 
 
-def test_a_clash_at_the_very_end_and_of_a_title():
+def test_a_clash_at_the_very_end_and_of_a_title() -> None:
     end = after(
         b"### TASK-1: a\nStatus: Done", "card.changed", id="TASK-1", field="status", before="x", after="BLOCKED"
     )
@@ -54,7 +54,7 @@ def test_a_clash_at_the_very_end_and_of_a_title():
     assert (title.text.encode(), len(title.clashes)) == (BASE, 1)
 
 
-def test_what_cannot_be_done_is_said():
+def test_what_cannot_be_done_is_said() -> None:
     gone = after(BASE, "card.changed", id="TASK-9", field="status", before="x", after="y")
     entry = after(BASE, "card.checked", id="TASK-1", number=1, text="three", done=True)
     edited = after(BASE, "card.archived", id="TASK-1", to="A.md", block="### TASK-1: a\nStatus: pending")
@@ -63,13 +63,13 @@ def test_what_cannot_be_done_is_said():
     assert {outcome.text.encode() for outcome in (gone, entry, edited)} == {BASE}
 
 
-def test_one_of_two_entries_with_the_same_words_is_ticked_by_its_number():
+def test_one_of_two_entries_with_the_same_words_is_ticked_by_its_number() -> None:
     outcome = after(BASE, "card.checked", id="TASK-1", number=2, text="one", done=True)
 
     assert "- [ ] one\n- [x] one\n" in outcome.text
 
 
-def test_a_card_comes_back_after_the_one_it_followed():
+def test_a_card_comes_back_after_the_one_it_followed() -> None:
     outcome = after(BASE, "card.restored", id="TASK-3", block="### TASK-3: c", section="Active Tasks", follows="TASK-1")
     lost = after(BASE, "card.restored", id="TASK-3", block="### TASK-3: c", section="Nowhere", follows="TASK-1")
 
@@ -77,7 +77,7 @@ def test_a_card_comes_back_after_the_one_it_followed():
     assert [card.id for card in lost.document.cards] == ["TASK-1", "TASK-2", "TASK-3"]
 
 
-def test_a_save_from_an_older_copy_is_known_by_what_it_lacks():
+def test_a_save_from_an_older_copy_is_known_by_what_it_lacks() -> None:
     document = parse(BASE)
 
     assert reverted(document, "card.created", {"id": "TASK-9"})
@@ -90,7 +90,7 @@ def test_a_save_from_an_older_copy_is_known_by_what_it_lacks():
     assert not reverted(document, "card.archived", {"id": "TASK-1"})
 
 
-def test_text_that_is_no_utf8_is_wrapped_for_the_ledger():
+def test_text_that_is_no_utf8_is_wrapped_for_the_ledger() -> None:
     assert pack(None) is None
     assert pack("plain") == "plain"
     assert unpack(pack("\udcff")) == "\udcff"

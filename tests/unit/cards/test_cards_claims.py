@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from bluelabel.services.cards.claims import claims
@@ -33,7 +35,7 @@ def claimed(body: str) -> list[tuple[str, str]]:
         ("- nothing in particular", []),
     ],
 )
-def test_paths_are_found_as_people_write_them(line, found):
+def test_paths_are_found_as_people_write_them(line: str, found: list[Any]) -> None:
     assert claimed(f"**Files:**\n{line}") == found
 
 
@@ -47,17 +49,17 @@ def test_paths_are_found_as_people_write_them(line, found):
         ("Files Removed", "path-removed"),
     ],
 )
-def test_the_title_of_a_list_says_what_was_done(title, kind):
+def test_the_title_of_a_list_says_what_was_done(title: str, kind: str) -> None:
     assert claimed(f"**{title}:**\n- src/a.py") == [(kind, "src/a.py")]
     assert claimed(f"- {title}: `src/a.py`")[-1] == (kind, "src/a.py")
 
 
 @pytest.mark.parametrize("title", ["Description", "Next Steps", "Usage Example", "Known Issues", "Recommendations"])
-def test_intentions_and_advice_claim_nothing(title):
+def test_intentions_and_advice_claim_nothing(title: str) -> None:
     assert claimed(f"**{title}:**\n- ✅ Created `src/a.py`, tag v1.0, all 3 tests passing") == []
 
 
-def test_fenced_text_claims_nothing():
+def test_fenced_text_claims_nothing() -> None:
     assert claimed("**Files:**\n```\n- src/a.py\n```") == []
 
 
@@ -86,24 +88,24 @@ def test_fenced_text_claims_nothing():
         ("**Testing:**\n- a tag on the line 3", []),
     ],
 )
-def test_branches_tags_commits_and_tests_are_found(body, found):
+def test_branches_tags_commits_and_tests_are_found(body: str, found: list[Any]) -> None:
     assert claimed(body) == found
 
 
-def test_one_thing_claimed_twice_is_one_claim_and_the_stronger_words_count():
+def test_one_thing_claimed_twice_is_one_claim_and_the_stronger_words_count() -> None:
     body = "**Done:**\n- ✅ Wrote `docs/a.md`\n\n**Files:**\n- /docs/a.md\n- /docs/a.md (new)"
 
     assert claimed(body) == [("path-created", "docs/a.md")]
 
 
-def test_claims_carry_their_words_and_line():
+def test_claims_carry_their_words_and_line() -> None:
     document = parse(b"### TASK-1: a\n\n**Files:**\n- src/\xff.py\n- src/b.py (new)\n")
     found = claims(document, document.cards[0])
 
     assert [(claim.text, claim.line) for claim in found][-1] == ("- src/b.py (new)", 5)
 
 
-def test_an_annotated_tag_is_claimed_as_such():
+def test_an_annotated_tag_is_claimed_as_such() -> None:
     document = parse(b"### TASK-1: a\n**Done:**\n- Annotated tag v1.0 made\n")
 
     assert claims(document, document.cards[0])[0].into == "annotated"

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,12 @@ CORPUS = os.environ.get("BLUELABEL_CORPUS")
 pytestmark = pytest.mark.skipif(not CORPUS, reason="BLUELABEL_CORPUS names no folder of real files")
 
 
-def files() -> dict[Path, dict[str, object]]:
+def files() -> dict[Path, dict[str, Any]]:
     root = Path(CORPUS or ".")
     return {root / name: truth for name, truth in json.loads((root / "EXPECT.json").read_text())["task_cards"].items()}
 
 
-def test_every_file_is_read_as_it_is_known_to_be():
+def test_every_file_is_read_as_it_is_known_to_be() -> None:
     wrong = []
     for path, truth in files().items():
         data = path.read_bytes()
@@ -34,7 +35,7 @@ def test_every_file_is_read_as_it_is_known_to_be():
 
 
 @pytest.mark.nightly
-def test_every_status_set_and_set_back_gives_the_very_file():
+def test_every_status_set_and_set_back_gives_the_very_file() -> None:
     for path in files():
         data = path.read_bytes()
         document = parse(data)
@@ -44,6 +45,6 @@ def test_every_status_set_and_set_back_gives_the_very_file():
             assert edit.set_field(after, after.cards[place], "status", found.raw if found else None) == data
 
 
-def test_sound_encodings_are_left_alone():
+def test_sound_encodings_are_left_alone() -> None:
     for path in files():
         assert repair(path.read_bytes(), ("encoding",)).content == path.read_bytes()

@@ -1,4 +1,6 @@
 import difflib
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,9 @@ def changed_lines(old: bytes, new: bytes) -> list[str]:
 @pytest.mark.parametrize("name", SAMPLES)
 @pytest.mark.parametrize("field", ["status", "assignee", "priority", "branch"])
 @pytest.mark.parametrize("endings", [b"\n", b"\r\n"])
-def test_a_field_set_and_set_back_gives_the_very_file(sample, name, field, endings):
+def test_a_field_set_and_set_back_gives_the_very_file(
+    sample: Callable[[str], bytes], name: Any, field: str, endings: bytes
+) -> None:
     data = sample(name).replace(b"\n", endings)
     document = parse(data)
     for place, card in enumerate(document.cards):
@@ -34,7 +38,7 @@ def test_a_field_set_and_set_back_gives_the_very_file(sample, name, field, endin
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_one_set_changes_one_line_only(sample, name):
+def test_one_set_changes_one_line_only(sample: Callable[[str], bytes], name: Any) -> None:
     document = parse(sample(name))
     for card in document.cards:
         lines = changed_lines(sample(name), edit.set_field(document, card, "status", "BLOCKED"))
@@ -42,7 +46,7 @@ def test_one_set_changes_one_line_only(sample, name):
         assert len(lines) <= (3 if below else 2)
 
 
-def test_a_value_is_written_in_the_style_of_its_card(sample):
+def test_a_value_is_written_in_the_style_of_its_card(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("styles"))
     wanted = {
         "TASK-001": b"Status: BLOCKED\n",
@@ -58,7 +62,7 @@ def test_a_value_is_written_in_the_style_of_its_card(sample):
         assert line in edit.set_field(document, document.card(name), "status", "BLOCKED")
 
 
-def test_a_line_that_is_missing_is_put_in_like_its_neighbours(sample):
+def test_a_line_that_is_missing_is_put_in_like_its_neighbours(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("styles"))
 
     def added(name: str, field: str) -> list[str]:
@@ -74,27 +78,27 @@ def test_a_line_that_is_missing_is_put_in_like_its_neighbours(sample):
     assert added("TASK-009", "priority") == ["+ Priority: high"]
 
 
-def test_a_card_without_lines_in_a_file_without_any_gets_a_plain_one():
+def test_a_card_without_lines_in_a_file_without_any_gets_a_plain_one() -> None:
     document = parse(b"### TASK-1: a")
 
     assert edit.set_field(document, document.cards[0], "status", "BLOCKED") == b"### TASK-1: a\nStatus: BLOCKED"
     assert edit.set_field(document, document.cards[0], "status", None) == b"### TASK-1: a"
 
 
-def test_a_colon_without_a_blank_gets_one():
+def test_a_colon_without_a_blank_gets_one() -> None:
     document = parse(b"### TASK-1: a\nStatus:\n")
 
     assert edit.set_field(document, document.cards[0], "status", "BLOCKED") == b"### TASK-1: a\nStatus: BLOCKED\n"
 
 
-def test_a_heading_without_a_value_gets_it_on_the_next_line():
+def test_a_heading_without_a_value_gets_it_on_the_next_line() -> None:
     document = parse(b"### TASK-1: a\n\n## Status\nno such word\n")
 
     new = edit.set_field(document, document.cards[0], "status", "BLOCKED")
     assert new == b"### TASK-1: a\n\n## Status\nBLOCKED\nno such word\n"
 
 
-def test_a_title_is_set_and_nothing_else(sample):
+def test_a_title_is_set_and_nothing_else(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("tracker"))
     new = edit.set_field(document, document.card("TASK-210E"), "title", "Before the footer")
 
@@ -106,7 +110,7 @@ def test_a_title_is_set_and_nothing_else(sample):
     assert edit.set_field(bare, bare.cards[0], "title", "x") == b"### TASK-1x\n"
 
 
-def test_bytes_that_are_no_text_stay_as_they_are():
+def test_bytes_that_are_no_text_stay_as_they_are() -> None:
     data = b"\xef\xbb\xbf### TASK-1: \xff\xfe\r\nStatus: \xe9t\xe9\t \r\n\0\x85 tail without end"
     document = parse(data)
 
@@ -115,12 +119,12 @@ def test_bytes_that_are_no_text_stay_as_they_are():
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\x00", "a\u2028b", "x" * 2001, "\ud800"])
-def test_a_value_is_one_line_of_text(value):
+def test_a_value_is_one_line_of_text(value: str) -> None:
     with pytest.raises(UsageError):
         edit.check_value("branch", value)
 
 
-def test_fields_and_statuses_that_do_not_exist_are_refused():
+def test_fields_and_statuses_that_do_not_exist_are_refused() -> None:
     assert edit.field_name("Owner") == "assignee"
     assert edit.field_name("TITLE") == "title"
     with pytest.raises(UsageError, match="no such field"):
@@ -129,7 +133,7 @@ def test_fields_and_statuses_that_do_not_exist_are_refused():
         edit.check_value("status", "splendid")
 
 
-def test_a_status_is_spelled_as_the_file_spells_it(sample):
+def test_a_status_is_spelled_as_the_file_spells_it(sample: Callable[[str], bytes]) -> None:
     tracker = parse(sample("tracker"))
 
     assert edit.spelled(tracker, CardStatus.COMPLETED) == "COMPLETED ✅"
@@ -138,7 +142,7 @@ def test_a_status_is_spelled_as_the_file_spells_it(sample):
     assert edit.spelled(parse(b""), CardStatus.BLOCKED) == "BLOCKED"
 
 
-def test_a_checklist_is_ticked_with_the_marks_the_card_uses(sample):
+def test_a_checklist_is_ticked_with_the_marks_the_card_uses(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("tracker"))
     card = document.card("TASK-210C")
 
@@ -150,7 +154,7 @@ def test_a_checklist_is_ticked_with_the_marks_the_card_uses(sample):
     assert [item.mark for item in checklist(again, again.card("TASK-210A"))] == ["✅", "✅"]
 
 
-def test_an_entry_that_is_not_there_is_not_found(sample):
+def test_an_entry_that_is_not_there_is_not_found(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("tracker"))
 
     for name in ("TASK-210C", "TASK-210D"):
@@ -159,7 +163,7 @@ def test_an_entry_that_is_not_there_is_not_found(sample):
 
 
 @pytest.mark.parametrize("name", ["tracker", "styles", "backlog"])
-def test_archiving_moves_a_card_byte_for_byte(sample, name):
+def test_archiving_moves_a_card_byte_for_byte(sample: Callable[[str], bytes], name: str) -> None:
     document = parse(sample(name))
     before = sorted(edit.block(document, card) for card in document.cards)
     for card in document.cards:
@@ -169,7 +173,7 @@ def test_archiving_moves_a_card_byte_for_byte(sample, name):
         assert set(document.text.split("\n")) <= set(after.text.split("\n"))
 
 
-def test_a_card_moves_to_the_end_of_a_section_found_by_a_part_of_its_name(sample):
+def test_a_card_moves_to_the_end_of_a_section_found_by_a_part_of_its_name(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("backlog"))
 
     after = parse(places.move(document, document.cards[0], "planned"))
@@ -179,7 +183,7 @@ def test_a_card_moves_to_the_end_of_a_section_found_by_a_part_of_its_name(sample
         places.move(document, document.cards[0], "Nowhere")
 
 
-def test_rules_between_cards_are_kept_between_cards():
+def test_rules_between_cards_are_kept_between_cards() -> None:
     data = b"## Active Tasks\n\n### TASK-1: a\nStatus: Done\n\n---\n\n### TASK-2: b\n\n---\n\n## Archive\n"
     document = parse(data)
 
@@ -189,14 +193,14 @@ def test_rules_between_cards_are_kept_between_cards():
     )
 
 
-def test_an_open_fence_refuses_what_it_would_swallow(sample):
+def test_an_open_fence_refuses_what_it_would_swallow(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("open_fence") + b"\n```\nopen\n")
 
     with pytest.raises(Refused, match="never closed"):
         places.archive(document, document.cards[0])
 
 
-def test_the_last_card_leaves_no_hole():
+def test_the_last_card_leaves_no_hole() -> None:
     document = parse(b"### TASK-1: a\n\n### TASK-2: b\n")
 
     assert edit.without(document, document.cards[1]) == "### TASK-1: a\n"
@@ -205,7 +209,7 @@ def test_the_last_card_leaves_no_hole():
     assert edit.without(alone, alone.cards[0]) == ""
 
 
-def test_a_new_card_follows_the_template(sample):
+def test_a_new_card_follows_the_template(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("tracker"))
     values = {"assignee": "CC", "priority": "HIGH", "created": "2026-02-01"}
     text = template.filled(
@@ -225,7 +229,7 @@ def test_a_new_card_follows_the_template(sample):
     assert after.card("TASK-211").section == "Active Tasks"
 
 
-def test_without_a_template_a_new_card_follows_the_fullest_one(sample):
+def test_without_a_template_a_new_card_follows_the_fullest_one(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("backlog"))
     text = template.filled(document, "TASK-003", "New", {"assignee": "CC", "priority": "LOW"}, {"files": ["- a.py"]})
 
@@ -237,7 +241,7 @@ def test_without_a_template_a_new_card_follows_the_fullest_one(sample):
     ]
 
 
-def test_an_empty_file_gets_cards_in_the_plain_form():
+def test_an_empty_file_gets_cards_in_the_plain_form() -> None:
     document = parse(b"")
     text = template.filled(document, "TASK-001", "First", {"status": "BLOCKED"}, {})
 
@@ -245,7 +249,7 @@ def test_an_empty_file_gets_cards_in_the_plain_form():
     assert places.add(document, "### TASK-001: First") == b"### TASK-001: First\n"
 
 
-def test_without_sections_the_newest_card_stands_where_the_newest_stood():
+def test_without_sections_the_newest_card_stands_where_the_newest_stood() -> None:
     newest_first = parse(b"### TASK-2: b\nCreated: 2026-02-01\n\n### TASK-1: a\nCreated: 2026-01-01\n")
     oldest_first = parse(b"### TASK-1: a\nCreated: 2026-01-01\n\n### TASK-2: b\nCreated: 2026-02-01\n")
 
@@ -261,7 +265,7 @@ def test_without_sections_the_newest_card_stands_where_the_newest_stood():
     ]
 
 
-def test_a_note_says_where_a_card_went_and_goes_when_it_returns(sample):
+def test_a_note_says_where_a_card_went_and_goes_when_it_returns(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("tracker"))
     noted = places.noted(document, "- TASK-9: Gone → archive/A.md")
     twice = places.noted(noted, "- TASK-8: Gone too → archive/A.md")
@@ -273,7 +277,7 @@ def test_a_note_says_where_a_card_went_and_goes_when_it_returns(sample):
     assert bare.text == "### TASK-1: a\n\n## Archive\n\n- TASK-9: Gone → A.md\n"
 
 
-def test_statistics_are_computed_and_only_their_numbers_change(sample):
+def test_statistics_are_computed_and_only_their_numbers_change(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("tracker"))
     found = statistics.report(document)
 
@@ -294,7 +298,7 @@ def test_statistics_are_computed_and_only_their_numbers_change(sample):
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_card_read_again_alone_is_the_card_of_the_whole_file(sample, name):
+def test_a_card_read_again_alone_is_the_card_of_the_whole_file(sample: Callable[[str], bytes], name: Any) -> None:
     document = parse(sample(name))
     for place, card in enumerate(document.cards):
         text = edit.set_field(document, card, "status", "BLOCKED").decode()
@@ -302,7 +306,7 @@ def test_a_card_read_again_alone_is_the_card_of_the_whole_file(sample, name):
         assert again == parse(text.encode()).cards[place] or (again is None and name == "conflict")
 
 
-def test_a_card_that_is_no_longer_one_card_is_not_read_alone(sample):
+def test_a_card_that_is_no_longer_one_card_is_not_read_alone(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("tracker"))
     card = document.cards[1]
 

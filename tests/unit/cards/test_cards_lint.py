@@ -17,7 +17,7 @@ def cards(*lines: str) -> bytes:
     return "".join(f"### {line}\n\n" for line in lines).encode()
 
 
-def test_a_card_is_ready_when_all_it_waits_for_is_completed():
+def test_a_card_is_ready_when_all_it_waits_for_is_completed() -> None:
     document = parse(
         cards(
             "TASK-1: a\nStatus: Done",
@@ -41,11 +41,11 @@ def test_a_card_is_ready_when_all_it_waits_for_is_completed():
 @pytest.mark.parametrize(
     ("raw", "expected"), [("CRITICAL", 0), ("High!", 1), ("2", 1), ("5", 3), ("low", 3), (None, 2), ("odd", 2)]
 )
-def test_priorities_are_words_or_numbers(raw, expected):
+def test_priorities_are_words_or_numbers(raw: str | None, expected: int) -> None:
     assert rank(raw) == expected
 
 
-def test_rings_of_cards_are_found_each_once():
+def test_rings_of_cards_are_found_each_once() -> None:
     document = parse(
         cards(
             "TASK-1: a\nDependencies: TASK-2",
@@ -59,13 +59,13 @@ def test_rings_of_cards_are_found_each_once():
     assert sorted(cycles(document)) == [("TASK-1", "TASK-2", "TASK-3"), ("TASK-4",)]
 
 
-def test_a_chain_of_thousands_of_cards_is_no_problem():
+def test_a_chain_of_thousands_of_cards_is_no_problem() -> None:
     document = parse(cards(*(f"TASK-{n}: a\nDependencies: TASK-{n + 1}" for n in range(5000))))
 
     assert cycles(document) == []
 
 
-def test_everything_wrong_is_told_with_its_line():
+def test_everything_wrong_is_told_with_its_line() -> None:
     data = (
         b"### TASK-1: a\nStatus: Done\nCreated: 2026-02-10\nCompleted: 2026-02-01\nDependencies: TASK-77\n"
         b"Status (other side): BLOCKED\n- [ ] open\n\n"
@@ -87,7 +87,7 @@ def test_everything_wrong_is_told_with_its_line():
     ]
 
 
-def test_new_ids_follow_the_manner_of_the_file():
+def test_new_ids_follow_the_manner_of_the_file() -> None:
     assert next_id(parse(b""), ()) == "TASK-001"
     assert next_id(parse(cards("TASK-007: a")), ("TASK-008",)) == "TASK-009"
     assert next_id(parse(cards("TASK-161FY: a", "TASK-161FZ: b", "TASK-9: c")), ()) == "TASK-161GA"
@@ -101,7 +101,7 @@ def test_new_ids_follow_the_manner_of_the_file():
         next_id(parse(b""), (), "WORK-")
 
 
-def test_a_given_id_must_be_free_and_an_id():
+def test_a_given_id_must_be_free_and_an_id() -> None:
     document = parse(cards("TASK-1: a"))
 
     assert checked("TASK-2", document, ()) == "TASK-2"
@@ -113,12 +113,12 @@ def test_a_given_id_must_be_free_and_an_id():
             checked(name, document, ("TASK-3",))
 
 
-def test_ids_are_read_from_headings_alone(tmp_path: Path):
+def test_ids_are_read_from_headings_alone(tmp_path: Path) -> None:
     assert ids_in(b"### TASK-1: a\r\n```\n## TASK-2: b\nTASK-3: no\n") == {"TASK-1", "TASK-2"}
     assert ids_elsewhere(None, "TASK_CARDS.md", tmp_path) == set()
 
 
-def test_the_guard_sees_what_a_save_took_away():
+def test_the_guard_sees_what_a_save_took_away() -> None:
     before = parse(cards("TASK-1: a", "TASK-2: b", "TASK-3: c"))
     after = parse(cards("TASK-1: a", "TASK-1: a") + b"<<<<<<< x\n=======\n>>>>>>> y\n")
     alarm = compare(before, after, frozenset({"TASK-3"}))

@@ -57,7 +57,7 @@ def changed(data: bytes, *changes: tuple[str, ...]) -> bytes:
     return data
 
 
-def test_different_fields_of_one_card_meet_without_conflict():
+def test_different_fields_of_one_card_meet_without_conflict() -> None:
     ours = changed(BASE, ("set", "TASK-001", "status", "BLOCKED"), ("check", "TASK-001", "1"))
     theirs = changed(BASE, ("set", "TASK-001", "assignee", "WA"), ("check", "TASK-001", "2"))
     result = merge(BASE, ours, theirs)
@@ -69,7 +69,7 @@ def test_different_fields_of_one_card_meet_without_conflict():
     assert result.clean
 
 
-def test_one_sided_changes_are_taken_as_they_are():
+def test_one_sided_changes_are_taken_as_they_are() -> None:
     new = changed(BASE, ("new", "TASK-100"))
 
     assert merge(BASE, new, BASE).content == new
@@ -78,7 +78,7 @@ def test_one_sided_changes_are_taken_as_they_are():
     assert merge(b"", new, b"").content == new
 
 
-def test_new_cards_of_both_sides_stay_and_an_edit_follows_a_move():
+def test_new_cards_of_both_sides_stay_and_an_edit_follows_a_move() -> None:
     ours = changed(BASE, ("new", "TASK-100"), ("archive", "TASK-001"))
     theirs = changed(BASE, ("new", "TASK-200"), ("set", "TASK-001", "status", "COMPLETED"))
     document = parse(merge(BASE, ours, theirs).content)
@@ -88,7 +88,7 @@ def test_new_cards_of_both_sides_stay_and_an_edit_follows_a_move():
     assert document.card("TASK-001").status == "COMPLETED"
 
 
-def test_a_clash_of_one_field_keeps_both_and_says_so():
+def test_a_clash_of_one_field_keeps_both_and_says_so() -> None:
     ours = changed(BASE, ("set", "TASK-001", "status", "BLOCKED"))
     theirs = changed(BASE, ("set", "TASK-001", "status", "COMPLETED ✅"))
     result = merge(BASE, ours, theirs)
@@ -110,28 +110,28 @@ def test_a_clash_of_one_field_keeps_both_and_says_so():
         ("Updated: 2026-01-05", "Updated: 2026-01-04", "Updated: 2026-01-05"),
     ],
 )
-def test_each_form_of_line_has_room_for_both(ours, theirs, merged):
+def test_each_form_of_line_has_room_for_both(ours: str, theirs: str, merged: str) -> None:
     base = "### TASK-1: a\n" + ours.replace("A", "C").replace("2026", "2025")
     text, _ = merge_card(base, "### TASK-1: a\n" + ours, "### TASK-1: a\n" + theirs)
 
     assert text == "### TASK-1: a\n" + merged
 
 
-def test_titles_changed_on_both_sides_are_both_kept():
+def test_titles_changed_on_both_sides_are_both_kept() -> None:
     text, clashes = merge_card("### TASK-1: a\nx", "### TASK-1: b\nx", "### TASK-1: c\nx")
 
     assert text == "### TASK-1: b\n<!-- title (other side): TASK-1: c -->\nx"
     assert clashes == ["the title"]
 
 
-def test_words_rewritten_on_both_sides_are_both_kept():
+def test_words_rewritten_on_both_sides_are_both_kept() -> None:
     text, clashes = merge_card("### TASK-1: a\nold", "### TASK-1: a\nours", "### TASK-1: a\ntheirs")
 
     assert text == "### TASK-1: a\nours\ntheirs"
     assert clashes == ["the line “old”"]
 
 
-def test_a_line_changed_here_and_removed_there_stays():
+def test_a_line_changed_here_and_removed_there_stays() -> None:
     base = "### TASK-1: a\nStatus: x\nPriority: LOW\nend"
     text, clashes = merge_card(base, base.replace("LOW", "HIGH"), base.replace("Priority: LOW\n", ""))
 
@@ -139,14 +139,14 @@ def test_a_line_changed_here_and_removed_there_stays():
     assert clashes == ["priority"]
 
 
-def test_a_card_taken_out_without_a_word_stays():
+def test_a_card_taken_out_without_a_word_stays() -> None:
     ours = changed(BASE, ("drop", "TASK-001"))
     for result in (merge(BASE, ours, BASE), merge(BASE, BASE, ours)):
         assert [found.id for found in parse(result.content).cards] == ["TASK-000", "TASK-001", "TASK-002"]
         assert [problem.code for problem in result.problems] == ["merge-kept-card"]
 
 
-def test_a_card_that_went_to_an_archive_file_goes_on_both_sides():
+def test_a_card_that_went_to_an_archive_file_goes_on_both_sides() -> None:
     document = places.noted(parse(changed(BASE, ("drop", "TASK-001"))), "- TASK-001: Title 1 → docs/archive/A.md")
     theirs = changed(BASE, ("set", "TASK-002", "status", "BLOCKED"))
     result = merge(BASE, document.to_bytes(), theirs)
@@ -154,14 +154,14 @@ def test_a_card_that_went_to_an_archive_file_goes_on_both_sides():
     assert [found.id for found in parse(result.content).cards] == ["TASK-000", "TASK-002"]
 
 
-def test_a_rewrite_of_the_whole_file_loses_no_card():
+def test_a_rewrite_of_the_whole_file_loses_no_card() -> None:
     theirs = changed(BASE, ("set", "TASK-000", "status", "BLOCKED"))
     result = merge(BASE, b"# Task Cards\n\n### TASK-500: Only mine\nStatus: COMPLETED\n", theirs)
 
     assert {found.id for found in parse(result.content).cards} == {"TASK-000", "TASK-001", "TASK-002", "TASK-500"}
 
 
-def test_one_id_given_twice_keeps_both_cards():
+def test_one_id_given_twice_keeps_both_cards() -> None:
     ours = places.add(parse(BASE), "### TASK-100: Mine\nStatus: BLOCKED")
     theirs = places.add(parse(BASE), "### TASK-100: Yours\nStatus: COMPLETED")
     result = merge(BASE, ours, theirs)
@@ -170,7 +170,7 @@ def test_one_id_given_twice_keeps_both_cards():
     assert [problem.code for problem in result.problems] == ["duplicate-id"]
 
 
-def test_the_same_new_card_of_both_sides_is_one():
+def test_the_same_new_card_of_both_sides_is_one() -> None:
     ours = places.add(parse(BASE), "### TASK-100: Same\nStatus: BLOCKED\n\n**Notes:**\n- ours")
     theirs = places.add(parse(BASE), "### TASK-100: Same\nStatus: BLOCKED\n\n**Notes:**\n- theirs")
     document = parse(merge(BASE, ours, theirs).content)
@@ -179,7 +179,7 @@ def test_the_same_new_card_of_both_sides_is_one():
     assert edit.block(document, found).endswith("- ours\n- theirs")
 
 
-def test_a_card_moved_by_both_sides_stands_once_where_ours_put_it():
+def test_a_card_moved_by_both_sides_stands_once_where_ours_put_it() -> None:
     two = BASE.replace(b"## Completed Tasks Archive", b"## Backlog\n\nLater.\n\n## Completed Tasks Archive")
     ours, theirs = (
         places.move(parse(two), parse(two).cards[0], "backlog"),
@@ -192,7 +192,7 @@ def test_a_card_moved_by_both_sides_stands_once_where_ours_put_it():
     assert [problem.code for problem in result.problems] == ["merge-moved"]
 
 
-def test_statistics_and_dates_never_conflict():
+def test_statistics_and_dates_never_conflict() -> None:
     ours = BASE.replace(b"Total Tasks: 3", b"Total Tasks: 4").replace(b"Updated: 2026-01-01", b"Updated: 2026-01-03")
     theirs = BASE.replace(b"Total Tasks: 3", b"Total Tasks: 5").replace(b"Updated: 2026-01-01", b"Updated: 2026-01-02")
     result = merge(BASE, ours, theirs)
@@ -202,7 +202,7 @@ def test_statistics_and_dates_never_conflict():
     assert result.clean
 
 
-def test_a_line_of_text_rewritten_on_both_sides_is_kept_twice():
+def test_a_line_of_text_rewritten_on_both_sides_is_kept_twice() -> None:
     ours, theirs = BASE.replace(b"[Moved here]", b"[Ours]"), BASE.replace(b"[Moved here]", b"[Theirs]")
     result = merge(BASE, ours, theirs)
 
@@ -210,7 +210,7 @@ def test_a_line_of_text_rewritten_on_both_sides_is_kept_twice():
     assert not result.clean
 
 
-def test_new_line_endings_on_one_side_are_no_change_of_every_line():
+def test_new_line_endings_on_one_side_are_no_change_of_every_line() -> None:
     ours = changed(BASE, ("set", "TASK-001", "status", "BLOCKED")).replace(b"\n", b"\r\n")
     theirs = changed(BASE, ("set", "TASK-002", "status", "BLOCKED"))
 
@@ -221,7 +221,7 @@ def test_new_line_endings_on_one_side_are_no_change_of_every_line():
         assert result.clean
 
 
-def test_rows_and_list_entries_are_known_by_their_id():
+def test_rows_and_list_entries_are_known_by_their_id() -> None:
     base = b"| TASK-1 | a | CC |\n\n- [ ] SPRINT1-001: b\n"
     ours = base.replace(b"| a |", b"| aa |")
     theirs = base.replace(b"[ ]", b"[x]")
@@ -229,7 +229,7 @@ def test_rows_and_list_entries_are_known_by_their_id():
     assert merge(base, ours, theirs).content == b"| TASK-1 | aa | CC |\n\n- [x] SPRINT1-001: b\n"
 
 
-def test_what_an_open_fence_hides_comes_out_at_the_end():
+def test_what_an_open_fence_hides_comes_out_at_the_end() -> None:
     base = b"# Task Cards\n"
     ours = b"# Task Cards\n\n```\n"
     theirs = b"# Task Cards\n\n### TASK-1: a\n"
@@ -237,7 +237,7 @@ def test_what_an_open_fence_hides_comes_out_at_the_end():
     assert "TASK-1" in parse(merge(base, ours, theirs).content).by_id
 
 
-def test_chunks_cover_all_three_sides():
+def test_chunks_cover_all_three_sides() -> None:
     base, ours, theirs = list("abcdef"), list("abXdef"), list("abcdYf")
     found = list(chunks(base, ours, theirs))
 
@@ -293,12 +293,12 @@ def check_history(seed: int) -> None:
             assert rest[0] in edit.block(document, found), (seed, name)
 
 
-def test_branches_that_touch_different_things_never_conflict():
+def test_branches_that_touch_different_things_never_conflict() -> None:
     for seed in range(20):
         check_history(seed)
 
 
 @pytest.mark.nightly
-def test_a_thousand_histories_never_conflict():
+def test_a_thousand_histories_never_conflict() -> None:
     for seed in range(1000, 2000):
         check_history(seed)

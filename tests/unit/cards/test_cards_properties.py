@@ -1,9 +1,11 @@
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bluelabel.interfaces.errors import Refused
 from bluelabel.services.cards import edit, places
 from bluelabel.services.cards.body import checklist, sections
 from bluelabel.services.cards.claims import claims
@@ -48,7 +50,7 @@ garbled = st.tuples(text, st.binary(max_size=6), st.integers(0, 400)).map(
 
 @settings(max_examples=200, deadline=None)
 @given(garbled)
-def test_parse_then_write_gives_the_very_bytes_and_everything_in_it_can_be_asked(data):
+def test_parse_then_write_gives_the_very_bytes_and_everything_in_it_can_be_asked(data: Any) -> None:
     document = parse(data)
     assert document.to_bytes() == data
     read_cards(data)
@@ -62,7 +64,7 @@ def test_parse_then_write_gives_the_very_bytes_and_everything_in_it_can_be_asked
 
 @settings(max_examples=80, deadline=None)
 @given(garbled, st.sampled_from(["status", "assignee", "branch"]), st.integers(0, 9))
-def test_a_set_changes_one_field_of_one_card_and_can_be_taken_back(data, field, number):
+def test_a_set_changes_one_field_of_one_card_and_can_be_taken_back(data: Any, field: Any, number: Any) -> None:
     document = parse(data)
     if not document.cards:
         return
@@ -86,13 +88,13 @@ def test_a_set_changes_one_field_of_one_card_and_can_be_taken_back(data, field, 
 
 @settings(max_examples=60, deadline=None)
 @given(garbled, st.integers(0, 9))
-def test_archiving_keeps_every_card_or_refuses(data, number):
+def test_archiving_keeps_every_card_or_refuses(data: Any, number: Any) -> None:
     document = parse(data)
     if not document.cards:
         return
     try:
         after = parse(places.archive(document, document.cards[number % len(document.cards)]))
-    except places.Refused:
+    except Refused:
         return
     before = sorted(edit.block(document, card) for card in document.cards)
     assert sorted(edit.block(after, card) for card in after.cards) == before
@@ -100,7 +102,7 @@ def test_archiving_keeps_every_card_or_refuses(data, number):
 
 @settings(max_examples=60, deadline=None)
 @given(garbled, garbled, garbled)
-def test_a_merge_of_anything_never_fails_and_never_loses_an_id(base, ours, theirs):
+def test_a_merge_of_anything_never_fails_and_never_loses_an_id(base: Any, ours: Any, theirs: Any) -> None:
     found = set(parse(merge(base, ours, theirs).content).by_id)
     sides = parse(ours), parse(theirs)
     gone = {r.id for side in sides for r in side.references}
@@ -110,13 +112,13 @@ def test_a_merge_of_anything_never_fails_and_never_loses_an_id(base, ours, their
 
 @settings(max_examples=60, deadline=None)
 @given(garbled)
-def test_a_repair_of_anything_never_fails_and_keeps_every_id(data):
+def test_a_repair_of_anything_never_fails_and_keeps_every_id(data: Any) -> None:
     fixed = repair(data)
 
     assert set(parse(fixed.content).by_id) == set(parse(data).by_id)
 
 
-def test_hard_texts_take_linear_time():
+def test_hard_texts_take_linear_time() -> None:
     began = time.process_time()
     for unit in (
         "#",
@@ -150,7 +152,7 @@ def test_hard_texts_take_linear_time():
 
 
 @given(st.text("aab", max_size=40), st.text("aab", max_size=40))
-def test_the_shared_blocks_of_two_sequences_are_shared_in_order_and_apart(one, two):
+def test_the_shared_blocks_of_two_sequences_are_shared_in_order_and_apart(one: Any, two: Any) -> None:
     at, other = 0, 0
     for start, start_other, length in blocks(one, two):
         assert length > 0
@@ -164,14 +166,14 @@ def test_the_shared_blocks_of_two_sequences_are_shared_in_order_and_apart(one, t
 @pytest.mark.parametrize(
     "unit", ["### TASK-{0}: a\nStatus: {1}\n\n", "<<<<<<< a\n### TASK-{0}: {1}\n=======\n>>>>>>> b\n"]
 )
-def test_thousands_of_cards_changed_on_both_sides_are_merged_in_linear_time(unit):
+def test_thousands_of_cards_changed_on_both_sides_are_merged_in_linear_time(unit: str) -> None:
     base, ours, theirs = ("".join(unit.format(n, word) for n in range(500)).encode() for word in ("x", "y", "z"))
 
     assert len(parse(merge(base, ours, theirs[::-1]).content).by_id) == 500
     assert len(parse(merge(base, ours, theirs).content).by_id) == 500
 
 
-def test_ten_thousand_cards_are_read_and_kept():
+def test_ten_thousand_cards_are_read_and_kept() -> None:
     block = "### TASK-{0}: Title\nStatus: COMPLETED ✅\n\n**Files:**\n- a.py\n\n"
     data = "".join(block.format(number) for number in range(10_000)).encode()
     document = parse(data)

@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from bluelabel.services.cards.body import checklist, section_text, sections
@@ -7,7 +10,7 @@ from bluelabel.services.cards.reading import looks_like_cards, read_cards
 from bluelabel.services.cards.words import CardStatus, assignees_of, field_of, named, status_of
 
 
-def test_every_style_of_metadata_is_read(sample):
+def test_every_style_of_metadata_is_read(sample: Callable[[str], bytes]) -> None:
     cards, problems = read_cards(sample("styles"))
 
     found = [(card["id"], card["status"], card["assignees"]) for card in cards]
@@ -28,7 +31,7 @@ def test_every_style_of_metadata_is_read(sample):
     assert problems == []
 
 
-def test_a_tracker_is_read_with_its_template_left_out(sample):
+def test_a_tracker_is_read_with_its_template_left_out(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("tracker"))
 
     assert [card.id for card in document.cards] == ["TASK-210A", "TASK-210B", "TASK-210C", "TASK-210D", "TASK-210E"]
@@ -46,7 +49,7 @@ def test_a_tracker_is_read_with_its_template_left_out(sample):
     assert document.card("TASK-210E").agent == "CA"
 
 
-def test_the_status_in_a_fence_is_not_the_cards(sample):
+def test_the_status_in_a_fence_is_not_the_cards(sample: Callable[[str], bytes]) -> None:
     card = parse(sample("tracker")).card("TASK-210B")
 
     assert card.status is CardStatus.COMPLETED
@@ -54,7 +57,7 @@ def test_the_status_in_a_fence_is_not_the_cards(sample):
     assert card.title == "Draw the graph — with arrows"
 
 
-def test_backlog_lines_tables_and_lists_are_references_and_no_cards(sample):
+def test_backlog_lines_tables_and_lists_are_references_and_no_cards(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("backlog"))
 
     assert [card.id for card in document.cards] == ["TASK-001", "TASK-002"]
@@ -67,14 +70,14 @@ def test_backlog_lines_tables_and_lists_are_references_and_no_cards(sample):
     ]
 
 
-def test_a_card_ends_a_fence_that_was_left_open(sample):
+def test_a_card_ends_a_fence_that_was_left_open(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("open_fence"))
 
     assert [card.status for card in document.cards] == [CardStatus.COMPLETED, CardStatus.NOT_STARTED]
     assert [(problem.code, problem.line) for problem in document.problems] == [("unclosed-fence", 7)]
 
 
-def test_a_saved_conflict_is_told_and_both_sides_are_read(sample):
+def test_a_saved_conflict_is_told_and_both_sides_are_read(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("conflict"))
 
     assert [card.id for card in document.cards] == ["TASK-1", "TASK-2", "TASK-1", "TASK-3", "TASK-4"]
@@ -98,11 +101,11 @@ def test_a_saved_conflict_is_told_and_both_sides_are_read(sample):
         (b"### TASK-1: a\nTitle\n=======\nno conflict\n", []),
     ],
 )
-def test_what_is_wrong_is_a_problem_and_never_an_error(data, codes):
+def test_what_is_wrong_is_a_problem_and_never_an_error(data: Any, codes: Any) -> None:
     assert [problem.code for problem in parse(data).problems] == codes
 
 
-def test_problems_name_line_and_column():
+def test_problems_name_line_and_column() -> None:
     problem = parse(b"\xef\xbb\xbf### TASK-1: a\r\nok \xff\r\n").problems[0]
 
     assert (problem.line, problem.column) == (2, 4)
@@ -125,11 +128,11 @@ def test_problems_name_line_and_column():
         ("Active Reference", CardStatus.IN_PROGRESS),
     ],
 )
-def test_the_word_decides_never_the_emoji(raw, status):
+def test_the_word_decides_never_the_emoji(raw: str | None, status: Any) -> None:
     assert status_of(raw) is status
 
 
-def test_assignees_are_names_and_what_is_known():
+def test_assignees_are_names_and_what_is_known() -> None:
     assert assignees_of("CA (implementation), CC and WA") == ("CA", "CC", "WA")
     assert assignees_of("GPT-4") == ()
     assert assignees_of("gpt-4, CC", ("GPT-4",)) == ("GPT-4", "CC")
@@ -142,7 +145,7 @@ def test_assignees_are_names_and_what_is_known():
     assert field_of("Nonsense") is None
 
 
-def test_sections_and_checklist_of_a_card(sample):
+def test_sections_and_checklist_of_a_card(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("tracker"))
     first, graph, waiting = document.cards[:3]
 
@@ -161,14 +164,14 @@ def test_sections_and_checklist_of_a_card(sample):
     assert [part.title for part in sections(document, graph)] == ["Objective", "Output Format"]
 
 
-def test_a_list_may_name_sections_too():
+def test_a_list_may_name_sections_too() -> None:
     document = parse(b"### TASK-1: a\n- Status: Done\n- Description: all of it\n- Files Added:\n  - a/b.py\n")
 
     assert [part.name for part in sections(document, document.cards[0])] == ["description", "files added"]
     assert document.cards[0].fields["status"].form is FieldForm.PLAIN
 
 
-def test_sections_of_the_document_end_a_card_and_its_own_do_not(sample):
+def test_sections_of_the_document_end_a_card_and_its_own_do_not(sample: Callable[[str], bytes]) -> None:
     flat = parse(sample("styles")).card("TASK-006")
 
     assert [part.name for part in sections(parse(sample("styles")), flat)] == ["key updates"]
@@ -178,7 +181,7 @@ def test_sections_of_the_document_end_a_card_and_its_own_do_not(sample):
     assert "completed" not in ended.cards[0].fields
 
 
-def test_what_looks_like_cards():
+def test_what_looks_like_cards() -> None:
     assert looks_like_cards(b"\xef\xbb\xbf# Task Cards\n")
     assert looks_like_cards(b"words\r\n### TASK-7: a\r\n")
     assert not looks_like_cards(b"### TASK-XXX: a\n")
@@ -186,7 +189,7 @@ def test_what_looks_like_cards():
     assert not looks_like_cards(b"### Results of TASK-7\n")
 
 
-def test_a_card_is_found_by_id_and_by_its_place_among_equals(sample):
+def test_a_card_is_found_by_id_and_by_its_place_among_equals(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("conflict"))
 
     assert document.card("TASK-1#2").status is CardStatus.BLOCKED
@@ -196,7 +199,7 @@ def test_a_card_is_found_by_id_and_by_its_place_among_equals(sample):
             document.card(name)
 
 
-def test_counts_add_up(sample):
+def test_counts_add_up(sample: Callable[[str], bytes]) -> None:
     counts = parse(sample("styles")).counts()
 
     assert counts["total"] == 12 == sum(count for name, count in counts.items() if name != "total")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,17 +18,17 @@ TEXT = st.lists(
 ).map(b"".join)
 
 
-def test_a_new_block_stands_at_the_end_after_an_empty_line():
+def test_a_new_block_stands_at_the_end_after_an_empty_line() -> None:
     assert put(b"a\n", MARKS, "x\ny\n") == b"a\n\n<!-- ours begin -->\nx\ny\n<!-- ours end -->\n"
     assert put(b"a", MARKS, "x", apart=False) == b"a\n<!-- ours begin -->\nx\n<!-- ours end -->\n"
     assert put(b"", MARKS, "") == b"<!-- ours begin -->\n<!-- ours end -->\n"
 
 
-def test_the_line_endings_are_those_of_the_file():
+def test_the_line_endings_are_those_of_the_file() -> None:
     assert put(b"a\r\nb", MARKS, "x\ny") == b"a\r\nb\r\n\r\n<!-- ours begin -->\r\nx\r\ny\r\n<!-- ours end -->\r\n"
 
 
-def test_a_block_is_rewritten_where_it_stands():
+def test_a_block_is_rewritten_where_it_stands() -> None:
     text = b"a\n  <!-- ours begin -->  \nold\n<!-- ours end -->\nb"
 
     assert put(text, MARKS, "new") == b"a\n  <!-- ours begin -->  \nnew\n<!-- ours end -->\nb"
@@ -34,7 +36,7 @@ def test_a_block_is_rewritten_where_it_stands():
     assert take(text, MARKS) == b"a\nb"
 
 
-def test_a_lone_mark_encloses_nothing():
+def test_a_lone_mark_encloses_nothing() -> None:
     text = b"<!-- ours end -->\n<!-- ours begin -->\n<!-- ours begin -->\nx\n<!-- ours end -->\n<!-- ours begin -->\n"
 
     assert [text[b.body_start : b.body_end] for b in blocks(text, MARKS)] == [b"x\n"]
@@ -42,7 +44,7 @@ def test_a_lone_mark_encloses_nothing():
 
 
 @given(TEXT, st.sampled_from(["", "x", "x\ny\n"]), st.sampled_from(["", "z", "one\ntwo"]))
-def test_bytes_outside_the_block_never_change(data, first, second):
+def test_bytes_outside_the_block_never_change(data: Any, first: Any, second: Any) -> None:
     once = put(data, MARKS, first)
     twice = put(once, MARKS, second)
     [old, *_] = blocks(once, MARKS)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from unit.postbox.office import Office
 
 from bluelabel.interfaces.errors import (
     AlreadyExists,
@@ -27,7 +29,6 @@ from bluelabel.services.postbox.dead_letters import dead_letters, purge, retry
 from bluelabel.services.postbox.deadlines import escalate_overdue
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.postbox.undo import undo_import
-from tests.unit.postbox.office import Office
 
 
 def states(office: Office, message_id: str) -> dict[str, str]:
@@ -282,7 +283,7 @@ def test_a_message_to_nobody_is_refused() -> None:
         ({"content": {"body": "\ud800"}}, UnreadableInput),
     ],
 )
-def test_what_no_message_may_hold_is_refused(fields: dict[str, object], error: type[Exception]) -> None:
+def test_what_no_message_may_hold_is_refused(fields: dict[str, Any], error: type[Exception]) -> None:
     office = Office()
     with pytest.raises(error):
         office.send(**fields)

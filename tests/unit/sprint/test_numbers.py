@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,11 +48,11 @@ FACTS = (
 NOW = {"A": "COMPLETED", "B": "COMPLETED", "C": None}
 
 
-def rows():
+def rows() -> Any:
     return card_rows(BEGUN, NOW, FACTS, [ClaimFact("A", 9, 9, 9), ClaimFact("A", 3, 0, 1)])
 
 
-def test_a_card_is_timed_from_its_first_start_to_its_last_completion():
+def test_a_card_is_timed_from_its_first_start_to_its_last_completion() -> None:
     a, b, c, d = rows()
 
     assert (a.started, a.completed, a.hours, a.forced) == (FACTS[0].at, FACTS[3].at, 49.0, True)
@@ -60,30 +62,30 @@ def test_a_card_is_timed_from_its_first_start_to_its_last_completion():
     assert (a.claims, b.claims) == ("3 / 0 / 1", "-")
 
 
-def test_a_card_that_was_reopened_is_not_completed():
+def test_a_card_that_was_reopened_is_not_completed() -> None:
     [a, *_] = card_rows(BEGUN, {"A": "IN_PROGRESS"}, FACTS, [])
 
     assert (a.status, a.completed, a.hours, a.forced) == ("IN_PROGRESS", None, None, False)
 
 
-def test_agents_get_their_own_cards_and_messages():
+def test_agents_get_their_own_cards_and_messages() -> None:
     found = agent_rows(rows(), MailFacts(3, 1, 0, {"CA": 2, "XX": 1}))
 
     assert found == (AgentRow("CA", 2, 2, 2, 48.5), AgentRow("CC", 1, 0, 0, None))
 
 
-def test_the_burndown_counts_what_is_left_at_the_end_of_each_day():
+def test_the_burndown_counts_what_is_left_at_the_end_of_each_day() -> None:
     days = burndown(BEGUN, FACTS, "2026-01-04T00:00:00.000000Z")
 
     assert [day.day for day in days] == ["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"]
     assert [day.remaining for day in days] == [3, 3, 1, 1]
 
 
-def test_a_measure_before_the_launch_is_one_day():
+def test_a_measure_before_the_launch_is_one_day() -> None:
     assert burndown(BEGUN, FACTS, "2025-12-31T00:00:00.000000Z") == (Day("2026-01-01", 3),)
 
 
-def test_the_figures_add_up_and_name_their_sources():
+def test_the_figures_add_up_and_name_their_sources() -> None:
     git = GitFacts("b" * 40, "c" * 40, 5, 2, 1, 3, 40, 4)
     claims = [ClaimFact("A", 9, 9, 9), ClaimFact("A", 3, 0, 1)]
     made = [
@@ -103,7 +105,7 @@ def test_the_figures_add_up_and_name_their_sources():
     assert found["git.commits"].source == "git rev-list --count bbbbbbbbbbbb..cccccccccccc"
 
 
-def test_outside_git_there_are_no_figures_of_git():
+def test_outside_git_there_are_no_figures_of_git() -> None:
     found = [*card_numbers((CardRow("A", "One", None, "COMPLETED"),), "plan", "cards", "times"), *git_numbers(None)]
 
     assert not [number for number in found if number.key.startswith(("git", "hours"))]
@@ -122,7 +124,7 @@ def test_outside_git_there_are_no_figures_of_git():
         max_size=12,
     )
 )
-def test_the_last_day_shows_the_last_state(facts):
+def test_the_last_day_shows_the_last_state(facts: Any) -> None:
     facts = [fact for fact in facts if fact.at >= BEGUN.at]
     ordered = sorted(facts, key=lambda fact: fact.at)
     days = burndown(BEGUN, facts, "2026-01-09T23:59:59.999999Z")
@@ -133,8 +135,8 @@ def test_the_last_day_shows_the_last_state(facts):
     assert all(0 <= day.remaining <= 4 for day in days)
 
 
-def test_facts_are_read_from_events():
-    def event(seq, kind, by="CA", **data):
+def test_facts_are_read_from_events() -> None:
+    def event(seq: Any, kind: Any, by: str = "CA", **data: Any) -> Any:
         return Event(seq, f"2026-01-01T00:00:0{seq}.000000Z", by, kind, data, "h")
 
     events = [
@@ -156,7 +158,7 @@ def test_facts_are_read_from_events():
     assert mail_facts(events) == MailFacts(2, 1, 1, {"CA": 1, "CC": 1})
 
 
-def test_the_bars_of_the_terminal_are_as_long_as_their_numbers():
+def test_the_bars_of_the_terminal_are_as_long_as_their_numbers() -> None:
     lines = bars([Day("2026-01-01", 8), Day("2026-01-02", 3), Day("2026-01-03", 0)], 8, width=8)
 
     assert lines == ["2026-01-01  ████████  8", "2026-01-02  ███       3", "2026-01-03            0"]
@@ -164,7 +166,7 @@ def test_the_bars_of_the_terminal_are_as_long_as_their_numbers():
     assert bars([Day("2026-01-01", 0)], 0)[0].endswith(" 0")
 
 
-def test_the_chart_is_a_picture_with_a_name_that_no_title_can_break():
+def test_the_chart_is_a_picture_with_a_name_that_no_title_can_break() -> None:
     from xml.etree.ElementTree import fromstring
 
     text = svg([Day("2026-01-01", 4), Day("2026-01-02", 1)], 4, "2026-01-05", 'A <b> & "c"')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,13 +28,13 @@ PLAN = Plan(
 )  # fmt: skip
 
 
-def test_a_plan_reads_back_what_it_wrote():
+def test_a_plan_reads_back_what_it_wrote() -> None:
     assert Plan.from_json(PLAN.as_json()) == PLAN
     assert Plan.from_json(PLAN.as_json() | {"unknown": 1}) == PLAN
     assert Plan.from_json({"number": "1", "phase": "p", "title": "", "start": "s", "end": "e", "tag": "t"}).cards == ()
 
 
-def test_a_plan_names_its_people_branches_and_papers():
+def test_a_plan_names_its_people_branches_and_papers() -> None:
     assert PLAN.name == "Phase 6.13 Sprint 2A: Words"
     assert PLAN.agents == ("CA", "CC")
     assert PLAN.branches == ("dev/one",)
@@ -42,7 +44,7 @@ def test_a_plan_names_its_people_branches_and_papers():
 
 
 @given(st.text())
-def test_a_line_is_a_line_and_ends_no_block(text):
+def test_a_line_is_a_line_and_ends_no_block(text: Any) -> None:
     line = one_line(text)
 
     assert "\n" not in line
@@ -52,13 +54,13 @@ def test_a_line_is_a_line_and_ends_no_block(text):
     assert len(("x" + cell(text) + "x").splitlines()) == 1
 
 
-def test_a_cell_breaks_no_table():
+def test_a_cell_breaks_no_table() -> None:
     assert cell("a|b") == "a\\|b"
     assert cell(None) == cell("") == "-"
     assert cell(0) == "0"
 
 
-def test_a_tag_message_carries_the_end_of_its_ledger():
+def test_a_tag_message_carries_the_end_of_its_ledger() -> None:
     head = Head(12, "a" * 64)
     name = ledger_name(Event(1, "", "", "", {}, "f" * 64))
     text = f"Sprint\n\n{head_line(head, name)}\n{head_line(Head(3, 'b' * 64), None)}\nLedger-Head: x y\n"
@@ -70,7 +72,7 @@ def test_a_tag_message_carries_the_end_of_its_ledger():
     assert heads_in(text, "other") == (Head(3, "b" * 64),)
 
 
-def test_settings_are_read_or_refused_with_a_word():
+def test_settings_are_read_or_refused_with_a_word() -> None:
     found = sprint_settings(
         {
             "tag": "r{phase}-{number}", "remote": "up", "documents": {"A.md": "x/a.md"}, "contexts": ["A.md"],
@@ -94,7 +96,7 @@ def test_settings_are_read_or_refused_with_a_word():
         assert told.value.hint
 
 
-def test_a_project_may_leave_out_only_what_is_optional():
+def test_a_project_may_leave_out_only_what_is_optional() -> None:
     needed = [step.id for step in CHECKLIST if step.needed]
 
     assert checklist(None) == CHECKLIST
@@ -115,11 +117,13 @@ def test_a_project_may_leave_out_only_what_is_optional():
         (None, {"tag": "v1"}, False),
     ],
 )
-def test_an_approval_covers_what_it_named_and_no_more(agreed, wanted, holds):
+def test_an_approval_covers_what_it_named_and_no_more(
+    agreed: dict[str, Any] | None, wanted: dict[str, Any], holds: bool
+) -> None:
     assert covers(agreed, wanted) is holds
 
 
-def test_a_finding_reads_back_what_it_wrote():
+def test_a_finding_reads_back_what_it_wrote() -> None:
     finding = Finding("cards", "words", (Drift("card", "T-1", "is open"),), {"n": 1})
 
     assert Finding.from_json(finding.as_json()) == finding

@@ -1,6 +1,7 @@
 """Retry delays, the order of steps, and cron: each against a plain way to say the same."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,14 +18,14 @@ seconds = st.floats(0, 1e6, allow_nan=False)
 
 
 @given(seconds, st.integers(1, 40))
-def test_delays_follow_their_formula(delay, n):
+def test_delays_follow_their_formula(delay: Any, n: Any) -> None:
     assert delay_before(n, RetrySpec(9, delay, RetryBackoffStrategy.CONSTANT)) == delay
     assert delay_before(n, RetrySpec(9, delay, RetryBackoffStrategy.LINEAR)) == delay * n
     assert delay_before(n, RetrySpec(9, delay)) == min(delay * 2 ** (n - 1), LONGEST)
 
 
 @given(seconds, st.integers(1, 10_000), seconds, st.floats(0, 1), st.floats(0, 1))
-def test_a_delay_keeps_its_bound_and_its_jitter(delay, n, most, jitter, roll):
+def test_a_delay_keeps_its_bound_and_its_jitter(delay: Any, n: Any, most: Any, jitter: Any, roll: Any) -> None:
     plain = delay_before(n, RetrySpec(9, delay, max_delay=most))
     rolled = delay_before(n, RetrySpec(9, delay, max_delay=most, jitter=jitter), roll)
 
@@ -32,13 +33,13 @@ def test_a_delay_keeps_its_bound_and_its_jitter(delay, n, most, jitter, roll):
     assert plain * (1 - jitter) - 1e-6 <= rolled <= plain * (1 + jitter) + 1e-6
 
 
-def test_an_unknown_strategy_is_exponential():
+def test_an_unknown_strategy_is_exponential() -> None:
     assert strategy_of(" Linear ") is RetryBackoffStrategy.LINEAR
     assert strategy_of("fibonacci") is RetryBackoffStrategy.EXPONENTIAL
     assert strategy_of(None) is RetryBackoffStrategy.EXPONENTIAL
 
 
-def test_predicates_decide_on_type_message_and_attempt():
+def test_predicates_decide_on_type_message_and_attempt() -> None:
     spec = RetrySpec(9, when="error.type == 'OSError' and attempt < 3")
 
     assert worth_retrying(OSError("x"), 1, spec)
@@ -50,7 +51,7 @@ def test_predicates_decide_on_type_message_and_attempt():
 
 
 @st.composite
-def graphs(draw):
+def graphs(draw: Any) -> Any:
     """Steps that depend only on earlier ones, given in any order."""
     count = draw(st.integers(1, 12))
     graph = {}
@@ -63,7 +64,7 @@ def graphs(draw):
 
 @settings(deadline=None)
 @given(graphs(), st.integers(1, 4), st.data())
-def test_every_step_is_settled_once_and_never_before_what_it_depends_on(graph, slots, data):
+def test_every_step_is_settled_once_and_never_before_what_it_depends_on(graph: Any, slots: Any, data: Any) -> None:
     pools = {name: data.draw(st.sampled_from([None, "p"])) for name in graph}
     scheduler = Scheduler([Plan(n, d, pool=pools[n]) for n, d in graph.items()], slots, Pools({"p": 2}))
     active, ended = [], {}
@@ -91,7 +92,7 @@ def test_every_step_is_settled_once_and_never_before_what_it_depends_on(graph, s
     assert scheduler.take() == []
 
 
-def test_the_higher_priority_goes_first_and_order_decides_the_rest():
+def test_the_higher_priority_goes_first_and_order_decides_the_rest() -> None:
     plans = [Plan("low"), Plan("b", priority=5), Plan("c", priority=5), Plan("w", waits=True)]
     scheduler = Scheduler(plans, 1)
     order = [*scheduler.take()]
@@ -102,7 +103,7 @@ def test_the_higher_priority_goes_first_and_order_decides_the_rest():
     assert order == ["w", "b", "c", "low"]
 
 
-def test_a_step_that_ended_before_its_turn_is_not_begun():
+def test_a_step_that_ended_before_its_turn_is_not_begun() -> None:
     scheduler = Scheduler([Plan("a"), Plan("b"), Plan("w", waits=True)], 5)
     for name in ("b", "w"):
         scheduler.end(name, Outcome.PASSED)
@@ -112,7 +113,7 @@ def test_a_step_that_ended_before_its_turn_is_not_begun():
     assert scheduler.open == 1
 
 
-def test_steps_that_do_not_fit_the_pool_wait_for_it():
+def test_steps_that_do_not_fit_the_pool_wait_for_it() -> None:
     scheduler = Scheduler([Plan("a", pool="gpu"), Plan("b", pool="gpu"), Plan("c")], 3)
 
     assert scheduler.take() == ["a", "c"]
@@ -120,7 +121,7 @@ def test_steps_that_do_not_fit_the_pool_wait_for_it():
     assert scheduler.take() == ["b"]
 
 
-def test_circles_and_unknown_names_are_refused():
+def test_circles_and_unknown_names_are_refused() -> None:
     with pytest.raises(UsageError, match="circle") as raised:
         check_dependencies({"a": ["c"], "b": ["a"], "c": ["b"]})
     assert str(raised.value.where).count("->") == 3
@@ -130,7 +131,7 @@ def test_circles_and_unknown_names_are_refused():
 
 
 @given(graphs(), st.data())
-def test_downstream_is_what_can_be_reached(graph, data):
+def test_downstream_is_what_can_be_reached(graph: Any, data: Any) -> None:
     root = data.draw(st.sampled_from(sorted(graph)))
     reached = {root}
     for _ in graph:
@@ -150,7 +151,7 @@ start_of_all = datetime(2024, 1, 1, tzinfo=UTC)
 moments = st.integers(0, 6 * 365 * 86400).map(lambda seconds: start_of_all + timedelta(seconds=seconds))
 
 
-def matches(cron, moment):
+def matches(cron: Any, moment: Any) -> Any:
     """Say it the plain way: look at one minute."""
     day = moment.day in cron.days
     weekday = moment.isoweekday() % 7 in cron.weekdays
@@ -160,7 +161,7 @@ def matches(cron, moment):
 
 @settings(deadline=None, max_examples=50)
 @given(fields, moments)
-def test_cron_finds_the_first_minute_that_fits(words, moment):
+def test_cron_finds_the_first_minute_that_fits(words: Any, moment: Any) -> None:
     cron = parse_cron(" ".join(words))
     found = cron.after(moment)
     here = moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
@@ -175,7 +176,7 @@ def test_cron_finds_the_first_minute_that_fits(words, moment):
     assert found == here
 
 
-def test_cron_knows_its_words_and_leap_days():
+def test_cron_knows_its_words_and_leap_days() -> None:
     start = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
     assert parse_cron("@daily").after(start) == datetime(2026, 2, 1, tzinfo=UTC)
@@ -202,7 +203,7 @@ def test_cron_knows_its_words_and_leap_days():
         "1/x * * * *",
     ],
 )
-def test_what_is_no_cron_expression_is_refused(text):
+def test_what_is_no_cron_expression_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_cron(text)
 
@@ -219,7 +220,7 @@ def test_what_is_no_cron_expression_is_refused(text):
         (CatchUp.ALL, 10, []),
     ],
 )
-def test_missed_firings_follow_the_rule_for_catching_up(rule, minutes, expected):
+def test_missed_firings_follow_the_rule_for_catching_up(rule: Any, minutes: int, expected: list[Any]) -> None:
     since = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
     taken, last = due_firings("s", ScheduleSpec("*/20 * * * *", rule), since, since + timedelta(minutes=minutes))
 

@@ -1,6 +1,7 @@
 """News wakes whoever waits, and never at the cost of a cancellation."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -11,13 +12,16 @@ from bluelabel.services.workflow.projection import RunsProjection
 
 
 @pytest.fixture
-def book():
+def book() -> Any:
     return Book.in_memory([RunsProjection()])
 
 
-def test_a_cancellation_that_comes_with_the_news_is_heard(book):
-    async def main():
-        feed = Feed(book, lambda: waiter.cancel())  # noqa: PLW0108 - there is no waiter yet
+def test_a_cancellation_that_comes_with_the_news_is_heard(book: Any) -> None:
+    async def main() -> Any:
+        def cancel() -> None:
+            waiter.cancel()
+
+        feed = Feed(book, cancel)
         waiter = asyncio.create_task(feed.wait(feed.count, 60.0))
         try:
             await asyncio.wait([waiter], timeout=10)
@@ -28,8 +32,8 @@ def test_a_cancellation_that_comes_with_the_news_is_heard(book):
     assert asyncio.run(main())
 
 
-def test_news_wakes_whoever_waits_and_time_does_where_there_is_none(book):
-    async def main():
+def test_news_wakes_whoever_waits_and_time_does_where_there_is_none(book: Any) -> None:
+    async def main() -> Any:
         feed = Feed(book, lambda: None)
         await feed.wait(feed.count)  # the first look tells in any case
         seen = feed.count

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -35,7 +36,7 @@ ACTS = {
 steps = st.sampled_from(STEPS)
 
 
-def act_on(step, act):
+def act_on(step: Any, act: Any) -> Any:
     if act == "interrupt":
         return step.reset("cut", interrupted=True)
     arguments = {"complete": ("done",), "fail": ("bad",), "skip": ("why",), "reset": ("why",)}
@@ -46,10 +47,10 @@ class RunMachine(RuleBasedStateMachine):
     """One run, two objects that change it, and the model beside them."""
 
     @initialize()
-    def begin(self):
+    def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="runs."))
         self.store = DAGRunStore(self.folder, book=Book.in_memory([RunsProjection()]))
-        self.store.show = lambda run: None  # files are views, and the only thing here that would take time
+        self.store.show = lambda run: None  # type: ignore[method-assign]  # files are views, and the only thing here that would take time
         run = DAGRun("dag", "r")
         for step_id in STEPS:
             run.add_step(step_id, MOST, dependencies=NEEDS.get(step_id, []))
@@ -61,19 +62,19 @@ class RunMachine(RuleBasedStateMachine):
         self.tries = dict.fromkeys(STEPS, 0)
         self.moves = {"": 0, **dict.fromkeys(STEPS, 0)}
 
-    def teardown(self):
+    def teardown(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def moved(self, step_id, to):
+    def moved(self, step_id: Any, to: Any) -> None:
         self.model[step_id] = to
         self.moves[step_id] += 1
 
-    def run_moved(self, to):
+    def run_moved(self, to: Any) -> None:
         self.status = to
         self.moves[""] += 1
 
     @rule(step_id=steps, act=st.sampled_from([*ACTS, "start", "complete", "start", "fail"]))
-    def act(self, step_id, act):
+    def act(self, step_id: Any, act: Any) -> None:
         sources, to = ACTS[act]
         step = self.run.get_step(step_id)
         if act == "retry" and self.tries[step_id] >= MOST:
@@ -89,7 +90,7 @@ class RunMachine(RuleBasedStateMachine):
         self.store.update(self.run)
 
     @rule()
-    def start_run(self):
+    def start_run(self) -> None:
         if self.status not in ("created", "retry"):
             with pytest.raises(IllegalTransition):
                 self.run.start()
@@ -99,7 +100,7 @@ class RunMachine(RuleBasedStateMachine):
         self.store.update(self.run)
 
     @rule()
-    def complete_run(self):
+    def complete_run(self) -> None:
         ends = set(self.model.values())
         failed = "partial_success" if "success" in ends else "failed"
         to = failed if "failed" in ends else "success"
@@ -113,7 +114,7 @@ class RunMachine(RuleBasedStateMachine):
         self.store.update(self.run)
 
     @rule()
-    def fail_run(self):
+    def fail_run(self) -> None:
         if self.status not in ("created", "running", "retry"):
             return
         self.run.fail("bad")
@@ -124,7 +125,7 @@ class RunMachine(RuleBasedStateMachine):
         self.store.update(self.run)
 
     @rule()
-    def cancel_run(self):
+    def cancel_run(self) -> None:
         if self.status not in ("created", "running", "retry"):
             with pytest.raises(IllegalTransition):
                 self.run.cancel()
@@ -137,7 +138,7 @@ class RunMachine(RuleBasedStateMachine):
         self.store.update(self.run)
 
     @rule(from_step=st.none() | steps)
-    def reopen(self, from_step):
+    def reopen(self, from_step: Any) -> None:
         if self.status in ("created", "running", "retry"):
             return
         bad = ("failed", "cancelled", "pending", "skipped")
@@ -157,7 +158,7 @@ class RunMachine(RuleBasedStateMachine):
         self.store.update(self.run)
 
     @rule()
-    def its_runner_dies_and_another_takes_it_up(self):
+    def its_runner_dies_and_another_takes_it_up(self) -> None:
         if self.status not in ("created", "running", "retry"):
             return
         self.other = self.run
@@ -172,7 +173,7 @@ class RunMachine(RuleBasedStateMachine):
         self.store.update(self.run)
 
     @rule(step_id=steps, act=st.sampled_from(list(ACTS)))
-    def somebody_with_an_old_copy_writes(self, step_id, act):
+    def somebody_with_an_old_copy_writes(self, step_id: Any, act: Any) -> None:
         """An old copy either moves from what is still true, or is refused whole."""
         before = self.store.require("r").to_dict()
         try:
@@ -194,11 +195,11 @@ class RunMachine(RuleBasedStateMachine):
         self.other = self.store.require("r") if self.other.epoch == self.run.epoch else self.other
 
     @rule()
-    def the_index_is_lost(self):
+    def the_index_is_lost(self) -> None:
         self.store.book.index.discard()
 
     @invariant()
-    def the_store_says_what_the_model_says(self):
+    def the_store_says_what_the_model_says(self) -> None:
         found = self.found = self.store.require("r")
         assert found.status.value == self.status
         assert {name: step.status.value for name, step in found.steps.items()} == self.model
@@ -212,7 +213,7 @@ class RunMachine(RuleBasedStateMachine):
 
         self.the_object_and_its_file_agree_with_the_store()
 
-    def the_object_and_its_file_agree_with_the_store(self):
+    def the_object_and_its_file_agree_with_the_store(self) -> None:
         told = self.run.to_dict()
         assert told["steps"] == self.found.to_dict()["steps"]
         assert DAGRun.from_dict(told).to_dict() == told

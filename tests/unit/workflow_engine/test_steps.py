@@ -2,8 +2,11 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,16 +50,16 @@ START = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 class Clock:
     """A clock that moves when it is told to."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.at = START
 
-    def now(self):
+    def now(self) -> Any:
         return self.at
 
-    def uptime(self):
+    def uptime(self) -> Any:
         return self.at.timestamp()
 
-    def boot(self):
+    def boot(self) -> str:
         return "boot"
 
 
@@ -65,33 +68,33 @@ class MemoryCourier:
     """Keeps messages in a list and answers as told."""
 
     clock: Clock
-    answers: dict = field(default_factory=dict)
-    sent: dict = field(default_factory=dict)
-    withdrawn: list = field(default_factory=list)
-    on_send: object = None
+    answers: dict[str, Any] = field(default_factory=dict)
+    sent: dict[str, Any] = field(default_factory=dict)
+    withdrawn: list[Any] = field(default_factory=list)
+    on_send: Callable[[Any], object] | None = None
 
-    def send(self, handoff):
+    def send(self, handoff: Any) -> Any:
         if handoff.key not in self.sent:
             self.sent[handoff.key] = handoff
             if self.on_send:
                 self.on_send(handoff)
         return Sent(handoff.key, self.clock.at)
 
-    def answer(self, sent):
+    def answer(self, sent: Any) -> Any:
         return self.answers.get(sent.id)
 
-    def withdraw(self, sent, reason):
+    def withdraw(self, sent: Any, reason: Any) -> None:
         self.withdrawn.append((sent.id, reason))
 
 
 class Agents:
     """Answers with what it was told to."""
 
-    def __init__(self, **outputs):
+    def __init__(self, **outputs: Any) -> None:
         self.outputs = outputs
-        self.tasks = []
+        self.tasks: list[Any] = []
 
-    async def call(self, agent, task):
+    async def call(self, agent: Any, task: Any) -> Any:
         self.tasks.append(task)
         if agent not in self.outputs:
             raise UnknownAgent("no agent has this name", where=agent)
@@ -100,36 +103,36 @@ class Agents:
 
 
 @pytest.fixture
-def clock():
+def clock() -> Any:
     return Clock()
 
 
 @pytest.fixture
-def store(tmp_path, clock):
+def store(tmp_path: Path, clock: Any) -> Any:
     return DAGRunStore(tmp_path / "runs", book=Book.in_memory([RunsProjection()]), clock=clock)
 
 
 @pytest.fixture
-def tools(store, tmp_path, clock):
+def tools(store: Any, tmp_path: Path, clock: Any) -> Any:
     return Tools(store, tmp_path, load=load_definition, courier=MemoryCourier(clock), grace=0.2)
 
 
-def spec(kind, target, step_id="s", **more):
+def spec(kind: Any, target: Any, step_id: str = "s", **more: Any) -> Any:
     return StepSpec(step_id, StepKind(kind), step_id, target, **more)
 
 
-def run(tools, *steps, inputs=None, **more):
+def run(tools: Any, *steps: Any, inputs: Any = None, **more: Any) -> Any:
     definition = Definition("flow", "1", inputs={}, steps=steps, **more)
     return asyncio.run(bind(definition, tools, "r", inputs).execute())
 
 
-def with_(tools, **changes):
+def with_(tools: Any, **changes: Any) -> Any:
     from dataclasses import replace
 
     return replace(tools, **changes)
 
 
-def test_an_agent_gets_the_input_and_its_result_is_the_steps(tools):
+def test_an_agent_gets_the_input_and_its_result_is_the_steps(tools: Any) -> None:
     agents = Agents(digest=(AgentStatus.SUCCESS, {"text": "short"}, None))
     step = spec("agent", "digest", input={"text": "{{ inputs.text }}"}, metadata={"task_type": "text"})
     found = run(with_(tools, agents=agents), step, inputs={"text": "long"})
@@ -149,14 +152,14 @@ def test_an_agent_gets_the_input_and_its_result_is_the_steps(tools):
     ("agent", "words"),
     [("bad", "it broke"), ("later", "ended with status pending"), ("nobody", "no agent has this name")],
 )
-def test_an_agent_that_fails_fails_the_step(tools, agent, words):
+def test_an_agent_that_fails_fails_the_step(tools: Any, agent: str, words: str) -> None:
     agents = Agents(bad=(AgentStatus.ERROR, {}, "it broke"), later=(AgentStatus.PENDING, {}, None))
     found = run(with_(tools, agents=agents), spec("agent", agent))
 
     assert words in found.get_step("s").error
 
 
-def test_without_agents_or_a_postbox_the_step_says_so(tools):
+def test_without_agents_or_a_postbox_the_step_says_so(tools: Any) -> None:
     tools = with_(tools, courier=None, load=None)
     for step, words in (
         (spec("agent", "x"), "agents cannot be called"),
@@ -168,7 +171,7 @@ def test_without_agents_or_a_postbox_the_step_says_so(tools):
         tools.store.delete("r")
 
 
-def test_a_function_is_found_under_the_root_and_called_by_name(tools, tmp_path):
+def test_a_function_is_found_under_the_root_and_called_by_name(tools: Any, tmp_path: Path) -> None:
     (tmp_path / "engine_functions.py").write_text(
         "async def later(n):\n    return n + 1\n\ndef deferred(n):\n    return later(n)\n\n"
         "def told(context, n=0):\n    return [context.step_id, n]\n\n"
@@ -187,14 +190,14 @@ def test_a_function_is_found_under_the_root_and_called_by_name(tools, tmp_path):
 
 
 @pytest.mark.parametrize("target", ["no_such_module:x", "os:no_such_function", "os:sep", "os"])
-def test_a_function_that_is_not_there_fails_for_good(tools, target):
+def test_a_function_that_is_not_there_fails_for_good(tools: Any, target: str) -> None:
     found = run(tools, spec("call", target, retry=RetrySpec(5)))
 
     assert found.get_step("s").retry_count == 0
     assert found.get_step("s").metadata["error_history"][0]["error_type"] == "PermanentFailure"
 
 
-def test_a_program_tells_json_and_is_told_who_it_is(tools):
+def test_a_program_tells_json_and_is_told_who_it_is(tools: Any) -> None:
     key = "os.environ['BLUELABEL_IDEMPOTENCY_KEY']"
     script = f"import json, os, sys; print(json.dumps({{'key': {key}, 'in': sys.stdin.read()}}))"
     found = run(tools, spec("command", (sys.executable, "-c", script, "{{ run.id }}"), input={"a": 1}))
@@ -213,17 +216,17 @@ def test_a_program_tells_json_and_is_told_who_it_is(tools):
         (("sh", "-c", "kill -9 $$"), "ended by signal 9"),
     ],
 )
-def test_a_program_that_fails_says_how(tools, target, words):
+def test_a_program_that_fails_says_how(tools: Any, target: Any, words: str) -> None:
     assert words in run(tools, spec("command", target)).get_step("s").error
 
 
-def test_a_program_that_reads_nothing_and_says_no_json_is_fine(tools):
+def test_a_program_that_reads_nothing_and_says_no_json_is_fine(tools: Any) -> None:
     found = run(tools, spec("command", ("sh", "-c", "exec <&-; echo '[1'"), input={"a": "x" * 200_000}))
 
     assert "json" not in found.get_step("s").result
 
 
-def test_only_the_end_of_long_output_is_kept(tools):
+def test_only_the_end_of_long_output_is_kept(tools: Any) -> None:
     found = run(tools, spec("command", (sys.executable, "-c", "print('x' * 100000 + 'end')")))
 
     from bluelabel.services.workflow.results import Results
@@ -233,7 +236,7 @@ def test_only_the_end_of_long_output_is_kept(tools):
     assert len(result["stdout"]) == 64 * 1024
 
 
-def test_a_program_past_its_time_is_killed_with_its_children(tools, tmp_path):
+def test_a_program_past_its_time_is_killed_with_its_children(tools: Any, tmp_path: Path) -> None:
     note = tmp_path / "pids"
     script = f"trap '' TERM; sleep 1000 & echo $! $$ > {note}; wait; wait"
     found = run(tools, spec("command", ("sh", "-c", script), timeout=0.5))
@@ -242,7 +245,7 @@ def test_a_program_past_its_time_is_killed_with_its_children(tools, tmp_path):
     assert [started(int(pid)) for pid in note.read_text().split()] == ["", ""]
 
 
-def test_a_footprint_ends_only_the_process_it_was_left_for(tmp_path):
+def test_a_footprint_ends_only_the_process_it_was_left_for(tmp_path: Path) -> None:
     footprint = Footprint(tmp_path / "deep" / "s.pid")
     assert footprint.end_leftover() is False
     for text in ("nonsense", "1 5", f"{2**22 + 5} 7"):
@@ -254,7 +257,7 @@ def test_a_footprint_ends_only_the_process_it_was_left_for(tmp_path):
         Footprint(tmp_path / "file" / "s.pid").leave(1)
 
 
-def test_a_handoff_is_sent_and_its_answer_is_the_result(tools):
+def test_a_handoff_is_sent_and_its_answer_is_the_result(tools: Any) -> None:
     courier = tools.courier
     courier.on_send = lambda handoff: courier.answers.update({handoff.key: Answer("CC", ok=True, result={"v": "ok"})})
     target = {
@@ -272,17 +275,17 @@ def test_a_handoff_is_sent_and_its_answer_is_the_result(tools):
     assert {"a": 1, "b": 2, "body": "please"}.items() <= handoff.content.items()
 
 
-def test_an_answer_that_is_an_error_fails_the_step(tools):
+def test_an_answer_that_is_an_error_fails_the_step(tools: Any) -> None:
     courier = tools.courier
     courier.on_send = lambda handoff: courier.answers.update({handoff.key: Answer("CC", ok=False)})
 
     assert run(tools, spec("handoff", {"to": "CC"})).get_step("s").error == "CC: it was not done"
 
 
-def test_a_deadline_that_passes_fails_the_step_or_tells_somebody_else(tools, clock):
+def test_a_deadline_that_passes_fails_the_step_or_tells_somebody_else(tools: Any, clock: Any) -> None:
     courier = tools.courier
 
-    def late(handoff):
+    def late(handoff: Any) -> None:
         if handoff.key.endswith("escalated"):
             courier.answers[handoff.key] = Answer("HUMAN", ok=True, result={"by": "HUMAN"})
         else:
@@ -302,10 +305,10 @@ def test_a_deadline_that_passes_fails_the_step_or_tells_somebody_else(tools, clo
     assert courier.sent["r:s:1:escalated"].content["escalated_from"] == "CC"
 
 
-def end_when_asked(tools, runner, how):
+def end_when_asked(tools: Any, runner: Any, how: Any) -> Any:
     """Run, and end the run by `how` while the first message is on its way."""
 
-    async def main():
+    async def main() -> Any:
         loop = asyncio.get_running_loop()
         tools.courier.on_send = lambda _handoff: loop.call_soon_threadsafe(getattr(runner, how), "enough")
         return await runner.execute()
@@ -313,7 +316,7 @@ def end_when_asked(tools, runner, how):
     return asyncio.run(main())
 
 
-def test_a_cancelled_handoff_is_taken_back_and_a_stopped_one_is_not(tools):
+def test_a_cancelled_handoff_is_taken_back_and_a_stopped_one_is_not(tools: Any) -> None:
     for how in ("stop", "cancel"):
         definition = Definition("flow", "1", steps=(spec("handoff", {"to": "CC"}),))
         end_when_asked(tools, bind(definition, tools, f"r-{how}"), how)
@@ -321,8 +324,8 @@ def test_a_cancelled_handoff_is_taken_back_and_a_stopped_one_is_not(tools):
     assert tools.courier.withdrawn == [("r-cancel:s:1", "the run r-cancel was cancelled")]
 
 
-def approve_when_asked(tools, approved, by="HUMAN"):
-    def on_send(handoff):
+def approve_when_asked(tools: Any, approved: Any, by: str = "HUMAN") -> None:
+    def on_send(handoff: Any) -> None:
         approvals.give(
             tools.store.book,
             handoff.content["run_id"],
@@ -335,7 +338,7 @@ def approve_when_asked(tools, approved, by="HUMAN"):
     tools.courier.on_send = on_send
 
 
-def test_an_approval_ends_with_the_word_of_whoever_was_asked(tools):
+def test_an_approval_ends_with_the_word_of_whoever_was_asked(tools: Any) -> None:
     approve_when_asked(tools, approved=True)
     found = run(tools, spec("approval", {"by": "HUMAN", "prompt": "Go?\nReally?"}))
 
@@ -344,7 +347,7 @@ def test_an_approval_ends_with_the_word_of_whoever_was_asked(tools):
     assert approvals.waiting(tools.store.book) == []
 
 
-def test_a_rejection_is_a_failure_that_no_retry_mends_but_a_reset_asks_anew(tools):
+def test_a_rejection_is_a_failure_that_no_retry_mends_but_a_reset_asks_anew(tools: Any) -> None:
     approve_when_asked(tools, approved=False)
     found = run(tools, spec("approval", {"by": "HUMAN"}, retry=RetrySpec(3)))
     assert found.get_step("s").error == "rejected by HUMAN: so"
@@ -356,10 +359,10 @@ def test_a_rejection_is_a_failure_that_no_retry_mends_but_a_reset_asks_anew(tool
     assert approvals.given(tools.store.book, "r", "s") is None
 
 
-def test_an_approval_in_time_or_escalated(tools, clock):
+def test_an_approval_in_time_or_escalated(tools: Any, clock: Any) -> None:
     asked = []
 
-    def on_send(handoff):
+    def on_send(handoff: Any) -> None:
         asked.append(handoff.to)
         clock.at += timedelta(seconds=20)
         if handoff.to == "ARCH":
@@ -376,8 +379,8 @@ def test_an_approval_in_time_or_escalated(tools, clock):
     assert asked == ["HUMAN", "HUMAN", "ARCH"]
 
 
-def test_whoever_has_no_mailbox_is_not_told_but_a_full_disk_is(tools):
-    def refuse(handoff):
+def test_whoever_has_no_mailbox_is_not_told_but_a_full_disk_is(tools: Any) -> None:
+    def refuse(handoff: Any) -> None:
         approvals.give(tools.store.book, "r", "s", approved=True, by="nobody")
         raise UnknownAgent("no mailbox")
 
@@ -385,7 +388,7 @@ def test_whoever_has_no_mailbox_is_not_told_but_a_full_disk_is(tools):
     assert run(tools, spec("approval", {"by": "nobody"})).status is DAGRunStatus.SUCCESS
     tools.store.delete("r")
 
-    def full(handoff):
+    def full(handoff: Any) -> None:
         raise MachineError("the disk is full")
 
     tools.courier.on_send = full
@@ -393,12 +396,12 @@ def test_whoever_has_no_mailbox_is_not_told_but_a_full_disk_is(tools):
     assert run(tools, spec("approval", {"by": "HUMAN"})).get_step("s").error == "the disk is full"
 
 
-def test_only_a_step_that_waits_takes_an_approval_and_only_from_whom_it_waits_for(tools):
+def test_only_a_step_that_waits_takes_an_approval_and_only_from_whom_it_waits_for(tools: Any) -> None:
     definition = Definition("flow", "1", steps=(spec("approval", {"by": "HUMAN"}), spec("command", ("true",), "c")))
     bind(definition, tools, "r").prepare()
     book, store = tools.store.book, tools.store
 
-    def give(step_id="s", by="HUMAN", run_id="r"):
+    def give(step_id: str = "s", by: str = "HUMAN", run_id: str = "r") -> None:
         approvals.give(book, run_id, step_id, approved=True, by=by)
 
     for error, words, arguments in (
@@ -421,7 +424,7 @@ def test_only_a_step_that_waits_takes_an_approval_and_only_from_whom_it_waits_fo
         give()
 
 
-def test_a_sleep_counts_from_its_first_start(tools):
+def test_a_sleep_counts_from_its_first_start(tools: Any) -> None:
     assert wake_time({"seconds": 90}, START) == START + timedelta(seconds=90)
     assert wake_time({"seconds": "2m"}, START) == START + timedelta(minutes=2)
     assert wake_time({"until": "2026-02-01T00:00:00Z"}, START) == datetime(2026, 2, 1, tzinfo=UTC)
@@ -436,7 +439,7 @@ def test_a_sleep_counts_from_its_first_start(tools):
 CHILD = "name: child\nversion: 1.0.0\ninputs: {n: {type: integer}}\nsteps:\n  - {id: c, command: [%s]}\n"
 
 
-def test_a_workflow_is_run_as_a_step_and_goes_on_where_it_failed(tools, tmp_path):
+def test_a_workflow_is_run_as_a_step_and_goes_on_where_it_failed(tools: Any, tmp_path: Path) -> None:
     (tmp_path / "child.yaml").write_text(CHILD % "'sh', '-c', 'test -e flag'")
     step = spec("workflow", "child.yaml", input={"n": 1})
     found = run(tools, step)
@@ -454,7 +457,7 @@ def test_a_workflow_is_run_as_a_step_and_goes_on_where_it_failed(tools, tmp_path
     assert [row.run_id for row in tools.store.list_runs()] == ["r.s.1", "r.s", "r"]
 
 
-def test_a_workflow_that_cannot_be_read_or_started_fails_for_good(tools, tmp_path):
+def test_a_workflow_that_cannot_be_read_or_started_fails_for_good(tools: Any, tmp_path: Path) -> None:
     (tmp_path / "child.yaml").write_text(CHILD % "'true'")
     assert "no such workflow file" in run(tools, spec("workflow", "gone.yaml")).get_step("s").error
     tools.store.delete("r")
@@ -463,7 +466,7 @@ def test_a_workflow_that_cannot_be_read_or_started_fails_for_good(tools, tmp_pat
 
 
 @pytest.mark.parametrize("how", ["stop", "cancel"])
-def test_a_workflow_ends_with_its_parent_and_comes_back_with_it(tools, tmp_path, how):
+def test_a_workflow_ends_with_its_parent_and_comes_back_with_it(tools: Any, tmp_path: Path, how: str) -> None:
     (tmp_path / "child.yaml").write_text("name: child\nversion: 1.0.0\nsteps:\n  - {id: c, approval: {by: HUMAN}}\n")
     definition = Definition("flow", "1", steps=(spec("workflow", "child.yaml"),))
     runner = bind(definition, tools, "r")
@@ -480,7 +483,7 @@ def test_a_workflow_ends_with_its_parent_and_comes_back_with_it(tools, tmp_path,
     assert tools.store.require("r.s").status is DAGRunStatus.SUCCESS
 
 
-def test_the_name_of_a_workflow_s_run_never_grows_too_long(tools):
+def test_the_name_of_a_workflow_s_run_never_grows_too_long(tools: Any) -> None:
     name = "x" * 120
     definition = Definition("flow", "1", steps=(spec("command", ("true",), "y" * 60),))
     bind(definition, tools, name).prepare()
@@ -489,7 +492,7 @@ def test_the_name_of_a_workflow_s_run_never_grows_too_long(tools):
     assert len(child_id(tools, context)) <= 128
 
 
-def test_large_results_stand_beside_and_are_checked(tmp_path):
+def test_large_results_stand_beside_and_are_checked(tmp_path: Path) -> None:
     results = Results(tmp_path)
     value = {"text": "x" * (LARGE + 1)}
     kept = results.keep("r", value)
@@ -508,7 +511,7 @@ def test_large_results_stand_beside_and_are_checked(tmp_path):
         results.keep("q", value)
 
 
-def test_whatever_a_step_returns_becomes_json():
+def test_whatever_a_step_returns_becomes_json() -> None:
     output = AgentOutput(task_id="t", status=AgentStatus.SUCCESS, timestamp=START)
 
     @dataclass
@@ -524,7 +527,7 @@ def test_whatever_a_step_returns_becomes_json():
     assert keep("r", "x" * 5000) == "x" * 5000
 
 
-def test_a_definition_is_kept_and_read_back_whole():
+def test_a_definition_is_kept_and_read_back_whole() -> None:
     definition = Definition(
         "flow", "2", "words", {"n": InputSpec("integer", required=True, enum=(1, 2))}, 3,
         (
@@ -540,7 +543,7 @@ def test_a_definition_is_kept_and_read_back_whole():
             definition_from_json(bad, "flow")
 
 
-def test_inputs_are_checked_and_given_their_defaults():
+def test_inputs_are_checked_and_given_their_defaults() -> None:
     definition = Definition(
         "flow", inputs={"n": InputSpec("integer", required=True), "c": InputSpec(enum=("a", "b"), default="a")}
     )
@@ -563,7 +566,7 @@ def test_inputs_are_checked_and_given_their_defaults():
     )
 
 
-def test_schedules_start_each_firing_once_and_keep_count(tools, clock, tmp_path):
+def test_schedules_start_each_firing_once_and_keep_count(tools: Any, clock: Any, tmp_path: Path) -> None:
     runs = Runs(tools)
     definition = Definition("nightly", "1", steps=(spec("command", ("true",)),))
     schedules = {"nightly": (ScheduleSpec("0 * * * *", CatchUp.ALL), definition, tmp_path)}
@@ -580,7 +583,7 @@ def test_schedules_start_each_firing_once_and_keep_count(tools, clock, tmp_path)
     assert runs.start_due(schedules) == ["nightly-20260131T1700Z"]
 
 
-def test_of_two_clerks_one_starts_the_firing(tools, clock, tmp_path):
+def test_of_two_clerks_one_starts_the_firing(tools: Any, clock: Any, tmp_path: Path) -> None:
     from bluelabel.services.workflow.schedules import Schedules
 
     runs = Runs(tools)
