@@ -13,8 +13,7 @@ from reliability.disk import home_of, read_disk
 from reliability.history import history
 from reliability.sandbox import environment
 from reliability.scenarios import ENV, bluelabel, do, send, workspace
-
-from tests.unit.boxes.counter import Counter
+from unit.boxes.counter import Counter
 
 HOUR = 3600.0
 JUMPS = (-25.0, -1.0, 24.0, 25.0)

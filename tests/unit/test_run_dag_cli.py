@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cli_driver import bluelabel
 from rich.console import Console
 
 from bluelabel.apps.cli.utils.dag_run_printer import (
@@ -23,7 +24,6 @@ from bluelabel.runner.workspace import Workspace
 from bluelabel.services.workflow.dag_run_states import DAGRunStatus
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.run_records import RunRow
-from tests.cli_driver import bluelabel
 
 START = datetime(2025, 5, 28, 10, 30, tzinfo=UTC)
 

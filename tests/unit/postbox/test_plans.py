@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 import pytest
+from unit.postbox.office import Office
 
 from bluelabel.services.postbox import queries
 from bluelabel.services.postbox.dead_letters import purge, retry
 from bluelabel.services.postbox.deadlines import escalate_overdue
 from bluelabel.services.postbox.outgoing import OutgoingMessage
-from tests.unit.postbox.office import Office
 
 SMALL = "SCAN mail_counts"
 """A row for each mailbox and state, however many messages there are."""
