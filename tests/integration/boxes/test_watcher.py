@@ -102,7 +102,8 @@ def test_a_broken_text_is_looked_at_again_when_it_is_quiet(watched: Callable[...
 def test_a_folder_that_is_replaced_is_watched_again(watched: Callable[..., Watched]) -> None:
     post = watched(rescan=0.05)
     post.start()
-    shutil.rmtree(post.folder)
+    gone = post.folder.rename(post.folder.with_name("gone"))  # at once: it may be written into while it is removed
+    shutil.rmtree(gone, ignore_errors=True)
     while post.watcher._observer is not None:
         post.looked.get(timeout=PATIENCE)
     post.folder.mkdir()
