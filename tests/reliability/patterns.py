@@ -42,7 +42,8 @@ class TooSlow(Exception):
 def uses(root: Path) -> Iterator[Use]:
     """Yield every use of a pattern in the package, found by reading its source.
 
-    One that is only handed to functions counts as matched at one place; one applied to a constant is left out.
+    One that is kept in a table or handed to functions counts as matched at one place; one that is applied to a
+    constant is left out.
     """
     files = {path: ast.parse(path.read_text("utf-8")) for room in ROOMS for path in sorted((root / room).rglob("*.py"))}
     shared = _applied(*files.values())
@@ -82,7 +83,7 @@ def _unnamed(path: Path, tree: ast.AST, named: set[str | bytes]) -> Iterator[Use
         if owner == "re" and method in (*_METHODS, "compile") and (found := _constant(node)) is not None:
             compiled, fixed = method == "compile", isinstance(node.args[-1], ast.Constant)
             if not (found.pattern in named if compiled else fixed):
-                yield Use(f"{path.name}:{node.lineno}", found, "search" if compiled else method)
+                yield Use(f"{path.name}:{node.lineno}", found, "match" if compiled else method)
 
 
 def _constant(call: ast.Call) -> re.Pattern[str] | re.Pattern[bytes] | None:
