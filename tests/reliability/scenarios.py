@@ -189,10 +189,10 @@ def _adopted(outcome: Outcome) -> list[str]:
 
 def _archived(outcome: Outcome) -> list[str]:
     """Check that a message is in the archive exactly once if the ledger says so."""
-    facts = read_disk(home_of(outcome.dir))
+    moved = len(list(read_disk(home_of(outcome.dir)).of("message.archived")))
     lines = [line for path in outcome.dir.glob("postbox/*/archive/*.jsonl") for line in path.read_text().splitlines()]
-    moved = bool(facts.of("message.archived"))
-    return [] if len(lines) == 1 or not moved else [f"{len(lines)} lines in the archive of one message"]
+    whole = [line for line in lines if line.endswith("}")]
+    return [] if moved <= len(whole) <= 1 else [f"archived {moved} times, and {len(whole)} whole lines say so"]
 
 
 def _arriving(subject: str) -> dict[str, Any]:
@@ -224,11 +224,7 @@ SCENARIOS: dict[str, Entry] = {
     "drop": (dropped, lambda _: ["inbox", "CA"], _arriving("dropped")),
     "hand-edit": (edited, lambda _: ["outbox", "CA"], _arriving("by hand")),
     "adopt": (cloned, lambda _: ["adopt"], {"check": _adopted, "afterwards": lambda _: ["adopt"]}),
-    "archive": (
-        settled,
-        lambda _: _ARCHIVE,
-        {"check": judged_mail(wanted=_archived), "afterwards": lambda _: _ARCHIVE},
-    ),
+    "archive": (settled, lambda _: _ARCHIVE, {"check": judged_mail(wanted=_archived)}),
     "init": (lambda _: None, lambda _: _INIT, {"check": _made, "afterwards": lambda _: _INIT}),
 }
 QUICK = ("send", "claim", "ack", "recover", "rotate", "drop", "hand-edit", "init")
