@@ -26,7 +26,7 @@ from bluelabel.services.git.box_identity import (
     task,
     unrelated,
 )
-from bluelabel.services.git.json_tree import Container, Kind, Member, Node, Unreadable, expand, read
+from bluelabel.services.git.json_tree import Container, Kind, Member, Node, Unreadable, expand, node_of, read
 
 BOXES: Final = ("messages", "reports", "tasks", "history")
 """The keys under which an object keeps its messages, in the order of preference for strays."""
@@ -86,7 +86,7 @@ class _Merge:
             return other, None
         if mine.fields is not None and other.fields is not None:
             base = expand(old) if old is not None and old.fields is not None else None
-            return _node(self.objects(base, expand(mine), expand(other))), None
+            return node_of(self.objects(base, expand(mine), expand(other))), None
         if mine.items is not None and other.items is not None:
             return self.array(old, mine, other, frozenset()), None
         winner = further(key, mine, other)
@@ -96,7 +96,7 @@ class _Merge:
         base = expand(old) if old is not None and old.items is not None else None
         left = expand(mine)
         members, close = self.entries(base, left, expand(other), moved)
-        return _node(left.text(members, close=close))
+        return node_of(left.text(members, close=close))
 
     def objects(self, old: Container | None, mine: Container, other: Container) -> str:
         before, left, right = _by_key(old), _by_key(mine), _by_key(other)
@@ -191,7 +191,7 @@ def _as_box(side: Container, *others: Container) -> Container:
     keys = {m.key for other in others for m in other.members}
     key = next((name for name in BOXES if name in keys), BOXES[0])
     raw = replace(side, head="", tail="").text(kind=Kind.ARRAY)
-    return Container(Kind.OBJECT, (Member(_node(raw), "", f'"{key}": ', key),), "", side.head, side.tail)
+    return Container(Kind.OBJECT, (Member(node_of(raw), "", f'"{key}": ', key),), "", side.head, side.tail)
 
 
 def _as_row(side: Container) -> Container:
@@ -199,7 +199,7 @@ def _as_row(side: Container) -> Container:
     if side.kind is not Kind.OBJECT:
         return side
     raw = replace(side, head="", tail="").text()
-    return Container(Kind.STREAM, (Member(_node(raw)),), "", side.head, side.tail)
+    return Container(Kind.STREAM, (Member(node_of(raw)),), "", side.head, side.tail)
 
 
 def _apart(members: Iterable[Member]) -> Iterator[Member]:
@@ -229,7 +229,3 @@ def _stays(before: Node, now: Node) -> bool:
     """Tell whether a field that one side removed stays: the other changed it, or it holds messages."""
     holds = any(isinstance(item, dict) for item in now.items or ())
     return holds or before.canonical != now.canonical
-
-
-def _node(raw: str) -> Node:
-    return Node(raw, json.loads(raw))

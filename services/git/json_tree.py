@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, NoReturn, cast
 
 _BLANK = re.compile(r"[ \t\r\n]*")
+_SIGN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|,(?=[ \t\r\n]*[\]}])', re.DOTALL)
 
 
 class Kind(StrEnum):
@@ -180,11 +181,40 @@ def _stream(text: str, start: int) -> Container:
     return Container(Kind.STREAM, tuple(members), head=text[:start], tail=text[at:])
 
 
+def node_of(raw: str) -> Node:
+    """Read one value.
+
+    Raises:
+        Unreadable: it is none.
+    """
+    return Node(raw, _value(raw, 0)[0])
+
+
 def _value(text: str, at: int) -> tuple[Any, int]:
     try:
         return _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(str(error)) from None
+        mended, end = _mended(text, at)
+        if mended is None:
+            raise Unreadable(str(error)) from None
+        try:
+            return _DECODER.decode(mended), end
+        except (ValueError, RecursionError):
+            raise Unreadable(str(error)) from None
+
+
+def _mended(text: str, at: int) -> tuple[str | None, int]:
+    """Return a value without the commas before its closing brackets, and where it ends; None when it has none."""
+    parts, last, depth = list[str](), at, 0
+    for match in _SIGN.finditer(text, at):
+        sign = match[0]
+        if sign == ",":
+            parts.append(text[last : match.start()])
+            last = match.end()
+        depth += (sign in ("[", "{")) - (sign in ("]", "}"))
+        if depth <= 0:
+            return ("".join([*parts, text[last : match.end()]]) if parts else None), match.end()
+    return None, at
 
 
 def _skip(text: str, at: int) -> int:

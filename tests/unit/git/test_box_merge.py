@@ -336,3 +336,21 @@ def test_an_account_that_both_sides_carried_on_stays_one_object():
         "status": "busy",
         "completed_tasks": [{"task_id": "T-0"}, {"task_id": "T-1"}, {"task_id": "T-2"}],
     }
+
+
+@pytest.mark.parametrize("form", ["[\n{}\n]", "{}"])
+def test_a_comma_too_many_deep_inside_does_not_stop_a_merge(form):
+    old = '{"task_id": "T-1", "notes": ["a, ]", {"b": 1,},\n]}'
+    base, ours, theirs = (form.replace("{}", text) for text in (old, f'{old}, {{"id": "o"}}', f'{{"id": "t"}}, {old}'))
+    if form == "{}":
+        ours, theirs = ours.replace("}, {", "}\n\n{"), theirs.replace("}, {", "}\n\n{")
+    result = merge(base, ours, theirs)
+
+    assert result.problems == ()
+    assert old in result.text
+    assert [word for word in ('"o"', '"t"', "T-1") if result.text.count(word) != 1] == []
+
+
+@pytest.mark.parametrize("fault", ['{"id": new Date()}', '{"id": "x"', '{"id": 1,,}', "]", '{"id": "\\'])
+def test_what_is_no_json_at_all_is_left_to_git(fault):
+    assert merge("[]", f"[{fault},]", '[{"id": "b"}]').text is None
