@@ -84,7 +84,7 @@ def growth(plan: Plan) -> tuple[list[Row], list[Speed]]:
     small, large = found[0], found[-1]
     for what, a, b in (("send", small.put_ratio, large.put_ratio), ("claim + ack", small.take_ratio, large.take_ratio)):
         title = f"{what}: {large.fill:,} against {small.fill:,} waiting"
-        rows.append(Row(title, f"{b:.2f} x", f"{a:.2f} x", b / a, 1.3, command))
+        rows.append(Row(title, f"{b:.2f} x", f"{a:.2f} x", b / a, 1.3, command, why[what]))
     arrays = [speed(sys.executable, "naive array", fill, 3, max(3, plan.batch // 10)) for fill in plan.array]
     return rows, [*found, *arrays]
 
