@@ -79,6 +79,10 @@ class Repository(Protocol):
         """Tell whether `commit` is contained in `of`."""
         ...
 
+    def missing(self, commit: str, from_: str) -> tuple[str, ...] | None:
+        """Return the paths that merging `commit` into `from_` would change; None when git cannot say."""
+        ...
+
     def commits(self, since: str | None, until: str) -> tuple[Commit, ...]:
         """Return the commits reachable from `until` and not from `since`, newest first."""
         ...

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-_QUOTED: Final = re.compile(r"`([^`\n]{1,300})`")
+_QUOTED: Final = re.compile(r"`([^`\n]{1,300})`|\"([^\"\n]{1,300})\"")
 _BULLET: Final = re.compile(r"[ \t]*(?:[-*+]|\d{1,4}[.)])?[ \t]*(?:\[[xX]\]|✅|✔\ufe0f?|✓|âœ…)?[ \t]*")
-_CLEAN: Final = re.compile(r"/?[\w.@+*?\[\]{}<>~$-]+(?:/[\w.@+*?\[\]{}<>~$ -]*[\w.@+*?\[\]{}<>-])*/?")
-_BARE: Final = re.compile(r"(?<![\w`/:.@-])/?(?:[\w.@+*-]+/)*[\w.@+*-]*[\w@+*]/?(?![\w/])")
+_CLEAN: Final = re.compile(r"/?[\w.@+*?\[\]{},<>~$-]+(?:/[\w.@+*?\[\]{},<>~$ -]*[\w.@+*?\[\]{}<>-])*/?")
+_BIT: Final = r"(?:[\w.@+*-]|\{[\w.,@+*-]+\})"
+_BARE: Final = re.compile(rf"(?<![\w`/:.@{{-])/?(?:{_BIT}+/)*{_BIT}*[\w@+*]/?(?![\w/])")
 _EXTENSION: Final = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}$|\.(?:7z|mp3|mp4|env)$")
 _KNOWN: Final = frozenset(
     {"Makefile", "Dockerfile", "LICENSE", "README", "CHANGELOG", "Procfile", "CODEOWNERS", "NOTICE", "AUTHORS"}
@@ -51,7 +52,9 @@ def path_mentions(line: str, *, listed: bool) -> Iterator[Mention]:
     at = start.end() if start else 0
     verb = _LINE_VERB.match(line, at)
     found = [
-        (match.start(), match.end(), match[1]) for match in _QUOTED.finditer(line, at) if _is_path(match[1], listed)
+        (match.start(), match.end(), text)
+        for match in _QUOTED.finditer(line, at)
+        if (text := match[1] or match[2] if listed else match[1]) and _is_path(text, listed)
     ]
     if not found:
         found = list(_bare(line, at, listed=listed))

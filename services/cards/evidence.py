@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.interfaces.repository import Commit, Repository
@@ -14,6 +14,9 @@ from bluelabel.services.cards.claims import Claim, ClaimKind, claims
 from bluelabel.services.cards.evidence_paths import Tree, judge_path
 from bluelabel.services.cards.evidence_tests import TestRun
 from bluelabel.services.cards.model import Card, CardDocument
+
+_SHARED: Final = frozenset({"TASK_CARDS.md", "inbox.json", "outbox.json"})
+"""Everybody goes on writing in these, so what differs in them says nothing of a branch."""
 
 
 class Verdict(StrEnum):
@@ -172,8 +175,18 @@ class Inspector:
         if merge and not tip and repository.is_ancestor(merge.hash, target):
             return Verdict.VERIFIED, f"{merge.hash[:9]} merged it into {name}"
         if tip:
-            return Verdict.FALSE, f"the branch is at {tip[:9]}, which {name} does not contain"
+            return self._squashed(tip, target, name, repository)
         return Verdict.FALSE, "no branch has this name, and no merge commit names it"
+
+    @staticmethod
+    def _squashed(tip: str, target: str, name: str, repository: Repository) -> tuple[Verdict, str]:
+        """Judge a branch that was not merged as such by what a merge of it would still change."""
+        missing = repository.missing(tip, target)
+        if missing == ():
+            return Verdict.VERIFIED, f"all that {tip[:9]} changed is in {name}, though no merge brought it"
+        if missing is None or all(path.rsplit("/", 1)[-1] in _SHARED for path in missing):
+            return Verdict.UNVERIFIABLE, f"{name} does not contain {tip[:9]}; how its changes came is open"
+        return Verdict.FALSE, f"the branch is at {tip[:9]}, which {name} does not contain"
 
     def _merge_of(self, name: str) -> Commit | None:
         for commit in self._merges:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Final
@@ -12,6 +13,10 @@ from bluelabel.interfaces.repository import Change, Repository
 _OUTSIDE: Final = frozenset(
     {"home", "tmp", "usr", "etc", "var", "opt", "root", "Users", "mnt", "private", "proc", "dev"}
 )
+_CHOICE: Final = re.compile(r"\{([^{}/]{1,100},[^{}/]{1,100})\}")
+"""``src/{reader,writer}.py``: several paths in one; more than one such choice is a pattern."""
+
+_WORST: Final = (False, None, True)
 _HOLES: Final = ("<", ">", "{", "}", "$", "...", "…")
 
 
@@ -85,6 +90,10 @@ def judge_path(tree: Tree, kind: str, written: str) -> tuple[bool | None, str]:
     Returns:
         True, False, or None when it cannot be checked; and why.
     """
+    if written.count("{") == 1 and (choice := _CHOICE.search(written)):
+        names = [written[: choice.start()] + word.strip() + written[choice.end() :] for word in choice[1].split(",")]
+        judged = [judge_path(tree, kind, name) for name in names]
+        return min(judged, key=lambda found: _WORST.index(found[0]))
     path = written.removeprefix("./").strip("/")
     first = path.split("/", 1)[0]
     if written.startswith("~") or ".." in path.split("/") or "\0" in path or not path:

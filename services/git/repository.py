@@ -132,6 +132,18 @@ class GitRepository:
             return False
         return self.git.ask("merge-base", "--is-ancestor", inner, outer).code == 0
 
+    def missing(self, commit: str, from_: str) -> tuple[str, ...] | None:
+        """Return the paths that merging `commit` into `from_` would change: none when it was squashed in.
+
+        None when they conflict, or git is older than 2.38.
+        """
+        inner, outer = self.resolve(commit), self.resolve(from_)
+        merged = self.git.ask("merge-tree", "--write-tree", outer, inner) if inner and outer else None
+        if outer is None or merged is None or merged.code != 0:
+            return None
+        args = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", outer, merged.text.split("\n", 1)[0])
+        return tuple(self.git.must("compare two trees", *args).lines())
+
     def commits(self, since: str | None, until: str) -> tuple[Commit, ...]:
         """Return the commits reachable from `until` and not from `since`, newest first."""
         last, first = self.resolve(until), self.resolve(since) if since else None

@@ -166,6 +166,53 @@ def test_the_reason_is_said(planted: tuple[Path, dict[str, str]], body: str, evi
     assert evidence in judged(planted[0], body).claims[0].evidence
 
 
+@pytest.mark.parametrize(
+    ("files", "later", "verdict"),
+    [
+        ({"a.py": "branch\n"}, None, Verdict.VERIFIED),
+        ({"a.py": "branch\n", "TASK_CARDS.md": "# Task Cards\n\nmore\n"}, {"TASK_CARDS.md": "# Task Cards\n"}, None),
+        ({"a.py": "branch\n"}, {"a.py": "changed since\n"}, None),
+        ({"a.py": "branch\n"}, {"a.py": "first\n"}, Verdict.FALSE),
+    ],
+)
+def test_a_branch_that_was_squashed_in_counts_as_merged_as_far_as_git_can_tell(
+    tmp_path: Path, files: dict[str, str], later: dict[str, str] | None, verdict: Verdict | None
+) -> None:
+    git(tmp_path, "init", "-q", "-b", "main")
+    for path in ("a.py", "TASK_CARDS.md"):
+        write(tmp_path, path, "first\n")
+    commit(tmp_path, "first")
+    git(tmp_path, "checkout", "-q", "-b", "dev/squashed")
+    for path, text in files.items():
+        write(tmp_path, path, text)
+    commit(tmp_path, "on the branch")
+    git(tmp_path, "checkout", "-q", "main")
+    git(tmp_path, "merge", "-q", "--squash", "dev/squashed")
+    commit(tmp_path, "squashed")
+    for path, text in (later or {}).items():
+        write(tmp_path, path, text)
+    if later:
+        commit(tmp_path, "later")
+
+    found = judged(tmp_path, "**Branches Merged:**\n- dev/squashed → main\n").claims[0].verdict
+    assert found is (verdict or Verdict.UNVERIFIABLE)
+
+
+def test_paths_are_found_in_quotes_and_in_a_choice(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "-b", "main")
+    for path in ("docs/my file.md", "src/a.py", "src/b.py"):
+        write(tmp_path, path, "x\n")
+    commit(tmp_path, "first")
+    body = '**Files:**\n- "docs/my file.md"\n- src/{a,b}.py\n- `src/{a,c}.py`\n- src/{a,b}/{c,d}.py\n'
+
+    assert [(claim.claim.target, claim.verdict) for claim in judged(tmp_path, body).claims] == [
+        ("docs/my file.md", Verdict.VERIFIED),
+        ("src/{a,b}.py", Verdict.VERIFIED),
+        ("src/{a,c}.py", Verdict.FALSE),
+        ("src/{a,b}/{c,d}.py", Verdict.UNVERIFIABLE),
+    ]
+
+
 def test_outside_git_nothing_is_verified() -> None:
     found = judged(None, "Branch: dev/x\nTag: v1.0\n**Files:**\n- a/b.py\n- All 3 tests passing")
 
