@@ -119,12 +119,16 @@ def met(root: Path, data: bytes, editor: Editor, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("editor", [in_place, renamed_over, backed_up])
-def test_an_editor_and_an_agent_in_one_moment_lose_nothing(tmp_path, sample, editor, monkeypatch):
+def test_an_editor_and_an_agent_in_one_moment_lose_nothing(
+    tmp_path: Path, sample: Callable[[str], bytes], editor: Editor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert met(tmp_path, sample("tracker"), editor, monkeypatch, 12) == []
 
 
 @pytest.mark.nightly
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("editor", [in_place, renamed_over, backed_up])
-def test_five_hundred_moments_of_an_editor_and_an_agent_lose_nothing(tmp_path, sample, editor, monkeypatch):
+def test_five_hundred_moments_of_an_editor_and_an_agent_lose_nothing(
+    tmp_path: Path, sample: Callable[[str], bytes], editor: Editor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert met(tmp_path, sample("tracker"), editor, monkeypatch, 500) == []
