@@ -29,8 +29,9 @@ def section(document: CardDocument, name: str) -> Heading:
         for words, heading in named:
             if wanted and test(words, wanted):
                 return heading
-    close = nearest(name, [heading.text for heading in document.headings])
-    raise NotFound("no such section", where=name[:60], hint=f"there is: {', '.join(close)}" if close else None)
+    titles = [heading.text for heading in document.headings if heading.text]
+    there = ", ".join(nearest(name, titles) or titles[:5]) or "none, the file has no headings"
+    raise NotFound("no such section", where=name[:60], hint=f"there is: {there}")
 
 
 def active_section(document: CardDocument) -> Heading | None:
