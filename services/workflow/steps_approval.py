@@ -10,11 +10,12 @@ from typing import Any, cast
 from bluelabel.interfaces.errors import BluelabelError, UsageError
 from bluelabel.interfaces.times import from_text, span, to_text
 from bluelabel.services.workflow.approvals import Approval, given
-from bluelabel.services.workflow.dag_runner_interface import Handoff, StepContext
+from bluelabel.services.workflow.dag_runner_interface import Handoff, Sent, StepContext
 from bluelabel.services.workflow.definition import StepSpec
 from bluelabel.services.workflow.expressions import render
 from bluelabel.services.workflow.feed import Feed
 from bluelabel.services.workflow.retry import PermanentFailure
+from bluelabel.services.workflow.steps_handoff import send_noted
 from bluelabel.services.workflow.tools import Tools, wait_for
 
 
@@ -22,29 +23,48 @@ def approval_step(spec: StepSpec, tools: Tools, feed: Callable[[], Feed]) -> Cal
     """Return the work of an approval step: it ends with the word of whoever is named.
 
     The deadline counts from when the step first began, over restarts. Once it has passed, `escalate_to` may speak too
-    and is told so; without `escalate_to` the step fails. A rejection is a failure that no retry mends.
+    and is told so; without `escalate_to` the step fails. A rejection is a failure that no retry mends. Once there is
+    nothing left to decide, the question is taken out of the mailboxes again.
     """
 
     async def work(context: StepContext) -> Any:
         facts = cast("Mapping[str, Any]", render(cast("Mapping[str, Any]", spec.target), context.names))
-        await _tell(spec, facts, context, tools, escalated=False)
-
-        def look() -> Approval | None:
-            return given(tools.store.book, context.run_id, context.step_id)
-
-        deadline, now = facts.get("deadline"), tools.store.clock.now
-        until = None if deadline is None else context.started + timedelta(seconds=float(deadline))
-        found = await wait_for(feed(), look, until, now)
-        if found is None:
-            if not facts.get("escalate_to"):
-                raise PermanentFailure(f"{facts.get('by') or 'nobody'} did not decide in time")
-            await _tell(spec, facts, context, tools, escalated=True)
-            found = cast("Approval", await wait_for(feed(), look, None, now))
+        asked: list[Sent] = []
+        over = True
+        try:
+            found = await _decision(spec, facts, context, tools, feed(), asked)
+        except asyncio.CancelledError:
+            over = context.cancelled_for_good
+            raise
+        finally:
+            if over and tools.courier is not None:
+                for question in asked:
+                    tools.courier.withdraw(question, "there is nothing left to decide")
         if not found.approved:
             raise PermanentFailure(f"rejected by {found.by}" + (f": {found.reason}" if found.reason else ""))
         return found.as_json()
 
     return work
+
+
+async def _decision(
+    spec: StepSpec, facts: Mapping[str, Any], context: StepContext, tools: Tools, feed: Feed, asked: list[Sent]
+) -> Approval:
+    """Ask, wait, ask somebody else after the deadline; `asked` learns what was sent."""
+
+    def look() -> Approval | None:
+        return given(tools.store.book, context.run_id, context.step_id)
+
+    await _tell(spec, facts, context, tools, asked, escalated=False)
+    deadline, now = facts.get("deadline"), tools.store.clock.now
+    until = None if deadline is None else context.started + timedelta(seconds=float(deadline))
+    found = await wait_for(feed, look, until, now)
+    if found is None:
+        if not facts.get("escalate_to"):
+            raise PermanentFailure(f"{facts.get('by') or 'nobody'} did not decide in time")
+        await _tell(spec, facts, context, tools, asked, escalated=True)
+        found = cast("Approval", await wait_for(feed, look, None, now))
+    return found
 
 
 def sleep_step(spec: StepSpec, tools: Tools, feed: Callable[[], Feed]) -> Callable[[StepContext], Any]:
@@ -76,7 +96,13 @@ def wake_time(facts: Mapping[str, Any], started: datetime) -> datetime:
 
 
 async def _tell(
-    spec: StepSpec, facts: Mapping[str, Any], context: StepContext, tools: Tools, *, escalated: bool
+    spec: StepSpec,
+    facts: Mapping[str, Any],
+    context: StepContext,
+    tools: Tools,
+    asked: list[Sent],
+    *,
+    escalated: bool,
 ) -> None:
     """Put the question into the mailbox of whoever should answer it, where there is a postbox."""
     to = facts.get("escalate_to" if escalated else "by")
@@ -99,7 +125,7 @@ async def _tell(
         thread=context.run_id,
     )
     try:
-        await asyncio.to_thread(tools.courier.send, handoff)
+        await send_noted(tools.courier, handoff, asked)
     except BluelabelError as error:
         if error.exit_code == 6:  # the disk: nothing may go on
             raise

@@ -33,7 +33,7 @@ def handoff_step(spec: StepSpec, tools: Tools, feed: Callable[[], Feed]) -> Call
         handoff = _handoff(spec, facts, context)
         waiting: list[Sent] = []
         try:
-            await _send(courier, handoff, waiting)
+            await send_noted(courier, handoff, waiting)
             answer = await _answer(courier, waiting, facts, handoff, tools, feed())
         except asyncio.CancelledError:
             if context.cancelled_for_good:
@@ -49,7 +49,7 @@ def handoff_step(spec: StepSpec, tools: Tools, feed: Callable[[], Feed]) -> Call
     return work
 
 
-async def _send(courier: Courier, handoff: Handoff, waiting: list[Sent]) -> None:
+async def send_noted(courier: Courier, handoff: Handoff, waiting: list[Sent]) -> None:
     """Send, and note what was sent even if this step is cut off while it is on its way."""
     sending = asyncio.ensure_future(asyncio.to_thread(courier.send, handoff))
     try:
@@ -74,7 +74,7 @@ async def _answer(
     if not other:
         courier.withdraw(waiting[0], "its deadline has passed")
         raise HandoffFailed(f"{handoff.to} did not answer in time")
-    await _send(courier, _escalation(handoff, str(other), waiting[0]), waiting)
+    await send_noted(courier, _escalation(handoff, str(other), waiting[0]), waiting)
     return cast("Answer", await wait_for(feed, look, None, now))
 
 

@@ -345,6 +345,15 @@ def test_an_approval_ends_with_the_word_of_whoever_was_asked(tools: Any) -> None
     assert {"approved": True, "by": "HUMAN", "reason": "so"}.items() <= found.get_step("s").result.items()
     assert tools.courier.sent["r:s:1:approval"].subject == "Go?"
     assert approvals.waiting(tools.store.book) == []
+    assert [name for name, _ in tools.courier.withdrawn] == ["r:s:1:approval"]
+
+
+def test_a_cancelled_question_is_taken_back_and_one_that_was_only_stopped_is_not(tools):
+    for how in ("cancel", "stop"):
+        definition = Definition("flow", "1", steps=(spec("approval", {"by": "HUMAN"}),))
+        end_when_asked(tools, bind(definition, tools, f"r-{how}"), how)
+
+    assert tools.courier.withdrawn == [("r-cancel:s:1:approval", "there is nothing left to decide")]
 
 
 def test_a_rejection_is_a_failure_that_no_retry_mends_but_a_reset_asks_anew(tools: Any) -> None:
