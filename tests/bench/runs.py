@@ -107,7 +107,7 @@ def _peers(sizes: Sizes, python: str | None) -> list[Row]:
         ratio = median(a["step"] / b["step"] for a, b in zip(ours, each, strict=True))
         beside = f"{name}: {_middle(each, 'step'):,.0f} us ({engine.note})"
         value = f"{_middle(ours, 'step'):,.0f} us"
-        rows.append(Row(f"durable step beside {name}", value, beside, ratio, 1 / engine.times, RUNS))
+        rows.append(Row(f"durable step beside {name}", value, beside, ratio, round(1 / engine.times, 3), RUNS))
     return rows
 
 

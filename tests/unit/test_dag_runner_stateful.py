@@ -872,3 +872,36 @@ def test_a_slow_disk_does_not_hold_up_the_loop(store: Any) -> None:
 
     assert execute(runner).status is DAGRunStatus.SUCCESS
     assert threads == {True, False}
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_runs_of_one_store_never_take_more_of_a_pool_than_there_is(tmp_path, slots):
+    inside, most = [], []
+
+    async def work(context):
+        inside.append(context.run_id)
+        most.append(len(inside))
+        await asyncio.sleep(0)
+        inside.remove(context.run_id)
+
+    async def main():
+        later = asyncio.get_running_loop().call_later
+        with DAGRunStore(tmp_path) as store:
+            runners = [
+                StatefulDAGRunner(
+                    *("flow", store, name),
+                    pools={"a/b": slots},
+                    max_parallel=4,
+                    timer=lambda _, call: later(0.001, call),
+                )
+                for name in ("one", "two")
+            ]
+            for runner in runners:
+                for n in range(4):
+                    runner.register_step(f"s{n}", work, pool="a/b")
+            return await asyncio.gather(*(runner.execute() for runner in runners))
+
+    runs = asyncio.run(main())
+
+    assert [run.status.value for run in runs] == ["success", "success"]
+    assert (max(most), len(most)) == (slots, 8)
