@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from bluelabel.interfaces.errors import Conflict, Refused
+from bluelabel.interfaces.errors import BluelabelError, Conflict, Refused
 from bluelabel.interfaces.messages import MessageType
 from bluelabel.services.git.changes import Changes, Made, MergeConflict, is_own
 from bluelabel.services.git.command import GitFailed
@@ -84,7 +85,9 @@ def _merge(desk: Desk, record: Record, changes: Changes, branch: Branch) -> None
     try:
         made = changes.merge(branch.name, tip, f"Merge branch '{branch.name}'" + (f" ({cards})" if cards else ""))
     except (MergeConflict, GitFailed):
-        _note_dropped(desk, plan, branch.name, tip)
+        with suppress(BluelabelError):  # a full disk, say: then the next closing does it
+            settle_merge(repository, before, tip)
+            _note_dropped(desk, plan, branch.name, tip)
         raise
     _test_merged(desk, record, changes, branch.name, before, tip)
     _note_merged(desk, plan, branch.name, tip, made.name, fresh=made.fresh)

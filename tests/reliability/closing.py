@@ -30,7 +30,7 @@ from reliability.power import mounted, snapshot
 from reliability.report import Finding, Report
 from reliability.sandbox import NEXT, TRACEBACK, environment
 from reliability.scenarios import ENV, do
-from reliability.stations import QUIET, Album, State, Stop, Walk
+from reliability.stations import QUIET, WRITES, Album, State, Stop, Walk
 
 TAG = "v0.7-alpha1"
 BRANCHES = ("dev/TASK-1-one", "dev/TASK-2-two")
@@ -180,7 +180,8 @@ def power_sweep(base: Path, plug: str, limit: int = 0, only: str = "") -> Report
 
     Args:
         base: an empty directory.
-        plug: ``drop`` loses what was not synced; ``commit`` keeps all names and loses the unsynced contents.
+        plug: ``drop`` loses what was not synced, so that only a sync changes what is left; ``commit`` keeps all names
+            and loses the unsynced contents, so that a write changes nothing.
         limit: look at no more states than this; 0 for all.
         only: look at states whose call matches this pattern.
     """
@@ -201,6 +202,8 @@ def power_sweep(base: Path, plug: str, limit: int = 0, only: str = "") -> Report
         os.sync()
         for stop in walk:
             count += 1
+            if (stop.name in WRITES) if plug == "commit" else (stop.name not in QUIET):
+                continue
             if plug == "commit":
                 with (live / "unrelated").open("ab", buffering=0) as file:
                     file.write(b"x" * 512)

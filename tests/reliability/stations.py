@@ -46,6 +46,9 @@ _CALLS: Mapping[int, tuple[str, tuple[str, ...]]] = {
 QUIET = frozenset(("fsync", "fdatasync", "syncfs", "sync_file_range"))
 """Calls after which a disk that keeps its page cache looks as before."""
 
+WRITES = frozenset(("write", "writev", "pwrite64", "pwritev", "sendfile", "copy_file_range"))
+"""Calls after which a disk looks as before until something is synced."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
 _libc.ptrace.restype = ctypes.c_long

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -575,7 +576,7 @@ def test_settling_an_assignment_is_a_report_and_sending_it_is_none(office: Any) 
     assert found.facts["missing"] == ["TASK-1"]
 
 
-def test_a_merge_whose_state_was_cut_short_by_a_kill_is_undone(office):
+def test_a_merge_whose_state_was_cut_short_by_a_kill_is_undone(office: Any) -> None:
     sprint = planned(office, cards=1)
     completed(office, cards=1)
     before, tip = office.git("rev-parse", "HEAD"), office.git("rev-parse", branch_of(0))
@@ -588,7 +589,7 @@ def test_a_merge_whose_state_was_cut_short_by_a_kill_is_undone(office):
     assert office.git("rev-list", "--count", "--merges", "HEAD") == "1"
 
 
-def test_a_merge_in_a_copied_repository_is_undone_though_no_file_has_its_old_times(office):
+def test_a_merge_in_a_copied_repository_is_undone_though_no_file_has_its_old_times(office: Any) -> None:
     sprint = planned(office, cards=1)
     completed(office, cards=1)
     before, tip = office.git("rev-parse", "HEAD"), office.git("rev-parse", branch_of(0))
@@ -602,21 +603,21 @@ def test_a_merge_in_a_copied_repository_is_undone_though_no_file_has_its_old_tim
     assert close(office.desk, sprint, APPROVALS).closed
 
 
-def test_a_file_in_the_way_of_a_merge_is_named_each_time_and_not_taken_for_half_a_merge(office):
+def test_a_file_in_the_way_of_a_merge_is_named_each_time_and_not_taken_for_half_a_merge(office: Any) -> None:
     sprint = planned(office, cards=1)
     completed(office, cards=1)
     office.write("src/piece0.py", "mine\n")
     for _ in range(2):
         outcome = close(office.desk, sprint, APPROVALS)
         assert outcome.stopped_at == "merge"
-        assert "src/piece0.py" in outcome.hint
+        assert "src/piece0.py" in (outcome.hint or "")
         assert (office.root / "src/piece0.py").read_text() == "mine\n"
     (office.root / "src/piece0.py").unlink()
 
     assert close(office.desk, sprint, APPROVALS).closed
 
 
-def test_a_merge_that_nobody_tested_because_of_a_kill_is_tested_and_taken_back(office):
+def test_a_merge_that_nobody_tested_because_of_a_kill_is_tested_and_taken_back(office: Any) -> None:
     sprint = planned(office, cards=1)
     completed(office, cards=1)
     office.git("checkout", "-q", branch_of(0))
@@ -633,7 +634,7 @@ def test_a_merge_that_nobody_tested_because_of_a_kill_is_tested_and_taken_back(o
     assert office.git("rev-parse", "HEAD") == before
 
 
-def test_an_approval_of_the_tag_holds_while_nothing_but_boxes_changes(office):
+def test_an_approval_of_the_tag_holds_while_nothing_but_boxes_changes(office: Any) -> None:
     sprint = planned(office, branches=0)
     completed(office, branches=0)
     office.write("postbox/CC/inbox.json", "[]")
@@ -643,3 +644,24 @@ def test_an_approval_of_the_tag_holds_while_nothing_but_boxes_changes(office):
     assert answer(office.desk, sprint.run_id, "tag", approved=True)
 
     assert close(office.desk, sprint).closed
+
+
+def test_a_file_that_git_left_half_written_by_a_merge_that_failed_is_not_in_the_way_of_the_next(office: Any) -> None:
+    sprint = planned(office, cards=1)
+    completed(office, cards=1)
+    real = shutil.which("git")
+    wrapper = office.root.parent / "bin" / "git"
+    wrapper.parent.mkdir()
+    half = office.root / "src/piece0.py"
+    failing = f'*" merge --no-ff "*) mkdir -p src; printf x > {half}; echo No space left >&2; exit 1;;'
+    wrapper.write_text(f'#!/bin/sh\ncase "$*" in {failing} esac\nexec {real} "$@"\n')
+    wrapper.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
+        outcome = close(office.desk, sprint, APPROVALS)
+
+    assert outcome.stopped_at == "merge"
+    assert outcome.hint is not None
+    assert "No space left" in outcome.hint
+    assert not half.exists()
+    assert close(office.desk, sprint, APPROVALS).closed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -324,7 +325,7 @@ def test_a_planned_sprint_has_figures_too(office: Any) -> None:
 
 OURS = b"<!-- bluelabel:sprint begin -->\nold words\n<!-- bluelabel:sprint end -->\n"
 BEGIN, END = OURS.splitlines(keepends=True)[0], OURS.splitlines(keepends=True)[2]
-CHANGES = {
+CHANGES: dict[str, Callable[[bytes], bytes]] = {
     "crlf": lambda data: data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"),
     "no final newline": lambda data: data.rstrip(b"\r\n"),
     "mojibake": lambda data: data.decode("utf-8", "replace").encode().decode("cp1252", "replace").encode(),
@@ -343,9 +344,11 @@ CHANGES = {
 }
 
 
-def outside(data):
+def outside(data: bytes) -> bytes:
     """Return what is not between our marks, each block in a closed fence included, by means of its own."""
-    fence, inside, kept, block = b"", False, [], []
+    fence, inside = b"", False
+    kept: list[bytes] = []
+    block: list[bytes] = []
     lines = data.splitlines(keepends=True)
     for n, line in enumerate(lines):
         word = line.strip()
@@ -368,7 +371,7 @@ def outside(data):
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_documents_in_any_state_keep_what_is_outside_our_marks(change, tmp_path):
+def test_documents_in_any_state_keep_what_is_outside_our_marks(change: str, tmp_path: Path) -> None:
     corpus = Path(os.environ.get("BLUELABEL_CORPUS", "/nonexistent"))
     found = sorted([*corpus.glob("sprint_docs/*"), *corpus.glob("continuity_docs/*")])
     texts = [*ODD.values(), *(file.read_bytes() for file in found)]
@@ -387,7 +390,7 @@ def test_documents_in_any_state_keep_what_is_outside_our_marks(change, tmp_path)
         assert not documents.put(f"{n}.md", "sprint", "word-two")
 
 
-def test_every_copy_of_a_block_is_brought_up_to_date_and_a_quoted_one_is_left():
+def test_every_copy_of_a_block_is_brought_up_to_date_and_a_quoted_one_is_left() -> None:
     fenced = b"```\n" + OURS + b"```\n"
     after = put(OURS + b"words\n" + OURS + fenced, marks("sprint"), "new")
 

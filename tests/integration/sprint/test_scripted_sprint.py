@@ -13,6 +13,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,7 @@ def shop(tmp_path: Path) -> Shop:
     return made
 
 
-def lines(text: str) -> list[dict]:
+def lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
@@ -116,8 +117,8 @@ def recomputed(shop: Shop, base: str, commit: str, launched: int, upto: int) -> 
         begun = next((e["at"] for e in own if e["after"].startswith("IN_PROGRESS")), start["at"])
         ended = [e["at"] for e in own if e["after"].startswith("COMPLETED")]
         if ended and measured["cards"][card] == "COMPLETED":
-            span = datetime.fromisoformat(ended[-1]) - datetime.fromisoformat(begun)
-            hours.append(round(span.total_seconds() / 3600, 2))
+            taken = datetime.fromisoformat(ended[-1]) - datetime.fromisoformat(begun)
+            hours.append(round(taken.total_seconds() / 3600, 2))
     span = f"{base}..{commit}"
     stat = [line.split("\t") for line in shop.git("diff", "--no-renames", "--numstat", base, commit).splitlines()]
     return {
@@ -143,7 +144,9 @@ def recomputed(shop: Shop, base: str, commit: str, launched: int, upto: int) -> 
     }
 
 
-def recomputed_tables(shop: Shop, launched: int, place: dict) -> tuple[list[dict], list[dict]]:
+def recomputed_tables(
+    shop: Shop, launched: int, place: dict[str, Any]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Compute what each agent did and what was left each day, from the log alone."""
     everything = lines(shop.bl("log", "--json"))
     log = [e for e in everything if launched < e["seq"] <= place["seq"]]
@@ -179,7 +182,7 @@ def written_rows(text: str, heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
 
 
-def test_a_sprint_with_three_lies_is_refused_mended_and_closed(shop):
+def test_a_sprint_with_three_lies_is_refused_mended_and_closed(shop: Shop) -> None:
     cards = [f"TASK-50{n}:{AGENTS[n % 3]}:{BRANCHES.get(n, '')}:Piece {n}" for n in range(8)]
     options = [part for card in cards for part in ("--card", card)]
     shop.bl(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bluelabel.apps.cli.main import main
+from bluelabel.services.sprint.checklist import CHECKLIST
 
 
 class Line:
@@ -140,3 +141,79 @@ def test_the_settings_reach_the_desk(line: Line) -> None:
     told = line.json("sprint", "closeout", "--dry-run", code=1)
 
     assert ("tests", "false --flag") in [(drift["kind"], drift["target"]) for drift in told["drifts"]]
+
+
+def closable(line: Line) -> None:
+    """Plan and launch a sprint of two cards, one with a branch, and complete them."""
+    line("sprint", "plan", "1", "--phase", "7", "--card", "TASK-1:CA:dev/TASK-1-x", "--card", "TASK-2:CC")
+    line("sprint", "launch")
+    line.git("add", ".")
+    line.git("commit", "-q", "-m", "Launch")
+    line.git("branch", "dev/TASK-1-x", line.git("commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "Work"))
+    for card in ("TASK-1", "TASK-2"):
+        line("card", "set", card, "status", "COMPLETED")
+
+
+def test_the_commands_for_approvals_serve_the_closing_of_a_sprint(line: Line) -> None:
+    closable(line)
+    assert "bluelabel approve closeout-7-1 merge" in line("sprint", "closeout", code=1)
+    assert "rejected merge of closeout-7-1: merge into main" in line(
+        "reject", "closeout-7-1", "merge", "--reason", "no"
+    )
+    assert "did not agree (no)" in line("sprint", "closeout", code=1)
+    given = line.json("approve", "closeout-7-1", "merge")
+    assert (given["run_id"], given["step_id"], given["verdict"]) == ("closeout-7-1", "merge", "approved")
+    assert "already" in line("approve", "closeout-7-1", "merge", code=4)
+    assert "did you mean tag" in line("approve", "closeout-7-1", "tagg", code=3)
+    assert "closeout --approve tag" in line("sprint", "closeout", code=1)
+    line("approve", "closeout-7-1", "tag")
+
+    assert "is closed" in line("sprint", "closeout")
+    assert line.git("rev-list", "--count", "--merges", "HEAD") == "1"
+
+
+def test_a_clone_tells_what_it_has_and_names_what_it_has_not(line: Line) -> None:
+    closable(line)
+    line.git("add", ".")
+    line.git("commit", "-q", "-m", "Complete")
+    line("sprint", "closeout", "--yes")
+    line.git("add", ".")
+    line.git("commit", "-q", "--allow-empty", "-m", "Boxes")
+    summary = line.root / "reports/SPRINT_1_SUMMARY.md"
+    written, first = summary.read_bytes(), line.root
+    line.root = first.with_name("clone")
+    line.root.mkdir()
+    line.git("clone", "-q", str(first), ".")
+    line("init")
+    told = line.json("sprint", "status")
+
+    assert (told["state"], told["recorded"], told["tag"]) == ("closed", False, "v0.7-alpha1")
+    assert "messages" in told["missing"][0]
+    assert "not here: this ledger saw nothing" in line("sprint", "burndown")
+    assert "was left as it is: another ledger closed this sprint" in line("sprint", "summary")
+    assert (line.root / "reports/SPRINT_1_SUMMARY.md").read_bytes() == written
+    assert "is closed" in line("sprint", "closeout")
+
+
+def test_a_chart_is_printed_or_written_or_refused_with_its_place(line: Line) -> None:
+    assert "no sprint is planned" in line("sprint", "status", "--all")
+    planned(line)
+    assert "is not launched" in line("sprint", "postmortem", "--sprint", "1", code=4)
+    line("sprint", "launch")
+
+    assert line("sprint", "burndown", "--svg", "-").startswith("<svg")
+    assert "writing the chart: /nonexistent/x.svg" in line("sprint", "burndown", "--svg", "/nonexistent/x.svg", code=6)
+
+
+def test_a_routine_that_the_project_chose_is_what_runs_and_what_the_checklist_says(line: Line) -> None:
+    with (line.root / "bluelabel.toml").open("a") as settings:
+        settings.write('\n[sprint]\nroutine = ["reports"]\n')
+    closable(line)
+    assert line.json("sprint", "closeout", "--yes")["closed"]
+    steps = list(line.json("run", "dag", "--status", "closeout-7-1")["steps"])
+    text = (line.root / "docs/system/TEMPLATE_SPRINT_CLOSEOUT.md").read_text()
+    headings = [heading.partition(". ")[2] for heading in text.splitlines() if heading.startswith("## ")]
+
+    assert headings == [step.title for step in CHECKLIST if step.id in steps]
+    assert "reports" in steps
+    assert not {"tests", "sync", "coverage"} & set(steps)
