@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -321,7 +321,7 @@ def _told_of_the_disk(status: int, told: str) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def _small_disk(where: Path) -> Iterator[None]:
+def _small_disk(where: Path) -> Generator[None]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(where)], check=True)
     try:
         yield
