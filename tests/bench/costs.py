@@ -60,7 +60,7 @@ def _line(parts: Mapping[str, float]) -> str:
 def _split(work: Callable[[], object], count: int) -> dict[str, float]:
     """Return the microseconds of one call of `work` by kind: the sums as measured, the shares as profiled."""
     whole, sync = _timed(work, count), os.fdatasync
-    os.fdatasync = lambda _fd: None
+    os.fdatasync = lambda fd: None
     try:
         micro = _timed(work, count)
         profile = cProfile.Profile()

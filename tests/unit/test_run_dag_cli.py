@@ -3,6 +3,8 @@
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_driver import bluelabel
@@ -31,17 +33,17 @@ START = datetime(2025, 5, 28, 10, 30, tzinfo=UTC)
 class Steps:
     """A clock that is set by hand."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.at = START
 
-    def __call__(self):
+    def __call__(self) -> Any:
         return self.at
 
-    def on(self, seconds):
+    def on(self, seconds: Any) -> None:
         self.at += timedelta(seconds=seconds)
 
 
-def the_run_of_the_seed():
+def the_run_of_the_seed() -> Any:
     clock = Steps()
     run = DAGRun("etl", "my-dag-123", now=clock)
     for name in ("fetch_data", "process", "save"):
@@ -61,13 +63,13 @@ def the_run_of_the_seed():
     return run, clock
 
 
-def printed(run, now, **options):
+def printed(run: Any, now: Any, **options: Any) -> Any:
     out = io.StringIO()
     print_dag_run(Console(file=out, width=120, no_color=True, force_terminal=False), run, now, **options)
     return out.getvalue()
 
 
-def test_a_run_is_shown_as_the_seed_shows_it():
+def test_a_run_is_shown_as_the_seed_shows_it() -> None:
     run, clock = the_run_of_the_seed()
     run.fail("step process failed")
     run.get_step("save")._status = type(run.get_step("save").status)("pending")
@@ -86,7 +88,7 @@ def test_a_run_is_shown_as_the_seed_shows_it():
     )
 
 
-def test_verbose_tells_times_errors_traces_and_moves_and_steers_no_terminal():
+def test_verbose_tells_times_errors_traces_and_moves_and_steers_no_terminal() -> None:
     run, clock = the_run_of_the_seed()
     run.metadata["description"] = "loads rows"
     run.fail("step process failed")
@@ -106,16 +108,16 @@ def test_verbose_tells_times_errors_traces_and_moves_and_steers_no_terminal():
     ("seconds", "text"),
     [(None, "-"), (0, "0.0s"), (2.14, "2.1s"), (65, "1m 05s"), (3600, "1h 00m"), (7800, "2h 10m")],
 )
-def test_durations_are_short(seconds, text):
+def test_durations_are_short(seconds: float | None, text: str) -> None:
     assert format_duration(seconds) == text
 
 
-def test_moments_are_in_utc():
+def test_moments_are_in_utc() -> None:
     assert format_moment(None) == "-"
     assert format_moment(START.astimezone()) == "2025-05-28 10:30:00"
 
 
-def test_progress_counts_and_guesses_the_rest():
+def test_progress_counts_and_guesses_the_rest() -> None:
     run, clock = the_run_of_the_seed()
 
     assert progress(run, clock()).endswith("2/3 66%  about 22.6s left")
@@ -129,7 +131,7 @@ def test_progress_counts_and_guesses_the_rest():
     assert gantt(empty, clock()) == []
 
 
-def test_the_chart_places_each_step_in_time():
+def test_the_chart_places_each_step_in_time() -> None:
     run, clock = the_run_of_the_seed()
     lines = gantt(run, clock(), width=20)
 
@@ -138,7 +140,7 @@ def test_the_chart_places_each_step_in_time():
     assert lines[1] == "process    " + "━" * 7
 
 
-def test_the_live_view_shows_table_progress_and_chart():
+def test_the_live_view_shows_table_progress_and_chart() -> None:
     run, clock = the_run_of_the_seed()
     out = io.StringIO()
     Console(file=out, width=100, no_color=True).print(live_view(run, clock()))
@@ -147,13 +149,13 @@ def test_the_live_view_shows_table_progress_and_chart():
     assert "2/3 66%" in out.getvalue()
 
 
-def test_a_line_for_a_move_is_one_line():
+def test_a_line_for_a_move_is_one_line() -> None:
     assert change_line("a", {"status": "failed", "reason": "x\ny"}) == "✗ a FAILED  x"
     assert change_line("a", {"status": "success"}) == "✓ a SUCCESS"
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path: Path) -> Any:
     assert bluelabel(tmp_path, "init", "--agents", "CC,ARCH").code == 0
     (tmp_path / "steps.py").write_text(
         "def add(a, b):\n    return {'sum': a + b}\n\n\ndef who(context):\n    return context.key\n"
@@ -171,7 +173,7 @@ def root(tmp_path):
     return tmp_path
 
 
-def test_a_workflow_of_functions_runs(root):
+def test_a_workflow_of_functions_runs(root: Any) -> None:
     done = bluelabel(root, "run", "dag", str(root / "flow.yaml"), "--input", "n=40", "--run-id", "r1")
 
     assert (done.code, done.err) == (0, "run r1 of flow\n")
@@ -183,7 +185,7 @@ def test_a_workflow_of_functions_runs(root):
     assert bluelabel(root, "run", "dag", str(root / "flow.yaml"), "--run-id", "r1").code == 4
 
 
-def test_a_failed_workflow_says_so(root):
+def test_a_failed_workflow_says_so(root: Any) -> None:
     done = bluelabel(root, "run", "dag", str(root / "bad.yaml"), "--run-id", "r1", "--json")
 
     assert done.code == 1
@@ -195,7 +197,7 @@ def test_a_failed_workflow_says_so(root):
     assert "in boom" in done.object["steps"]["boom"]["metadata"]["error_history"][0]["traceback"]
 
 
-def test_wrong_inputs_and_files_are_told_before_anything_runs(root):
+def test_wrong_inputs_and_files_are_told_before_anything_runs(root: Any) -> None:
     flow = str(root / "flow.yaml")
     for given, words in (("n=x", "not of type integer"), ("m=1", "no such input"), ("n", "NAME=VALUE")):
         done = bluelabel(root, "run", "dag", flow, "--input", given)
@@ -208,7 +210,7 @@ def test_wrong_inputs_and_files_are_told_before_anything_runs(root):
     assert "no runs yet" in bluelabel(root, "run", "dag", "--list").out
 
 
-def test_runs_are_listed_as_table_and_as_lines(root):
+def test_runs_are_listed_as_table_and_as_lines(root: Any) -> None:
     for name in ("r1", "r2"):
         bluelabel(root, "run", "dag", str(root / "flow.yaml"), "--run-id", name, "-v")
     rows = bluelabel(root, "run", "dag", "--list", "--json").lines
@@ -217,7 +219,7 @@ def test_runs_are_listed_as_table_and_as_lines(root):
     assert "SUCCESS" in bluelabel(root, "run", "dag", "--list", "--limit", "1").out
 
 
-def test_a_run_that_was_never_begun_is_told_finished_and_cancelled(root):
+def test_a_run_that_was_never_begun_is_told_finished_and_cancelled(root: Any) -> None:
     workspace = Workspace.open(root)
     from bluelabel.runner.flows import open_runs
     from bluelabel.services.workflow.runs import load_definition
@@ -234,7 +236,7 @@ def test_a_run_that_was_never_begun_is_told_finished_and_cancelled(root):
     assert bluelabel(root, "run", "dag", "--cancel", "nobody").code == 3
 
 
-def test_the_family_s_run_with_its_own_workflow_is_finished(root):
+def test_the_family_s_run_with_its_own_workflow_is_finished(root: Any) -> None:
     folder = root / "data" / "dag_runs"
     folder.mkdir(parents=True, exist_ok=True)
     definition = {
@@ -255,7 +257,7 @@ def test_the_family_s_run_with_its_own_workflow_is_finished(root):
     assert done.object["dag_id"] == "older"
 
 
-def test_approvals_from_the_command_line(root):
+def test_approvals_from_the_command_line(root: Any) -> None:
     (root / "ask.yaml").write_text(
         "name: ask\nversion: 1.0.0\nsteps:\n  - {id: ask, approval: {by: HUMAN, prompt: Go?}}\n"
     )
@@ -279,7 +281,7 @@ def test_approvals_from_the_command_line(root):
     assert bluelabel(root, "inbox", "HUMAN", "--json").lines
 
 
-def test_watch_shows_a_run_live_until_it_has_ended(root, monkeypatch):
+def test_watch_shows_a_run_live_until_it_has_ended(root: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from bluelabel.apps.cli.app import App
     from bluelabel.apps.cli.utils.dag_run_watch import watch
     from bluelabel.runner.flows import open_runs
@@ -292,7 +294,7 @@ def test_watch_shows_a_run_live_until_it_has_ended(root, monkeypatch):
     monkeypatch.setattr(app, "console", lambda: Console(file=out, force_terminal=True, width=100, no_color=True))
     wait = runs.store.book.wait
 
-    def finish_and_wait(after, timeout):
+    def finish_and_wait(after: Any, timeout: Any) -> Any:
         run = runs.store.require("r1")
         if not run.is_complete:
             run.cancel("seen enough")
@@ -307,7 +309,7 @@ def test_watch_shows_a_run_live_until_it_has_ended(root, monkeypatch):
     assert "Status: CREATED" in out.getvalue()
 
 
-def test_an_agent_of_the_workspace_does_a_step(root):
+def test_an_agent_of_the_workspace_does_a_step(root: Any) -> None:
     (root / "agent.yaml").write_text(
         "name: digest\nversion: 1.0.0\nsteps:\n"
         "  - {id: short, agent: digest, input: {text: 'One sentence. Another sentence follows here.'}}\n"
@@ -319,7 +321,7 @@ def test_an_agent_of_the_workspace_does_a_step(root):
     assert run["steps"]["short"]["metadata"]["kind"] == "agent"
 
 
-def test_a_message_that_cannot_be_sent_fails_its_step(root):
+def test_a_message_that_cannot_be_sent_fails_its_step(root: Any) -> None:
     long_id = "x" * 100
     (root / "hand.yaml").write_text(
         f"name: hand\nversion: 1.0.0\nsteps:\n  - {{id: {long_id}, handoff: {{to: NOBODY}}, critical: false}}\n"
@@ -329,7 +331,7 @@ def test_a_message_that_cannot_be_sent_fails_its_step(root):
     assert "no agent, group or queue" in run["steps"][long_id]["error"]
 
 
-def test_a_list_of_runs_fits_a_terminal_and_says_how_long_each_took():
+def test_a_list_of_runs_fits_a_terminal_and_says_how_long_each_took() -> None:
     row = RunRow(
         "r1", "etl", DAGRunStatus.PARTIAL_SUCCESS, "", "", "2026-03-01T10:00:00Z", "2026-03-01T10:00:45Z", None
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bluelabel.interfaces.errors import AlreadyExists, Conflict, InvalidName, NotFound, Refused
+from bluelabel.interfaces.errors import AlreadyExists, Conflict, NotFound, Refused, UsageError
 from bluelabel.services.git import leftovers
 from bluelabel.services.git.changes import Changes, MergeConflict
 from bluelabel.services.git.command import GitFailed
@@ -194,7 +194,7 @@ def test_a_hostile_tag_name_is_refused(scratch: Any, name: str) -> None:
     first = scratch.commit("base", a="1")
     _, changes = opened(scratch)
 
-    with pytest.raises(InvalidName, match=r"not a name|NUL") as told:
+    with pytest.raises(UsageError, match=r"not a name|NUL") as told:
         changes.tag(name, "x", first)
     assert told.value.exit_code == 2
     assert scratch.git("tag") == ""
