@@ -875,16 +875,17 @@ def test_a_slow_disk_does_not_hold_up_the_loop(store: Any) -> None:
 
 
 @pytest.mark.parametrize("slots", [1, 2])
-def test_runs_of_one_store_never_take_more_of_a_pool_than_there_is(tmp_path, slots):
-    inside, most = [], []
+def test_runs_of_one_store_never_take_more_of_a_pool_than_there_is(tmp_path: Path, slots: int) -> None:
+    inside: list[str] = []
+    most: list[int] = []
 
-    async def work(context):
+    async def work(context: Any) -> None:
         inside.append(context.run_id)
         most.append(len(inside))
         await asyncio.sleep(0)
         inside.remove(context.run_id)
 
-    async def main():
+    async def main() -> list[Any]:
         later = asyncio.get_running_loop().call_later
         with DAGRunStore(tmp_path) as store:
             runners = [

@@ -348,7 +348,7 @@ def test_an_approval_ends_with_the_word_of_whoever_was_asked(tools: Any) -> None
     assert [name for name, _ in tools.courier.withdrawn] == ["r:s:1:approval"]
 
 
-def test_a_cancelled_question_is_taken_back_and_one_that_was_only_stopped_is_not(tools):
+def test_a_cancelled_question_is_taken_back_and_one_that_was_only_stopped_is_not(tools: Any) -> None:
     for how in ("cancel", "stop"):
         definition = Definition("flow", "1", steps=(spec("approval", {"by": "HUMAN"}),))
         end_when_asked(tools, bind(definition, tools, f"r-{how}"), how)
