@@ -113,7 +113,10 @@ def _killed(where: Path, step: str, sign: Path | None = None) -> None:
     def begun() -> bool:
         if Replay(read_disk(home_of(where))).steps.get(step) != "running":
             return False
-        return sign is None or (sign.exists() and f'"{RUN}"' in sign.read_text())
+        if sign is None:
+            return True
+        half_done = list(sign.parent.glob(".*.new"))
+        return sign.exists() and f'"{RUN}"' in sign.read_text() and not half_done
 
     while not begun():
         if time.monotonic() > deadline or runner.poll() is not None:

@@ -278,7 +278,7 @@ def test_approvals_from_the_command_line(root: Any) -> None:
     assert "nobody runs it just now" in told.err
     done = bluelabel(root, "run", "dag", "--retry", "r1", "--json")
     assert done.object["error"] == "step ask failed: rejected by HUMAN: no"
-    assert bluelabel(root, "inbox", "HUMAN", "--json").lines
+    assert bluelabel(root, "inbox", "HUMAN", "--json").lines == []
 
 
 def test_watch_shows_a_run_live_until_it_has_ended(root: Any, monkeypatch: pytest.MonkeyPatch) -> None:
