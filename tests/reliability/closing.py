@@ -60,6 +60,7 @@ def launched(where: Path) -> None:
     work = where / "work"
     work.mkdir()
     git(where, "init", "-q", "--bare", "--template=", "far.git")
+    git(where / "far.git", "config", "core.fsync", "all")  # a host that syncs what it takes: whether it does is its own
     git(work, "init", "-q", "-b", "main", "--template=")
     git(work, "remote", "add", "origin", "../far.git")
     do(work, "init", "--agents", "CC,CA,WA,ARCH")
