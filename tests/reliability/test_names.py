@@ -149,7 +149,7 @@ def test_a_link_out_of_the_workspace_is_not_followed(what: str, tmp_path: Path) 
     root, canary = tmp_path / "d", tmp_path / "canary"
     root.mkdir()
     workspace(root)
-    target = root / f"postbox{what}"
+    target = root / what
     if target.is_dir():
         target.rename(tmp_path / "moved")
         (tmp_path / "moved").rename(canary)
