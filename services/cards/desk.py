@@ -118,7 +118,10 @@ class Desk(Paper):
         known = self.known(state)
         old = self.memory.text(known.known)
         before, now = parse(old or b"", self.agents), parse(data, self.agents)
-        again = [event for chain in _chains(self.recorded(0, known.since)) if (event := self._taken_back(chain, now))]
+        # What a killed command left to be written in is no save's doing, nor is what it takes back.
+        chains = _chains([*self.recorded(0, known.since), *self.recorded(state.applied)])
+        written = [chain for chain in chains if chain[-1].event <= state.applied]
+        again = [event for chain in written if (event := self._taken_back(chain, now))]
         coming = frozenset(str(event.data.get("id")) for event in again if event.kind == "card.created")
         alarm = compare(before, now, coming | now.moved) if old is not None else Alarm()
         if alarm:

@@ -440,3 +440,21 @@ def test_what_is_remembered_survives_a_move_of_the_whole_workspace(
 
     assert board.restore(["TASK-210A"]) == ["TASK-210A"]
     book.close()
+
+
+def test_a_change_taken_back_stays_so_when_the_command_died_before_it_remembered(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = here.data
+    here.board().set("TASK-210C", "status", "BLOCKED")
+
+    def dies(_memory: Memory, _data: bytes) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Memory, "keep", dies)
+        with pytest.raises(KeyboardInterrupt):
+            here.board().undo()
+    here.board().recover()
+
+    assert here.data == old
