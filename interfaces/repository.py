@@ -83,6 +83,10 @@ class Repository(Protocol):
         """Return the paths that merging `commit` into `from_` would change; None when git cannot say."""
         ...
 
+    def squashed(self, commit: str, into: str) -> str | None:
+        """Return the commit of `into` that makes the very changes of a branch up to `commit`, if there is one."""
+        ...
+
     def commits(self, since: str | None, until: str) -> tuple[Commit, ...]:
         """Return the commits reachable from `until` and not from `since`, newest first."""
         ...

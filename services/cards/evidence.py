@@ -184,6 +184,9 @@ class Inspector:
         missing = repository.missing(tip, target)
         if missing == ():
             return Verdict.VERIFIED, f"all that {tip[:9]} changed is in {name}, though no merge brought it"
+        squash = repository.squashed(tip, target)
+        if squash is not None:
+            return Verdict.VERIFIED, f"{squash[:9]} brought into {name} what {tip[:9]} changed"
         if missing is None or all(path.rsplit("/", 1)[-1] in _SHARED for path in missing):
             return Verdict.UNVERIFIABLE, f"{name} does not contain {tip[:9]}; how its changes came is open"
         return Verdict.FALSE, f"the branch is at {tip[:9]}, which {name} does not contain"

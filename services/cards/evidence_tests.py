@@ -92,6 +92,10 @@ def run_tests(command: Sequence[str], root: Path, timeout: float) -> TestRun:
     except subprocess.TimeoutExpired:
         _stop(process)
         output, code = process.communicate()[0], None
+    except BaseException:  # Ctrl-C: whoever wanted to know is gone
+        _stop(process)
+        process.wait()
+        raise
     text = output.decode("utf-8", "replace")
     text = text if code is not None else f"{text}\nstopped after {timeout:g} s"
     passed, failed = counts(text)

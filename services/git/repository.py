@@ -135,14 +135,31 @@ class GitRepository:
     def missing(self, commit: str, from_: str) -> tuple[str, ...] | None:
         """Return the paths that merging `commit` into `from_` would change: none when it was squashed in.
 
-        None when they conflict, or git is older than 2.38.
+        Paths in conflict count as changed. None when git is older than 2.38.
         """
         inner, outer = self.resolve(commit), self.resolve(from_)
         merged = self.git.ask("merge-tree", "--write-tree", outer, inner) if inner and outer else None
-        if outer is None or merged is None or merged.code != 0:
+        if outer is None or merged is None or merged.code not in (0, 1):
             return None
         args = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", outer, merged.text.split("\n", 1)[0])
         return tuple(self.git.must("compare two trees", *args).lines())
+
+    def squashed(self, commit: str, into: str) -> str | None:
+        """Return the commit of `into` that makes the very changes of a branch up to `commit`, whatever came later."""
+        inner, outer = self.resolve(commit), self.resolve(into)
+        base = self.git.ask("merge-base", inner, outer) if inner and outer else None
+        if inner is None or outer is None or base is None or base.code != 0:
+            return None
+        start = base.text.strip()
+        own = self._patches("diff-tree", "-p", "--no-ext-diff", "--no-textconv", start, inner)
+        shut = ("--no-merges", "--no-ext-diff", "--no-textconv", outer, f"^{start}")
+        return self._patches("log", "-p", *shut).get(next(iter(own), ""))
+
+    def _patches(self, *shown: str) -> dict[str, str]:
+        """Return what git can tell changes by, whatever lines they are at, and the commit that makes each."""
+        text = self.git.must("show changes", *shown).out
+        told = self.git.must("tell changes apart", "patch-id", "--stable", data=text).text
+        return {line.split()[0]: line.split()[1] for line in told.splitlines()}
 
     def commits(self, since: str | None, until: str) -> tuple[Commit, ...]:
         """Return the commits reachable from `until` and not from `since`, newest first."""

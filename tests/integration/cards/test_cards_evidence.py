@@ -1,6 +1,8 @@
 """Forty claims, true, false and uncheckable ones of every kind, planted in a repository of their own."""
 
 import os
+import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -166,17 +168,23 @@ def test_the_reason_is_said(planted: tuple[Path, dict[str, str]], body: str, evi
     assert evidence in judged(planted[0], body).claims[0].evidence
 
 
+CARDS = {"a.py": "branch\n", "TASK_CARDS.md": "# Task Cards\n\nmore\n"}
+
+
 @pytest.mark.parametrize(
-    ("files", "later", "verdict"),
+    ("files", "squashed", "later", "verdict"),
     [
-        ({"a.py": "branch\n"}, None, Verdict.VERIFIED),
-        ({"a.py": "branch\n", "TASK_CARDS.md": "# Task Cards\n\nmore\n"}, {"TASK_CARDS.md": "# Task Cards\n"}, None),
-        ({"a.py": "branch\n"}, {"a.py": "changed since\n"}, None),
-        ({"a.py": "branch\n"}, {"a.py": "first\n"}, Verdict.FALSE),
+        ({"a.py": "branch\n"}, True, {}, Verdict.VERIFIED),
+        (CARDS, True, {"TASK_CARDS.md": "# Task Cards\n"}, Verdict.VERIFIED),
+        ({"a.py": "branch\n"}, True, {"a.py": "changed since\n"}, Verdict.VERIFIED),
+        ({"a.py": "branch\n"}, True, {"a.py": "first\n"}, Verdict.VERIFIED),
+        ({"a.py": "branch\n"}, False, {"b.py": "beside\n"}, Verdict.FALSE),
+        ({"a.py": "branch\n"}, False, {"a.py": "another way\n"}, Verdict.FALSE),
+        (CARDS, False, {"a.py": "branch\n", "TASK_CARDS.md": "# Task Cards\n"}, Verdict.UNVERIFIABLE),
     ],
 )
-def test_a_branch_that_was_squashed_in_counts_as_merged_as_far_as_git_can_tell(
-    tmp_path: Path, files: dict[str, str], later: dict[str, str] | None, verdict: Verdict | None
+def test_a_branch_that_was_squashed_in_counts_as_merged_whatever_came_later(
+    tmp_path: Path, files: dict[str, str], squashed: bool, later: dict[str, str], verdict: Verdict
 ) -> None:
     git(tmp_path, "init", "-q", "-b", "main")
     for path in ("a.py", "TASK_CARDS.md"):
@@ -187,15 +195,15 @@ def test_a_branch_that_was_squashed_in_counts_as_merged_as_far_as_git_can_tell(
         write(tmp_path, path, text)
     commit(tmp_path, "on the branch")
     git(tmp_path, "checkout", "-q", "main")
-    git(tmp_path, "merge", "-q", "--squash", "dev/squashed")
-    commit(tmp_path, "squashed")
-    for path, text in (later or {}).items():
+    if squashed:
+        git(tmp_path, "merge", "-q", "--squash", "dev/squashed")
+        commit(tmp_path, "squashed")
+    for path, text in later.items():
         write(tmp_path, path, text)
     if later:
         commit(tmp_path, "later")
 
-    found = judged(tmp_path, "**Branches Merged:**\n- dev/squashed → main\n").claims[0].verdict
-    assert found is (verdict or Verdict.UNVERIFIABLE)
+    assert judged(tmp_path, "**Branches Merged:**\n- dev/squashed → main\n").claims[0].verdict is verdict
 
 
 def test_paths_are_found_in_quotes_and_in_a_choice(tmp_path: Path) -> None:
@@ -249,6 +257,21 @@ def test_the_test_command_decides_about_tests(tmp_path: Path, argv: Any, claim: 
 
     assert found.verdict == verdict
     assert found.tests["command"] == argv
+
+
+def test_tests_do_not_go_on_when_nobody_waits_for_them_any_more(tmp_path: Path) -> None:
+    fifo = tmp_path / "pid"
+    os.mkfifo(fifo)
+    tests = f"import os, time; open({str(fifo)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    module = "bluelabel.services.cards.evidence_tests"
+    asking = f"from {module} import run_tests; run_tests([{sys.executable!r}, '-c', {tests!r}], '.', 60)"
+    asked = subprocess.Popen([sys.executable, "-c", asking], stderr=subprocess.DEVNULL)
+    watched = os.pidfd_open(int(fifo.read_text()))
+    asked.send_signal(signal.SIGINT)
+
+    assert select.select([watched], [], [], 45)[0] == [watched]
+    assert asked.wait() == -signal.SIGINT
+    os.close(watched)
 
 
 def test_tests_run_once_and_only_on_the_revision_they_are_asked_about(planted: tuple[Path, dict[str, str]]) -> None:
