@@ -42,7 +42,7 @@ def definition_from_json(data: object, name: str) -> Definition:
         UnreadableInput: it cannot be run.
     """
     if not isinstance(data, Mapping):
-        hint = "start a new run from the workflow file"
+        hint = "start a new run from the workflow file; a closing goes on with `bluelabel sprint closeout`"
         raise UnreadableInput("the run does not say what its steps do", where=name, hint=hint)
     found = cast("Mapping[str, Any]", data)
     if found.get(_MARK) != _VERSION:

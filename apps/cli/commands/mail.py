@@ -32,8 +32,8 @@ from bluelabel.services.postbox.outgoing import OutgoingMessage
     show_default=True,
     help="How urgent it is.",
 )
-@click.option("--thread", "thread_id", help="The conversation it belongs to.")
-@click.option("--reply-to", help="The message it answers.")
+@click.option("--thread", "thread_id", help="The conversation; that of the message it answers if not given.")
+@click.option("--reply-to", shell_complete=complete_message, help="The message it answers.")
 @click.option("--key", help="Sending twice with one key is one message.")
 @click.option("--expires", type=SPAN, help="Not handed out after this long.")
 @click.option("--delay", type=SPAN, help="Not handed out before this long.")
@@ -44,6 +44,10 @@ def send(app: App, /, sender: str, recipients: str, wait_for: str | None, timeou
     """Send a message. It is on disk when this returns."""
     workspace = app.workspace()
     now = workspace.postbox.now()
+    thread: str | None = options["thread_id"]
+    if options["reply_to"]:
+        answered = workspace.postbox.deliveries(options["reply_to"])[0].message
+        thread = thread or answered.thread or answered.id
     outgoing = OutgoingMessage(
         sender,
         tuple(name.strip() for name in recipients.split(",") if name.strip()),
@@ -51,7 +55,7 @@ def send(app: App, /, sender: str, recipients: str, wait_for: str | None, timeou
         options["subject"],
         _content(options["body"], options["content"]),
         options["task_id"],
-        options["thread_id"],
+        thread,
         options["reply_to"],
         Priority(options["priority"].upper()),
         not_before=now.after(options["delay"]) if options["delay"] else None,

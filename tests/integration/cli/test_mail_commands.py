@@ -53,6 +53,16 @@ def test_send_prints_id_state_and_seq(root: Path) -> None:
     assert again == {**first, "duplicate": True}
 
 
+def test_an_answer_joins_the_thread_of_what_it_answers_and_has_to_answer_something(root: Path) -> None:
+    first = sent(root)
+    second = sent(root, "--reply-to", first)
+    sent(root, "--reply-to", second)
+    unknown = bluelabel(root, "send", "--from", "CC", "--to", "ARCH", "--reply-to", "01-none")
+
+    assert [line["reply_to"] for line in bluelabel(root, "thread", first, "--json").lines] == [None, first, second]
+    assert (unknown.code, unknown.err.splitlines()[0]) == (3, "error: no message has this id: '01-none'")
+
+
 def test_nothing_waiting_is_not_found(root: Path) -> None:
     answer = bluelabel(root, "claim", "CC", "--json")
 
