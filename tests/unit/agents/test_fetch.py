@@ -193,7 +193,7 @@ def test_a_page_that_says_it_is_too_long_is_not_read(site: Site) -> None:
 
     with pytest.raises(TooLarge, match="1000000000 bytes are over the limit of 100"):
         Fetcher(allow_private=True).get(site.url + "/a", max_bytes=100)
-    assert read.is_set()
+    assert read.wait(30)
 
 
 def test_a_page_that_hides_its_length_is_cut_off(site: Site) -> None:
