@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
@@ -41,10 +42,10 @@ class Threads:
                 error = raised
             with self._lock:
                 self._idle += 1
-            try:
+            with suppress(
+                RuntimeError
+            ):  # the loop has ended: nobody waits any more, but this thread is counted as idle
                 loop.call_soon_threadsafe(_deliver, future, value, error)
-            except RuntimeError:
-                return  # the loop has ended: nobody waits any more
             del work, future, loop, value, error
 
 
