@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from editors import backed_up, renamed_over
 
 from bluelabel.services.cards import files
 from bluelabel.services.cards.board import Board
@@ -25,17 +26,6 @@ def in_place(path: Path, data: bytes) -> None:
         file.write(data[: len(data) // 2])
         file.flush()
         file.write(data[len(data) // 2 :])
-
-
-def renamed_over(path: Path, data: bytes) -> None:
-    beside = path.with_name("4913")
-    beside.write_bytes(data)
-    beside.replace(path)
-
-
-def backed_up(path: Path, data: bytes) -> None:
-    path.rename(path.with_name(path.name + "~"))
-    path.write_bytes(data)
 
 
 class Pair:

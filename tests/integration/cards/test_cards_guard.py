@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from editors import backed_up, renamed_over
 
 from bluelabel.interfaces.errors import Conflict, MachineError, TooLarge, UnreadableInput
 from bluelabel.services.cards import desk, files
@@ -38,18 +39,7 @@ def nano(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def vim(path: Path, data: bytes) -> None:
-    beside = path.with_name("4913")
-    beside.write_bytes(data)
-    beside.replace(path)
-
-
-def backup(path: Path, data: bytes) -> None:
-    path.rename(path.with_name(path.name + "~"))
-    path.write_bytes(data)
-
-
-EDITORS = [nano, vim, backup]
+EDITORS = [nano, renamed_over, backed_up]
 
 
 class Here:
