@@ -39,6 +39,16 @@ def drifts(outcome: Any) -> Any:
     return [(drift.kind, drift.target) for drift in outcome.drifts]
 
 
+def merging(office: Any) -> tuple[Any, str]:
+    """Make a sprint whose closing has noted that it begins the merge of its branch; return it and the branch's tip."""
+    sprint = planned(office, cards=1)
+    completed(office, cards=1)
+    before, tip = office.git("rev-parse", "HEAD"), office.git("rev-parse", branch_of(0))
+    began = {"run": "closeout-6.13-1", "branch": branch_of(0), "tip": tip, "before": before}
+    office.desk.note(sprint.plan, "merge-began", began)
+    return sprint, tip
+
+
 def test_a_sprint_is_closed_and_every_trace_is_there(office: Any) -> None:
     sprint = planned(office)
     completed(office)
@@ -457,22 +467,14 @@ def test_the_last_look_names_whatever_is_missing(office: Any) -> None:
 
 
 def test_a_merge_begun_by_a_killed_closing_is_undone_before_anything_else(office: Any) -> None:
-    sprint = planned(office, cards=1)
-    completed(office, cards=1)
-    before, tip = office.git("rev-parse", "HEAD"), office.git("rev-parse", branch_of(0))
-    began = {"run": "closeout-6.13-1", "branch": branch_of(0), "tip": tip, "before": before}
-    office.desk.note(sprint.plan, "merge-began", began)
+    sprint, tip = merging(office)
     office.git("merge", "-q", "--no-ff", "--no-commit", tip)
     assert close(office.desk, sprint, APPROVALS).closed
     assert office.git("rev-list", "--count", "--merges", "HEAD") == "1"
 
 
 def test_a_merge_finished_by_a_killed_closing_is_counted_once(office: Any) -> None:
-    sprint = planned(office, cards=1)
-    completed(office, cards=1)
-    before, tip = office.git("rev-parse", "HEAD"), office.git("rev-parse", branch_of(0))
-    began = {"run": "closeout-6.13-1", "branch": branch_of(0), "tip": tip, "before": before}
-    office.desk.note(sprint.plan, "merge-began", began)
+    sprint, tip = merging(office)
     office.git("merge", "-q", "--no-ff", "-m", f"Merge branch '{branch_of(0)}'", tip)
 
     assert close(office.desk, sprint, APPROVALS).closed
@@ -577,11 +579,7 @@ def test_settling_an_assignment_is_a_report_and_sending_it_is_none(office: Any) 
 
 
 def test_a_merge_whose_state_was_cut_short_by_a_kill_is_undone(office: Any) -> None:
-    sprint = planned(office, cards=1)
-    completed(office, cards=1)
-    before, tip = office.git("rev-parse", "HEAD"), office.git("rev-parse", branch_of(0))
-    began = {"run": "closeout-6.13-1", "branch": branch_of(0), "tip": tip, "before": before}
-    office.desk.note(sprint.plan, "merge-began", began)
+    sprint, tip = merging(office)
     office.git("merge", "-q", "--no-ff", "--no-commit", tip)
     office.write(".git/MERGE_HEAD", "")
 
@@ -590,11 +588,7 @@ def test_a_merge_whose_state_was_cut_short_by_a_kill_is_undone(office: Any) -> N
 
 
 def test_a_merge_in_a_copied_repository_is_undone_though_no_file_has_its_old_times(office: Any) -> None:
-    sprint = planned(office, cards=1)
-    completed(office, cards=1)
-    before, tip = office.git("rev-parse", "HEAD"), office.git("rev-parse", branch_of(0))
-    began = {"run": "closeout-6.13-1", "branch": branch_of(0), "tip": tip, "before": before}
-    office.desk.note(sprint.plan, "merge-began", began)
+    sprint, tip = merging(office)
     office.git("merge", "-q", "--no-ff", "--no-commit", tip)
     file = office.root / "src/piece0.py"
     file.write_bytes(file.read_bytes())
