@@ -7,8 +7,8 @@ and last ``h``, the hash that chains it to the line before (DESIGN: one ledger, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 RESERVED: Final = frozenset({"seq", "at", "by", "kind", "more", "h"})
 """Keys of the line itself: data may not use them."""
@@ -60,8 +60,10 @@ KINDS: Final[Mapping[str, str]] = {
 """Every kind that the platform writes, with what it means. An unknown kind is kept and shown, never refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Draft(NamedTuple):
     """An event that is about to be written: what happened, and who did it.
 
     Args:
@@ -72,11 +74,10 @@ class Draft:
 
     kind: str
     by: str
-    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    data: Mapping[str, Any] = _NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """An event as the ledger keeps it.
 
     Args:
@@ -100,8 +101,7 @@ class Event:
         return {"seq": self.seq, "at": self.at, "by": self.by, "kind": self.kind, **self.data, "h": self.h}
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """Where a ledger ends: the last sequence number (0 when empty) and the hash that seals all before it."""
 
     seq: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from bluelabel.interfaces.errors import UsageError
 
@@ -16,9 +17,12 @@ def to_text(moment: datetime) -> str:
 
     The width is fixed, so that texts sort as moments do.
     """
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    return _utc_to_text(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
+
+
+@lru_cache(maxsize=64)  # a moment stands in several places: an end is the next beginning, and part of a history
+def _utc_to_text(moment: datetime) -> str:
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def from_text(text: str) -> datetime:

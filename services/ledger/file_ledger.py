@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -112,7 +111,8 @@ class FileLedger:
 
     def at_hand(self, known: Head) -> Sequence[Event] | None:
         """Return what follows `known`. See `bluelabel.interfaces.ports.Ledger.at_hand`."""
-        return self._recent.after(known.seq, known.h, self.head())
+        head = self.head()
+        return () if head == known else self._recent.after(known.seq, known.h, head)
 
     def wait(self, after: int, timeout: float | None = None) -> bool:
         """Wait for an event above `after`. See `bluelabel.interfaces.ports.Ledger.wait`."""
@@ -135,7 +135,7 @@ class FileLedger:
         if size == tail.end and not self.segments.exists(tail.segment + 1):
             return tail
         tail = self._look()
-        return replace(tail, end=self.segments.size(tail.segment))
+        return tail._replace(end=self.segments.size(tail.segment))
 
     def _look(self) -> Position:
         """Find the end of the ledger while others may be moving it: from where it was when last seen, if it grew."""
@@ -150,7 +150,7 @@ class FileLedger:
                 tail = behind
                 if behind.segment == start.segment and size - start.offset <= BYTES:
                     events.append(event)
-            tail = replace(tail, end=max(tail.offset, size if tail.segment == start.segment else 0))
+            tail = tail._replace(end=max(tail.offset, size if tail.segment == start.segment else 0))
             self._remember(start)
             self._recent.add(Head(start.seq, start.h), events, size - start.offset)
         self._remember(tail)

@@ -33,18 +33,22 @@ def encode(drafts: Sequence[Draft], seq: int, h: str, at: str) -> tuple[bytes, l
     Raises:
         ValueError: data uses a reserved key or holds a value that JSON has no word for.
     """
-    lines: list[bytes] = []
+    lines: list[str] = []
     events: list[Event] = []
-    for left, draft in zip(range(len(drafts) - 1, -1, -1), drafts, strict=True):
-        if not RESERVED.isdisjoint(draft.data):
-            raise ValueError(f"reserved key in the data of {draft.kind}")
+    left = len(drafts) if len(drafts) > 1 else 0
+    for kind, by, data in drafts:
+        if not RESERVED.isdisjoint(data):
+            raise ValueError(f"reserved key in the data of {kind}")
         seq += 1
-        head = {"seq": seq, "at": at, "by": draft.by, "kind": draft.kind}
-        body = dumps({**head, "more": left, **draft.data} if len(drafts) > 1 else {**head, **draft.data}).encode()
-        h = chain(h, body)
-        lines.append(b'%b,"h":"%b"}\n' % (body[:-1], h.encode()))
-        events.append(Event(seq, at, draft.by, draft.kind, draft.data, h))
-    return b"".join(lines), events
+        head: dict[str, Any] = {"seq": seq, "at": at, "by": by, "kind": kind}
+        if left:
+            left -= 1
+            head["more"] = left
+        body = dumps({**head, **data})
+        h = hashlib.sha256(f"{h}{body}".encode()).hexdigest()
+        lines.append(f'{body[:-1]},"h":"{h}"}}\n')
+        events.append(Event(seq, at, by, kind, data, h))
+    return "".join(lines).encode(), events
 
 
 def chain(previous: str, body: bytes) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from bluelabel.interfaces.events import Event
 from bluelabel.services.ledger.lines import GENESIS, Scanner, parse, split, whole_lines
@@ -18,8 +17,7 @@ _FIRST: Final = 1 << 16
 _PROBE: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A place between two events.
 
     Attributes:
@@ -42,10 +40,14 @@ class Segments:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._prefix = str(folder) + os.sep
+        self._paths: dict[int, str] = {}
 
     def path(self, number: int) -> str:
         """Return the path of segment `number`: a text, because every append asks and a Path costs 10 µs."""
-        return f"{self._prefix}{number:08d}.jsonl"
+        found = self._paths.get(number)
+        if found is None:
+            found = self._paths[number] = f"{self._prefix}{number:08d}.jsonl"
+        return found
 
     def exists(self, number: int) -> bool:
         """Tell whether segment `number` has been started."""
@@ -135,9 +137,9 @@ class Segments:
 
     def _scan_to_end(self, place: Position) -> Position:
         size = self.size(place.segment)  # asked first: what is written meanwhile makes it differ, and is seen next time
-        end = replace(place, end=size)
+        end = place._replace(end=size)
         for _, behind in self.events(place):
-            end = replace(behind, end=max(behind.offset, size if behind.segment == place.segment else 0))
+            end = behind._replace(end=max(behind.offset, size if behind.segment == place.segment else 0))
         return end
 
     def _scan_to(self, place: Position, seq: int) -> Position | None:

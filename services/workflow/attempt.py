@@ -19,7 +19,7 @@ from bluelabel.services.workflow.scheduling import Plan
 from bluelabel.services.workflow.threads import THREADS
 
 _TRACE_CHARS = 8000
-_OURS = frozenset(f"bluelabel.services.workflow.{room}" for room in ("run_loop", "attempt", "threads", "steps_call"))
+_OURS = frozenset(f"bluelabel.services.workflow.{room}" for room in ("under_way", "attempt", "threads", "steps_call"))
 
 
 class StepTimeout(StepFailure):

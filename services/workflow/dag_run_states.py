@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from bluelabel.interfaces.errors import IllegalTransition
 from bluelabel.interfaces.times import to_text
@@ -68,8 +67,7 @@ OPEN_RUN: Final = frozenset({_R.CREATED, _R.RUNNING, _R.RETRY})
 """Runs that still have something before them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """One entry of a history; nobody changes it afterwards.
 
     Args:

@@ -78,7 +78,7 @@ class DAGRun:
         self._changes: list[dict[str, Any]] = []
         self._known = dict(self.metadata)
         for step in (steps or {}).values():
-            self.steps[step.step_id] = step.attach(now, self._note_step)
+            self.steps[step.step_id] = step.attach(self._clock, self._note_step)
 
     @property
     def status(self) -> DAGRunStatus:
@@ -159,7 +159,7 @@ class DAGRun:
             raise AlreadyExists(f"a step of run {self.run_id}", where=step_id, hint="give it another id")
         if self.is_complete:
             raise IllegalTransition("the run has ended and takes no more steps", where=self.run_id)
-        step = DAGStepState(step_id, max_retries=max_retries, metadata=metadata).attach(self.now, self._note_step)
+        step = DAGStepState(step_id, max_retries=max_retries, metadata=metadata).attach(self._clock, self._note_step)
         self.steps[step_id] = step
         self._changes.append(
             {
@@ -308,12 +308,15 @@ class DAGRun:
             raise refuse_move("the run", self.run_id, was, to)
         at = self.now()
         self._status = to
-        self._history.append(Transition(at, was.value, to.value, 0, reason))
-        change: dict[str, Any] = {"was": was.value, "status": to.value, "t": to_text(at)}
+        self._history.append(Transition(at, str(was), str(to), 0, reason))
+        change: dict[str, Any] = {"was": str(was), "status": str(to), "t": to_text(at)}
         if reason is not None:
             change["reason"] = reason
         self._changes.append(change)
         return at
+
+    def _clock(self) -> datetime:
+        return self.now()
 
     def _note_step(self, change: dict[str, Any], retries: int) -> None:
         self._changes.append(change)

@@ -224,8 +224,9 @@ class DAGStepState:
         retries = 0 if count is None else count - self.retry_count
         self._status = to
         self.retry_count += retries
-        self._history.append(Transition(at, was.value, to.value, self.retry_count, reason))
-        change: dict[str, Any] = {"step": self.step_id, "was": was.value, "status": to.value, "t": to_text(at)}
+        before, after = str(was), str(to)
+        self._history.append(Transition(at, before, after, self.retry_count, reason))
+        change: dict[str, Any] = {"step": self.step_id, "was": before, "status": after, "t": to_text(at)}
         if self.retry_count or retries:
             change["n"] = self.retry_count
         if reason is not None:

@@ -11,11 +11,12 @@ import functools
 import random
 from collections import deque
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
 from bluelabel.interfaces.errors import BluelabelError
-from bluelabel.services.workflow.attempt import Registered, StepsView, attempt, caller, trace_of
+from bluelabel.services.workflow.attempt import Registered, StepsView, trace_of
 from bluelabel.services.workflow.dag_run_states import DAGStepStatus
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
@@ -28,6 +29,7 @@ from bluelabel.services.workflow.retry import delay_before, worth_retrying
 from bluelabel.services.workflow.run_writer import RunWriter
 from bluelabel.services.workflow.scheduling import Outcome, Pools, Scheduler
 from bluelabel.services.workflow.steps_map import run_map, without_map
+from bluelabel.services.workflow.under_way import UnderWay
 
 _WATCH_AFTER = 0.1
 _ASK_AGAIN = 0.2
@@ -80,21 +82,20 @@ class RunLoop:
         self._timer = timer or self._loop.call_later
         self._roll = roll
         self._fail_fast = fail_fast
-        self._calls: dict[int, Callable[[StepContext], Any]] = {}
         about = {"id": run.run_id, "dag_id": run.dag_id}
         self._names: dict[str, Any] = {"steps": StepsView(run, results), "run": about}
         self._names["inputs"] = run.metadata.get("inputs") or {}
-        self._active: dict[str, tuple[asyncio.Task[tuple[Any, BaseException | None]], StepContext]] = {}
-        self._ended: deque[str] = deque()
+        self._under_way = UnderWay()
         self._delayed: set[str] = set()
         self._due: deque[str] = deque()
-        self._waking: asyncio.Future[None] | None = None
-        self._roused = False
         self._ending: Ending | None = None
         self._why = ""
         self._failure: str | None = None
         self._fault: BaseException | None = None
         self._listeners: dict[str, Callable[[], None]] = {}
+        self._now = run.now
+        self._moment: datetime | None = None
+        run.now = self._moment_of_turn
         self._writer = RunWriter(run, store)
         self.feed = Feed(store.book, self._look)
         self._pools, self._asking = pools, False
@@ -123,15 +124,18 @@ class RunLoop:
                 if self._parted():
                     return
                 if not self.run.is_complete:
-                    await self._wake()
+                    await self._under_way.wait()
+                    if self._fault is not None:
+                        raise self._fault
         except asyncio.CancelledError:
             await self._abandon()
             raise
         finally:
             watch.cancel()
+            self.run.now = self._now
             self.feed.close()
             self._writer.close()
-            await self._kill_all()
+            await self._under_way.stop_all()
             self._pools.close()
 
     def end(self, how: Ending, why: str) -> None:
@@ -139,9 +143,9 @@ class RunLoop:
         if self._ending is not None and how <= self._ending:
             return
         self._ending, self._why = how, why
-        for step_id in self._active:
+        for step_id in self._under_way:
             self._cut_off(step_id)
-        self._rouse()
+        self._under_way.ring()
 
     def add_step(self, step: Registered, ended: Callable[[], None]) -> None:
         """Take in one more step while the run goes on, and call `ended` when it has, or had, ended."""
@@ -152,7 +156,7 @@ class RunLoop:
             self.run.add_step(step_id, step.retry.max_retries, **step.metadata())
         self._scheduler.add(step.plan())
         self._place(step_id)
-        self._rouse()
+        self._under_way.ring()
 
     def _place(self, step_id: str) -> None:
         """Tell the scheduler about a step that ended before this runner came."""
@@ -162,8 +166,9 @@ class RunLoop:
 
     def _turn(self) -> list[str]:
         """Bring the run up to date with what happened; return the steps that begin with the next write."""
-        while self._ended:
-            self._settle(self._ended.popleft())
+        self._moment = self._now()
+        for ended in self._under_way.ended():
+            self._settle(*ended)
         begin: list[str] = []
         while self._ending is None and self._due:
             step_id = self._due.popleft()
@@ -174,9 +179,14 @@ class RunLoop:
             begin += [step_id for step_id in taken if self._may_begin(step_id)]
         if self._ending is None and self._scheduler.outdone:
             self._ask_again()
-        elif not self._active and not begin and (self._ending is not None or not self._delayed):
+        elif not self._under_way and not begin and (self._ending is not None or not self._delayed):
             self._finish()
+        self._moment = None
         return begin
+
+    def _moment_of_turn(self) -> datetime:
+        """Return the present; within a turn it stands still: what is found together happened together."""
+        return self._moment or self._now()
 
     def _ask_again(self) -> None:
         """Look once more, in a while, for slots that other runs hold: nobody tells when one is free."""
@@ -187,7 +197,7 @@ class RunLoop:
     def _asked(self) -> None:
         self._asking = False
         self._scheduler.try_again()
-        self._rouse()
+        self._under_way.ring()
 
     def _may_begin(self, step_id: str) -> bool:
         step, state = self.steps[step_id], self.run.steps[step_id]
@@ -226,39 +236,21 @@ class RunLoop:
             state.start_time or self.run.now(),
             self._names_of(state),
         )
-        call: Callable[[StepContext], Any]
         if step.map is not None:
-            call, step = functools.partial(run_map, self, step), without_map(step)
+            self._under_way.begin(without_map(step), context, functools.partial(run_map, self, step))
         else:
-            call = self._call_of(step)
-        task = self._loop.create_task(attempt(call, step, context))
-        task.add_done_callback(functools.partial(self._note_end, step_id))
-        self._active[step_id] = (task, context)
+            self._under_way.begin(step, context)
         if self._ending is not None:
             self._cut_off(step_id)
-
-    def _call_of(self, step: Registered) -> Callable[[StepContext], Any]:
-        call = self._calls.get(id(step.executor))
-        if call is None:
-            call = self._calls[id(step.executor)] = caller(step.executor)
-        return call
-
-    def _note_end(self, step_id: str, _task: object) -> None:
-        self._ended.append(step_id)
-        self._rouse()
 
     def _cut_off(self, step_id: str) -> None:
         if self._ending is Ending.FAILING and not self.steps[step_id].waits:
             return
-        task, context = self._active[step_id]
-        context.cancelled_for_good = self._ending is not Ending.STOP
-        context.stopped.set()
-        task.cancel()
+        self._under_way.stop(step_id, for_good=self._ending is not Ending.STOP)
 
-    def _settle(self, step_id: str) -> None:
-        task, context = self._active.pop(step_id)
+    def _settle(self, context: StepContext, value: Any, error: BaseException | None) -> None:
+        step_id = context.step_id
         step, state = self.steps[step_id], self.run.steps[step_id]
-        value, error = (None, asyncio.CancelledError()) if task.cancelled() else task.result()
         if error is None:
             state.complete(self._results.keep(self.run.run_id, value))
             self._conclude(step_id, Outcome.PASSED)
@@ -298,7 +290,7 @@ class RunLoop:
 
     def _ripe(self, step_id: str) -> None:
         self._due.append(step_id)
-        self._rouse()
+        self._under_way.ring()
 
     def _conclude(self, step_id: str, outcome: Outcome) -> None:
         """Tell the scheduler, and whoever waits for the step, that it has ended."""
@@ -328,12 +320,12 @@ class RunLoop:
 
     def _parted(self) -> bool:
         """Whether the run was left for the next runner."""
-        return self._ending is Ending.STOP and not self._active and not self.run.is_running
+        return self._ending is Ending.STOP and not self._under_way and not self.run.is_running
 
     async def _write(self, begin: list[str]) -> None:
         """Write the changes. Mere starts ride with the next sync, unless a step asks for more."""
         durable = self.run.count_changes() > len(begin) or any(self.steps[name].durable_start for name in begin)
-        await self._writer.write(durable=durable, alone=not self._active)
+        await self._writer.write(durable=durable, alone=not self._under_way)
         self._heed()
 
     def _look(self) -> None:
@@ -341,7 +333,7 @@ class RunLoop:
             self._writer.look()
         except BluelabelError as error:
             self._fault = error
-            self._rouse()
+            self._under_way.ring()
         self._heed()
 
     def _heed(self) -> None:
@@ -352,32 +344,10 @@ class RunLoop:
         meta = state.metadata
         return {**self._names, "item": meta.get("item"), "index": meta["index"]} if "index" in meta else self._names
 
-    def _rouse(self) -> None:
-        self._roused = True
-        if self._waking is not None and not self._waking.done():
-            self._waking.set_result(None)
-
-    async def _wake(self) -> None:
-        if not self._roused:
-            self._waking = self._loop.create_future()
-            await self._waking
-        self._roused = False
-        if self._fault is not None:
-            raise self._fault
-
-    async def _kill_all(self) -> None:
-        """End whatever is still under way; `_turn` may then settle it, or nobody."""
-        tasks = [task for task, _ in self._active.values()]
-        for task, context in self._active.values():
-            context.stopped.set()
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-
     async def _abandon(self) -> None:
         """Leave the run to the next runner, in an orderly way, because the caller's own task ends."""
         self.end(Ending.STOP, "its runner was stopped")
-        await self._kill_all()
+        await self._under_way.stop_all()
         await asyncio.sleep(0)
         self._turn()
         if self.run.has_changes:
