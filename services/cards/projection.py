@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final
 
 from bluelabel.interfaces.events import Event
 from bluelabel.interfaces.strict_json import dumps
+from bluelabel.services.ledger.writes import Writes
 
 _DDL: Final = """
 CREATE TABLE card_events (
@@ -29,10 +29,11 @@ class CardsProjection:
     version = 1
     ddl = _DDL
 
-    def apply(self, db: sqlite3.Connection, event: Event) -> None:
+    def apply(self, writes: Writes, event: Event) -> None:
         """Bring the tables up to date with one more event."""
         if not event.kind.startswith("card."):
             return
+        db = writes.db
         data: Mapping[str, Any] = event.data
         name, file = str(data.get("id", "")), str(data.get("file", ""))
         row = (event.seq, str(data.get("place", "")), file, data.get("branch"), name, event.kind, event.by, event.at)

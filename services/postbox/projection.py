@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bluelabel.interfaces.events import Event
 from bluelabel.interfaces.messages import Priority
 from bluelabel.interfaces.strict_json import dumps
+from bluelabel.services.ledger.writes import Writes
 
 RANKS: Final[Mapping[str, int]] = {priority.value: priority.rank for priority in Priority}
 _RANK_SPAN = 1 << 48
@@ -64,7 +64,7 @@ class PostboxProjection:
     ddl = _DDL
 
     def __init__(self) -> None:
-        self._rules: dict[str, Callable[[sqlite3.Connection, Event], None]] = {
+        self._rules: dict[str, Callable[[Writes, Event], None]] = {
             "message.sent": _sent,
             "message.addressed": _addressed,
             "message.seen": _seen,
@@ -83,14 +83,14 @@ class PostboxProjection:
             "mail.adopted": _adopted,
         }
 
-    def apply(self, db: sqlite3.Connection, event: Event) -> None:
+    def apply(self, writes: Writes, event: Event) -> None:
         """Bring the tables up to date with one more event."""
         rule = self._rules.get(event.kind)
         if rule is not None:
-            rule(db, event)
+            rule(writes, event)
 
 
-def _sent(db: sqlite3.Connection, event: Event) -> None:
+def _sent(writes: Writes, event: Event) -> None:
     message: dict[str, Any] = event.data["message"]
     via = event.data.get("via")
     row = (
@@ -98,35 +98,37 @@ def _sent(db: sqlite3.Connection, event: Event) -> None:
         message.get("key"), message.get("expires_at"), message["created_at"], dumps(via) if via else None,
         dumps(message),
     )  # fmt: skip
-    db.execute("INSERT OR IGNORE INTO mail_messages VALUES (?,?,?,?,?,?,?,?,?,?)", row)
-    _deliver(db, event, message)
+    writes.put(message["id"], "INSERT OR IGNORE INTO mail_messages VALUES (?,?,?,?,?,?,?,?,?,?)", row)
+    _deliver(writes, event, message)
 
 
-def _addressed(db: sqlite3.Connection, event: Event) -> None:
-    row = db.execute("SELECT body FROM mail_messages WHERE id = ?", (event.data["id"],)).fetchone()
+def _addressed(writes: Writes, event: Event) -> None:
+    row = writes.db.execute("SELECT body FROM mail_messages WHERE id = ?", (event.data["id"],)).fetchone()
     if row is not None and row[0]:
-        _deliver(db, event, json.loads(row[0]))
+        _deliver(writes, event, json.loads(row[0]))
 
 
-def _adopted(db: sqlite3.Connection, event: Event) -> None:
-    db.executemany("INSERT OR IGNORE INTO mail_homes VALUES (?)", [(home,) for home in event.data["homes"]])
+def _adopted(writes: Writes, event: Event) -> None:
+    writes.db.executemany("INSERT OR IGNORE INTO mail_homes VALUES (?)", [(home,) for home in event.data["homes"]])
 
 
-def _deliver(db: sqlite3.Connection, event: Event, message: Mapping[str, Any]) -> None:
+def _deliver(writes: Writes, event: Event, message: Mapping[str, Any]) -> None:
     rank = RANKS.get(message.get("priority", "MEDIUM"), 2)
     place = (event.seq, rank, message.get("not_before") or "", place_of(message, event.seq))
     for recipient in event.data["to"]:
-        db.execute(_INSERT, (message["id"], recipient, *place))
+        writes.put(message["id"], _INSERT, (message["id"], recipient, *place))
 
 
-def _seen(db: sqlite3.Connection, event: Event) -> None:
+def _seen(writes: Writes, event: Event) -> None:
     update = "UPDATE mail_deliveries SET seen_at = ? WHERE message_id = ? AND recipient = ? AND seen_at IS NULL"
-    db.executemany(update, [(event.at, name, event.data["recipient"]) for name in event.data["ids"]])
+    for name in event.data["ids"]:
+        writes.put(name, update, (event.at, name, event.data["recipient"]))
 
 
-def _claimed(db: sqlite3.Connection, event: Event) -> None:
+def _claimed(writes: Writes, event: Event) -> None:
     data = event.data
-    db.execute(
+    writes.put(
+        data["id"],
         "UPDATE mail_deliveries SET state = 'claimed', nb = '', attempt = ?, claimed_by = ?, token = ?, "
         "lease_until = ?, lease_up = ?, lease_boot = ?, seen_at = COALESCE(seen_at, ?) "
         "WHERE message_id = ? AND recipient = ?",
@@ -135,21 +137,22 @@ def _claimed(db: sqlite3.Connection, event: Event) -> None:
     )  # fmt: skip
 
 
-def _renewed(db: sqlite3.Connection, event: Event) -> None:
+def _renewed(writes: Writes, event: Event) -> None:
     data = event.data
     update = (
         "UPDATE mail_deliveries SET lease_until = ?, lease_up = ?, lease_boot = ? "
         "WHERE message_id = ? AND recipient = ? AND token = ?"
     )
     lease = (data["lease_until"], data["lease_up"], data["lease_boot"])
-    db.execute(update, (*lease, data["id"], data["recipient"], data["token"]))
+    writes.put(data["id"], update, (*lease, data["id"], data["recipient"], data["token"]))
 
 
-def _handled(state: str) -> Callable[[sqlite3.Connection, Event], None]:
-    def rule(db: sqlite3.Connection, event: Event) -> None:
+def _handled(state: str) -> Callable[[Writes, Event], None]:
+    def rule(writes: Writes, event: Event) -> None:
         data = event.data
         result = data.get("result")
-        db.execute(
+        writes.put(
+            data["id"],
             "UPDATE mail_deliveries SET state = ?, nb = '', sort = ?, result = COALESCE(?, result), "
             "reason = COALESCE(?, reason) WHERE message_id = ? AND recipient = ?",
             (
@@ -165,9 +168,10 @@ def _handled(state: str) -> Callable[[sqlite3.Connection, Event], None]:
     return rule
 
 
-def _waiting_again(db: sqlite3.Connection, event: Event) -> None:
+def _waiting_again(writes: Writes, event: Event) -> None:
     data = event.data
-    db.execute(
+    writes.put(
+        data["id"],
         "UPDATE mail_deliveries SET state = 'sent', nb = ?, sort = rank * ? + seq, token = NULL, claimed_by = NULL, "
         "lease_until = NULL, lease_up = NULL, lease_boot = NULL, reason = ?, "
         "attempt = CASE WHEN ? THEN 0 ELSE attempt END WHERE message_id = ? AND recipient = ?",
@@ -182,7 +186,8 @@ def _waiting_again(db: sqlite3.Connection, event: Event) -> None:
     )
 
 
-def _amended(db: sqlite3.Connection, event: Event) -> None:
+def _amended(writes: Writes, event: Event) -> None:
+    db = writes.db
     row = db.execute("SELECT body FROM mail_messages WHERE id = ?", (event.data["id"],)).fetchone()
     if row is None:
         return
@@ -196,13 +201,14 @@ def _amended(db: sqlite3.Connection, event: Event) -> None:
     db.execute(move, (rank, rank, _RANK_SPAN, message["id"]))
 
 
-def _escalated(db: sqlite3.Connection, event: Event) -> None:
+def _escalated(writes: Writes, event: Event) -> None:
     update = "UPDATE mail_deliveries SET escalated = 1 WHERE message_id = ? AND recipient = ?"
-    db.execute(update, (event.data["id"], event.data["recipient"]))
+    writes.put(event.data["id"], update, (event.data["id"], event.data["recipient"]))
 
 
-def _archived(db: sqlite3.Connection, event: Event) -> None:
+def _archived(writes: Writes, event: Event) -> None:
     """Forget all but id, sender and key: a key stays used for ever."""
+    db = writes.db
     for message_id in event.data["ids"]:
         db.execute("DELETE FROM mail_deliveries WHERE message_id = ?", (message_id,))
         db.execute("UPDATE mail_messages SET body = '', via = NULL WHERE id = ?", (message_id,))

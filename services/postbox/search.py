@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from itertools import islice
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from bluelabel.interfaces.messages import Delivery
 from bluelabel.interfaces.strict_json import dumps
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.ledger.index import Index
+from bluelabel.services.ledger.writes import Writes
 from bluelabel.services.postbox import queries
 
 
@@ -22,20 +22,20 @@ class SearchProjection:
     version = 1
     ddl = "CREATE VIRTUAL TABLE search_messages USING fts5 (id UNINDEXED, sender, task_id, subject, content)"
 
-    def apply(self, db: sqlite3.Connection, event: Event) -> None:
+    def apply(self, writes: Writes, event: Event) -> None:
         """Take in the text of a message that was sent or amended."""
         if event.kind == "message.sent":
             message = event.data["message"]
             row = (message["id"], message["sender"], message.get("task_id") or "", message.get("subject", ""))
             text = dumps(message.get("content", {}))
-            db.execute("INSERT INTO search_messages VALUES (?, ?, ?, ?, ?)", (*row, text))
+            writes.put(message["id"], "INSERT INTO search_messages VALUES (?, ?, ?, ?, ?)", (*row, text))
         elif event.kind == "message.amended":
             for column in ("subject", "content"):
                 if column in event.data["changes"]:
                     value = event.data["changes"][column]
                     text = value if isinstance(value, str) else dumps(value)
                     update = f"UPDATE search_messages SET {column} = ? WHERE id = ?"
-                    db.execute(update, (text, event.data["id"]))
+                    writes.put(event.data["id"], update, (text, event.data["id"]))
 
 
 def search(book: Book, home: Path, boot: str, text: str, limit: int) -> list[Delivery]:

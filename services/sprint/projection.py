@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from bluelabel.interfaces.events import Event
 from bluelabel.interfaces.strict_json import dumps
+from bluelabel.services.ledger.writes import Writes
 from bluelabel.services.sprint.model import Plan
 
 DDL: Final = """
@@ -105,11 +106,11 @@ class SprintProjection:
     version = 1
     ddl = DDL
 
-    def apply(self, db: sqlite3.Connection, event: Event) -> None:
+    def apply(self, writes: Writes, event: Event) -> None:
         """Bring the tables up to date with one more event."""
         if not event.kind.startswith("sprint."):
             return
-        data = event.data
+        db, data = writes.db, event.data
         key = data.get("sprint")
         if not isinstance(key, str):
             return

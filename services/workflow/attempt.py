@@ -121,7 +121,7 @@ async def attempt(
     try:
         return await perform(call, step, context), None
     except asyncio.CancelledError:
-        if context.stopped.is_set():
+        if context.is_cancelled:
             raise
         return None, RuntimeError("the step cancelled itself")
     except BaseException as error:  # noqa: BLE001 - whatever a step raises is how it ended, `sys.exit` too

@@ -7,13 +7,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.definition import RetryBackoffStrategy
 
 if TYPE_CHECKING:
     from bluelabel.interfaces.agent_models import AgentInput, AgentOutput
+
+
+_MAKING: Final = threading.Lock()
 
 
 @dataclass(slots=True)
@@ -40,9 +43,17 @@ class StepContext:
     started: datetime
     names: Mapping[str, Any]
     beat: Callable[[], None] = field(default=lambda: None, repr=False)
-    stopped: threading.Event = field(default_factory=threading.Event, repr=False)
+    _stopped: threading.Event | None = field(default=None, repr=False)
     cancelled_for_good: bool = False
     """Once `stopped` is set: the run was cancelled, and is not only to be taken up later."""
+
+    @property
+    def stopped(self) -> threading.Event:
+        """Set once the step should stop; made when somebody first asks for it, as most steps never do."""
+        with _MAKING:
+            if self._stopped is None:
+                self._stopped = threading.Event()
+            return self._stopped
 
     @property
     def inputs(self) -> Mapping[str, Any]:
@@ -62,7 +73,7 @@ class StepContext:
     @property
     def is_cancelled(self) -> bool:
         """Whether the step should stop. A plain function must look by itself: no thread can be killed."""
-        return self.stopped.is_set()
+        return self._stopped is not None and self._stopped.is_set()
 
 
 StepExecutor = Callable[..., Any] | Callable[..., Awaitable[Any]]

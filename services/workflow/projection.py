@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bluelabel.interfaces.events import Event
 from bluelabel.interfaces.strict_json import dumps
+from bluelabel.services.ledger.writes import Writes
 
 DDL: Final = """
 CREATE TABLE IF NOT EXISTS dag_runs (
@@ -67,7 +67,7 @@ class RunsProjection:
     ddl = DDL
 
     def __init__(self) -> None:
-        self._rules: dict[str, Callable[[sqlite3.Connection, Event, Mapping[str, Any]], None]] = {
+        self._rules: dict[str, Callable[[Writes, Event, Mapping[str, Any]], None]] = {
             "step.status": _step_status,
             "run.created": _run_created,
             "run.status": _run_status,
@@ -78,42 +78,46 @@ class RunsProjection:
             "schedule.fired": _schedule_fired,
         }
 
-    def apply(self, db: sqlite3.Connection, event: Event) -> None:
+    def apply(self, writes: Writes, event: Event) -> None:
         """Bring the tables up to date with one more event."""
         rule = self._rules.get(event.kind)
         if rule is not None:
-            rule(db, event, event.data)
+            rule(writes, event, event.data)
 
 
-def _step_status(db: sqlite3.Connection, event: Event, data: Mapping[str, Any]) -> None:
+def _step_status(writes: Writes, event: Event, data: Mapping[str, Any]) -> None:
     run, step, to, moment = data["run"], data["step"], data["status"], data["t"]
-    count = data.get("n", 0)
+    about, count = (run, step), data.get("n", 0)
     if to == "running":
-        db.execute(_MOVES[to], (moment, run, step))
+        writes.put(about, _MOVES[to], (moment, run, step))
     elif to == "success":
         result = data.get("result")
-        db.execute(_MOVES[to], (moment, None if result is None else dumps(result), run, step))
+        writes.put(about, _MOVES[to], (moment, None if result is None else dumps(result), run, step))
     elif data["was"] is None:
         meta = dumps(data.get("meta") or {})
-        db.execute(_STEP, (run, step, _ADDED + event.seq, to, None, None, 0, data.get("max", 3), None, None, meta))
+        writes.put(
+            about, _STEP, (run, step, _ADDED + event.seq, to, None, None, 0, data.get("max", 3), None, None, meta)
+        )
         return
     elif to == "failed":
-        db.execute(_MOVES[to], (moment, data.get("reason"), run, step))
+        writes.put(about, _MOVES[to], (moment, data.get("reason"), run, step))
     elif to == "retry":
-        db.execute(_MOVES[to], (count, run, step))
+        writes.put(about, _MOVES[to], (count, run, step))
     elif to == "pending":
-        db.execute(_INTERRUPTED if data.get("interrupted") else _RESET, (run, step))
+        writes.put(about, _INTERRUPTED if data.get("interrupted") else _RESET, (run, step))
         if not data.get("interrupted"):  # what was said about it before does not count for the next time
-            db.execute("DELETE FROM dag_approvals WHERE run_id = ? AND step_id = ?", (run, step))
+            writes.db.execute("DELETE FROM dag_approvals WHERE run_id = ? AND step_id = ?", (run, step))
     else:
-        db.execute(_MOVES[to], (moment, run, step))
+        writes.put(about, _MOVES[to], (moment, run, step))
     found = {key: data[key] for key in _DETAILS if key in data}
     detail = dumps(found) if found else None
-    db.execute(_HISTORY, (run, event.seq, 0, step, data["was"], to, moment, count, data.get("reason"), detail))
+    writes.put(
+        _HISTORY, _HISTORY, (run, event.seq, 0, step, data["was"], to, moment, count, data.get("reason"), detail)
+    )
 
 
-def _run_created(db: sqlite3.Connection, event: Event, data: Mapping[str, Any]) -> None:
-    run, meta = data["run"], dumps(data.get("meta") or {})
+def _run_created(writes: Writes, event: Event, data: Mapping[str, Any]) -> None:
+    db, run, meta = writes.db, data["run"], dumps(data.get("meta") or {})
     db.execute(
         "INSERT INTO dag_runs (run_id, dag_id, status, created, started, ended, error, meta, made)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -137,9 +141,9 @@ def _created_step(run: str, place: int, step: Mapping[str, Any]) -> tuple[Any, .
     )
 
 
-def _run_status(db: sqlite3.Connection, event: Event, data: Mapping[str, Any]) -> None:
+def _run_status(writes: Writes, event: Event, data: Mapping[str, Any]) -> None:
     run, was, to, moment = data["run"], data["was"], data["status"], data["t"]
-    reason, meta = data.get("reason"), data.get("meta")
+    db, reason, meta = writes.db, data.get("reason"), data.get("meta")
     if meta:
         row = db.execute("SELECT meta FROM dag_runs WHERE run_id = ?", (run,)).fetchone()
         if row is not None:
@@ -162,26 +166,27 @@ def _run_status(db: sqlite3.Connection, event: Event, data: Mapping[str, Any]) -
     db.execute(_HISTORY, (run, event.seq, 0, "", was, to, moment, 0, reason, None))
 
 
-def _run_owner(db: sqlite3.Connection, _event: Event, data: Mapping[str, Any]) -> None:
+def _run_owner(writes: Writes, _event: Event, data: Mapping[str, Any]) -> None:
     owner = dumps({key: data[key] for key in ("pid", "host", "boot") if key in data})
-    db.execute("UPDATE dag_runs SET epoch = ?, owner = ? WHERE run_id = ?", (data["epoch"], owner, data["run"]))
+    writes.db.execute("UPDATE dag_runs SET epoch = ?, owner = ? WHERE run_id = ?", (data["epoch"], owner, data["run"]))
 
 
-def _run_cancelling(db: sqlite3.Connection, event: Event, data: Mapping[str, Any]) -> None:
+def _run_cancelling(writes: Writes, event: Event, data: Mapping[str, Any]) -> None:
     asked = dumps({"by": event.by, "reason": data.get("reason")})
-    db.execute("UPDATE dag_runs SET cancel = ? WHERE run_id = ?", (asked, data["run"]))
+    writes.db.execute("UPDATE dag_runs SET cancel = ? WHERE run_id = ?", (asked, data["run"]))
 
 
-def _run_deleted(db: sqlite3.Connection, _event: Event, data: Mapping[str, Any]) -> None:
+def _run_deleted(writes: Writes, _event: Event, data: Mapping[str, Any]) -> None:
+    db = writes.db
     for table in ("dag_runs", "dag_steps", "dag_history", "dag_approvals"):
         db.execute(f"DELETE FROM {table} WHERE run_id = ?", (data["run"],))
 
 
-def _approval_given(db: sqlite3.Connection, event: Event, data: Mapping[str, Any]) -> None:
+def _approval_given(writes: Writes, event: Event, data: Mapping[str, Any]) -> None:
     row = (data["run"], data["step"], event.seq, data["verdict"], event.by, data.get("reason"), event.at)
-    db.execute("INSERT INTO dag_approvals VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    writes.db.execute("INSERT INTO dag_approvals VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
 
-def _schedule_fired(db: sqlite3.Connection, _event: Event, data: Mapping[str, Any]) -> None:
+def _schedule_fired(writes: Writes, _event: Event, data: Mapping[str, Any]) -> None:
     row = (data["schedule"], data["due"], data.get("run"))
-    db.execute("INSERT OR REPLACE INTO dag_schedules VALUES (?, ?, ?)", row)
+    writes.db.execute("INSERT OR REPLACE INTO dag_schedules VALUES (?, ?, ?)", row)

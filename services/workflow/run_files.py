@@ -186,7 +186,7 @@ def _lines(entries: Mapping[str, Any], begin: str, end: str, indent: str = "  ")
     if not entries:
         return begin + end.strip()
     # One line an entry: the C encoder, which knows no indentation, is eight times as fast as the one that does.
-    lines = (f"{indent}{strict_json.dumps(key)}: {strict_json.dumps(value)}" for key, value in entries.items())
+    lines = (f"{indent}{strict_json.dumps({key: value})[1:-1]}" for key, value in entries.items())
     return f"{begin}\n" + ",\n".join(lines) + f"\n{end}"
 
 

@@ -254,7 +254,7 @@ class RunLoop:
         if error is None:
             state.complete(self._results.keep(self.run.run_id, value))
             self._conclude(step_id, Outcome.PASSED)
-        elif self._ending is not None and context.stopped.is_set():
+        elif self._ending is not None and context.is_cancelled:
             self._cut(state)
         else:
             self._failed(step, state, error)

@@ -10,6 +10,7 @@ import pytest
 
 from bluelabel.interfaces.events import Draft, Event, Head
 from bluelabel.services.ledger.book import Book
+from bluelabel.services.ledger.writes import Writes
 
 
 class Words:
@@ -19,8 +20,8 @@ class Words:
     version = 1
     ddl = "CREATE TABLE words (seq INTEGER PRIMARY KEY, word TEXT)"
 
-    def apply(self, db: sqlite3.Connection, event: Event) -> None:
-        db.execute("INSERT INTO words VALUES (?, ?)", (event.seq, event.data["word"]))
+    def apply(self, writes: Writes, event: Event) -> None:
+        writes.db.execute("INSERT INTO words VALUES (?, ?)", (event.seq, event.data["word"]))
 
 
 @pytest.fixture

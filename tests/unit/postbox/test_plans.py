@@ -24,9 +24,17 @@ class Watched(sqlite3.Connection):
     plans: dict[str, list[str]]
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        self.explain(sql, parameters)
+        return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
+        rows = list(parameters)
+        self.explain(sql, rows[0])
+        return super().executemany(sql, rows)
+
+    def explain(self, sql: str, parameters: Any) -> None:
         if "mail_" in sql and sql.startswith(("SELECT", "UPDATE", "DELETE")):
             self.plans[sql] = [row[3] for row in super().execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
-        return super().execute(sql, parameters)
 
 
 @pytest.fixture
