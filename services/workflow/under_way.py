@@ -59,7 +59,8 @@ class UnderWay:
             task, at_work = self._tasks.get(context.step_id, (None, None))
             if task is not None and at_work is context:
                 del self._tasks[context.step_id]
-                yield context, *((None, asyncio.CancelledError()) if task.cancelled() else task.result())
+                value, error = (None, asyncio.CancelledError()) if task.cancelled() else task.result()
+                yield context, value, error
 
     def ring(self) -> None:
         """Let `wait` return, now or the next time."""
