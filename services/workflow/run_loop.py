@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
-from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import IntEnum
@@ -86,8 +85,8 @@ class RunLoop:
         self._names: dict[str, Any] = {"steps": StepsView(run, results), "run": about}
         self._names["inputs"] = run.metadata.get("inputs") or {}
         self._under_way = UnderWay()
-        self._delayed: set[str] = set()
-        self._due: deque[str] = deque()
+        self._resting: set[str] = set()
+        self._rested: set[str] = set()
         self._ending: Ending | None = None
         self._why = ""
         self._failure: str | None = None
@@ -170,16 +169,11 @@ class RunLoop:
         for ended in self._under_way.ended():
             self._settle(*ended)
         begin: list[str] = []
-        while self._ending is None and self._due:
-            step_id = self._due.popleft()
-            self._delayed.discard(step_id)
-            self.run.steps[step_id].start()
-            begin.append(step_id)
         while self._ending is None and (taken := self._scheduler.take()):
             begin += [step_id for step_id in taken if self._may_begin(step_id)]
         if self._ending is None and self._scheduler.outdone:
             self._ask_again()
-        elif not self._under_way and not begin and (self._ending is not None or not self._delayed):
+        elif not self._under_way and not begin and (self._ending is not None or not self._resting):
             self._finish()
         self._moment = None
         return begin
@@ -203,9 +197,13 @@ class RunLoop:
         step, state = self.steps[step_id], self.run.steps[step_id]
         if self._ending is not None:
             return False
+        if step_id in self._rested:
+            self._rested.discard(step_id)
+            state.start()
+            return True
         if state.status is DAGStepStatus.RETRY:
             pause = delay_before(max(1, state.retry_count), step.retry)
-            self._delay(step_id, waited(state, pause, self.run.now()))
+            self._rest(step_id, waited(state, pause, self.run.now()))
             return False
         try:
             if step.when is not None and not evaluate(step.when, self._names_of(state)):
@@ -278,18 +276,22 @@ class RunLoop:
             return
         pause = delay_before(state.retry_count + 1, step.retry, self._roll())
         state.retry(error, delay=pause, trace=trace_of(error))
-        self._delay(step.step_id, pause)
+        self._rest(step.step_id, pause)
 
     def _give_up(self, step: Registered, state: DAGStepState, error: BaseException) -> None:
         state.fail(error, trace=trace_of(error))
         self._conclude(step.step_id, Outcome.BROKEN if step.critical else Outcome.PASSED)
 
-    def _delay(self, step_id: str, seconds: float) -> None:
-        self._delayed.add(step_id)
-        self._timer(seconds, lambda: self._ripe(step_id))
+    def _rest(self, step_id: str, seconds: float) -> None:
+        """Wait with the next attempt of a step; others may have its slots meanwhile."""
+        self._resting.add(step_id)
+        self._scheduler.pause(step_id)
+        self._timer(seconds, lambda: self._wake(step_id))
 
-    def _ripe(self, step_id: str) -> None:
-        self._due.append(step_id)
+    def _wake(self, step_id: str) -> None:
+        self._resting.discard(step_id)
+        self._rested.add(step_id)
+        self._scheduler.resume(step_id)
         self._under_way.ring()
 
     def _conclude(self, step_id: str, outcome: Outcome) -> None:

@@ -95,7 +95,7 @@ class Scheduler:
         check_dependencies({plan.step_id: plan.depends_on for plan in plans})
         self.open = 0
         """How many steps have not ended."""
-        self._free = max(1, max_parallel)
+        self._slots = self._free = max(1, max_parallel)
         self._pools = pools or Pools()
         self._parked: dict[str, list[tuple[int, int, str]]] = {}
         self._ready: list[tuple[int, int, str]] = []
@@ -139,6 +139,21 @@ class Scheduler:
             self._holding.add(step_id)
             begin.append(step_id)
         return [step_id for step_id in begin if step_id not in self._ended]
+
+    def pause(self, step_id: str) -> None:
+        """Let others have the slots of a step that waits for its next attempt.
+
+        With one slot steps go one after the other in their order: it is kept, and nobody goes before its turn.
+        """
+        if self._slots > 1:
+            self._release(step_id)
+
+    def resume(self, step_id: str) -> None:
+        """Let the next `take` return a paused step again, once there are slots for it."""
+        if step_id in self._holding:
+            self._ready_waits.append(step_id)
+        else:
+            self._offer(step_id)
 
     def end(self, step_id: str, outcome: Outcome) -> list[tuple[str, str]]:
         """Record that a step has ended.

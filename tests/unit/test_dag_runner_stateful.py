@@ -874,6 +874,33 @@ def test_a_slow_disk_does_not_hold_up_the_loop(store: Any) -> None:
     assert threads == {True, False}
 
 
+@pytest.mark.parametrize(("slots", "order"), [(1, ["a", "a", "b"]), (2, ["a", "b", "a"])])
+def test_while_a_step_waits_for_its_next_attempt_others_run_unless_order_matters(
+    store: Any, slots: int, order: list[str]
+) -> None:
+    work, later = Work(), list[Any]()
+    runner = StatefulDAGRunner(
+        "x", store, max_parallel=slots, pools={"gpu": 1}, timer=lambda _s, call: later.append(call)
+    )
+    runner.register_step("a", work("a", failures=1), pool="gpu")
+
+    def second() -> str:
+        work.ran.append("b")
+        return "done"
+
+    runner.register_step("b", second, pool="gpu")
+
+    async def scene() -> Any:
+        task = asyncio.create_task(runner.execute())
+        while not later or (slots == 2 and work.ran[-1] != "b"):
+            await asyncio.sleep(0)
+        later.pop()()
+        return await task
+
+    assert asyncio.run(scene()).status is DAGRunStatus.SUCCESS
+    assert work.ran == order
+
+
 @pytest.mark.parametrize("slots", [1, 2])
 def test_runs_of_one_store_never_take_more_of_a_pool_than_there_is(tmp_path: Path, slots: int) -> None:
     inside: list[str] = []

@@ -68,15 +68,25 @@ def test_every_step_is_settled_once_and_never_before_what_it_depends_on(graph: A
     pools = {name: data.draw(st.sampled_from([None, "p"])) for name in graph}
     scheduler = Scheduler([Plan(n, d, pool=pools[n]) for n, d in graph.items()], slots, Pools({"p": 2}))
     active, ended = [], {}
+    resting: list[str] = []
     while scheduler.open:
         for name in scheduler.take():
             assert name not in ended
             assert name not in active
+            assert name not in resting
             assert all(needed in ended for needed in graph[name])
             active.append(name)
-        assert 0 < len(active) <= slots
+        assert len(active) <= slots
         assert sum(pools[name] == "p" for name in active) <= 2
+        assert not (slots == 1 and active and resting), "with one slot nobody goes before its turn"
+        if not active or (resting and data.draw(st.booleans())):
+            scheduler.resume(resting.pop(data.draw(st.integers(0, len(resting) - 1))))
+            continue
         name = active.pop(data.draw(st.integers(0, len(active) - 1)))
+        if data.draw(st.booleans()):
+            scheduler.pause(name)
+            resting.append(name)
+            continue
         outcome = data.draw(st.sampled_from(Outcome))
         ended[name] = outcome
         for doomed, reason in scheduler.end(name, outcome):
@@ -119,6 +129,18 @@ def test_steps_that_do_not_fit_the_pool_wait_for_it() -> None:
     assert scheduler.take() == ["a", "c"]
     scheduler.end("a", Outcome.PASSED)
     assert scheduler.take() == ["b"]
+
+
+def test_who_waits_for_its_next_attempt_lets_others_have_its_slots() -> None:
+    scheduler = Scheduler([Plan("a", pool="gpu"), Plan("b", pool="gpu"), Plan("c")], 2)
+
+    assert scheduler.take() == ["a", "c"]
+    scheduler.pause("a")
+    assert scheduler.take() == ["b"]
+    scheduler.resume("a")
+    assert scheduler.take() == []
+    scheduler.end("b", Outcome.PASSED)
+    assert scheduler.take() == ["a"]
 
 
 def test_circles_and_unknown_names_are_refused() -> None:
