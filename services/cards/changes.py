@@ -7,7 +7,8 @@ stands as it was is changed, and where somebody changed the same thing meanwhile
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final, cast
 
 from bluelabel.interfaces.errors import NotFound, Refused
@@ -16,6 +17,9 @@ from bluelabel.services.cards.body import checklist
 from bluelabel.services.cards.document import parse_text
 from bluelabel.services.cards.merge_card import OTHER_SIDE
 from bluelabel.services.cards.model import Card, CardDocument, Field, to_bytes, to_text
+
+Data = Mapping[str, Any]
+"""What an event holds."""
 
 SECTION_FIELD: Final = "section"
 """The name under which a move between sections is recorded as a change."""
@@ -74,24 +78,37 @@ def unpack(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def apply(outcome: Outcome, kind: str, data: Mapping[str, Any]) -> None:
-    """Apply one event to a file.
+def apply(outcome: Outcome, events: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """Apply events to a file. Cards that are archived or brought back one after another move in one edit.
 
     Args:
         outcome: the file as it is; holds what came of it afterwards.
-        kind: the event's kind.
-        data: the event's data.
+        events: kind and data of each, oldest first.
     """
-    step = _STEPS.get(kind)
-    if step is None:
-        return
+    for (kind, _), group in groupby(events, key=lambda event: (event[0], event[1].get("to"))):
+        many = [data for _, data in group]
+        if kind in _TOGETHER:
+            _tried(outcome, _TOGETHER[kind], many)
+        elif kind in _ALONE:
+            for data in many:
+                _tried(outcome, _ALONE[kind], data)
+
+
+def _tried(outcome: Outcome, step: Callable[[Outcome, Any], None], data: Sequence[Data] | Data) -> None:
+    """Do what can be done; of many, one that cannot be done must not hold the others back: halves find it."""
     try:
         step(outcome, data)
     except (NotFound, Refused) as error:
-        outcome.missed.append(f"{data.get('id')}: {error}")
+        if not isinstance(data, Mapping) and len(data) > 1:
+            middle = len(data) // 2
+            _tried(outcome, step, data[:middle])
+            _tried(outcome, step, data[middle:])
+            return
+        one = data if isinstance(data, Mapping) else data[0]
+        outcome.missed.append(f"{one.get('id')}: {error}")
 
 
-def reverted(document: CardDocument, kind: str, data: Mapping[str, Any]) -> bool:
+def reverted(document: CardDocument, kind: str, data: Data) -> bool:
     """Tell whether the file stands as if the event had never been: a save from an older copy took it back."""
     name = str(data.get("id", ""))
     if kind == "card.created":
@@ -110,7 +127,7 @@ def reverted(document: CardDocument, kind: str, data: Mapping[str, Any]) -> bool
     return False
 
 
-def _changed(outcome: Outcome, data: Mapping[str, Any]) -> None:
+def _changed(outcome: Outcome, data: Data) -> None:
     document, name = outcome.document, str(data["field"])
     card = document.card(_name(data))
     before, after = unpack(data.get("before")), unpack(data.get("after"))
@@ -155,7 +172,7 @@ def _beside(document: CardDocument, found: Field, value: str) -> CardDocument:
     return parse_text(text[:at] + start + line + end + text[at:])
 
 
-def _checked(outcome: Outcome, data: Mapping[str, Any]) -> None:
+def _checked(outcome: Outcome, data: Data) -> None:
     document = outcome.document
     card = document.card(_name(data))
     wanted, done = unpack(data.get("text")), bool(data.get("done"))
@@ -169,68 +186,71 @@ def _checked(outcome: Outcome, data: Mapping[str, Any]) -> None:
     outcome.replace(edit.check(document, card, near.number, done=done))
 
 
-def _created(outcome: Outcome, data: Mapping[str, Any]) -> None:
+def _created(outcome: Outcome, data: Data) -> None:
     document = outcome.document
     if str(data["id"]) in document.by_id:
         return
-    outcome.take(_added(document, unpack(data.get("block")) or "", str(data.get("section") or "")))
+    heading = next((found for found in document.headings if found.text == data.get("section")), None)
+    outcome.replace(places.add(document, unpack(data.get("block")) or "", heading))
 
 
-def _added(document: CardDocument, block: str, section: str) -> CardDocument:
-    heading = next((found for found in document.headings if found.text == section), None)
-    return parse_text(to_text(places.add(document, block, heading)))
+def _archived(outcome: Outcome, many: Sequence[Data]) -> None:
+    document, target = outcome.document, many[0].get("to")
+    taken: dict[int, Card] = {}
+    edited: list[str] = []
+    for data in many:
+        cards = [card for card in document.by_id.get(str(data["id"]), ()) if card.start not in taken]
+        cards = [card for card in cards if not places.in_archive(card)]
+        block = unpack(data.get("block"))
+        card = next((found for found in cards if edit.block(document, found) == block), cards[0] if cards else None)
+        if card is None:
+            continue
+        if target != "section" and block != edit.block(document, card):
+            edited.append(f"{card.id} was changed meanwhile; it stays where it is")
+        else:
+            taken[card.start] = card
+    if taken and target == "section":
+        outcome.replace(places.archive(document, *taken.values()))
+    elif taken:
+        rest = places.removed(document, *taken.values())
+        lines = [f"- {card.id}: {card.title} → {target}" for card in taken.values()]
+        outcome.take(places.noted(rest, lines) if target else rest)
+    outcome.missed += edited
 
 
-def _archived(outcome: Outcome, data: Mapping[str, Any]) -> None:
+def _restored(outcome: Outcome, many: Sequence[Data]) -> None:
     document = outcome.document
-    cards = [card for card in document.by_id.get(str(data["id"]), ()) if not places.in_archive(card)]
-    if not cards:
-        return
-    block = unpack(data.get("block"))
-    card = next((found for found in cards if edit.block(document, found) == block), cards[0])
-    target = data.get("to")
-    if target == "section":
-        outcome.replace(places.archive(document, card))
-        return
-    if block != edit.block(document, card):
-        outcome.missed.append(f"{card.id} was changed meanwhile; it stays where it is")
-        return
-    outcome.take(places.removed(document, card))
-    if target:
-        outcome.take(places.noted(outcome.document, f"- {card.id}: {card.title} → {target}"))
+    archived: dict[int, Card] = {}
+    back: dict[tuple[str, str], places.Block] = {}
+    for data in many:
+        name, block = str(data["id"]), unpack(data.get("block")) or ""
+        cards = document.by_id.get(name, ())
+        if any(not places.in_archive(card) for card in cards):
+            continue
+        here = [card for card in cards if card.start not in archived]
+        card = next((found for found in here if edit.block(document, found) == block), here[0] if here else None)
+        if card is not None:
+            archived[card.start] = card
+            block = edit.block(document, card)
+        place = (str(data.get("section") or ""), str(data.get("follows") or ""))
+        back[name, block] = places.Block(name, block, *place)
+    if back:
+        rest = places.removed(document, *archived.values()) if archived else document
+        gone = {name for name, _ in back} - {card.id for card in archived.values()}
+        outcome.take(places.put_back(places.unnoted(rest, gone), back.values()))
 
 
-def _restored(outcome: Outcome, data: Mapping[str, Any]) -> None:
-    document, name = outcome.document, str(data["id"])
-    cards = document.by_id.get(name, ())
-    section = str(data.get("section") or "")
-    if any(not places.in_archive(card) for card in cards):
-        return
-    if cards:
-        block = edit.block(document, cards[0])
-        outcome.take(_added(places.removed(document, cards[0]), block, section))
-        return
-    document = places.unnoted(document, name)
-    outcome.take(_after(document, unpack(data.get("block")) or "", section, str(data.get("follows") or "")))
-
-
-def _after(document: CardDocument, block: str, section: str, follows: str) -> CardDocument:
-    """Put a block back after the card it followed, when that one still stands in the same section."""
-    before = next((card for card in document.by_id.get(follows, ()) if card.section == section), None)
-    if before is None:
-        return _added(document, block, section)
-    return parse_text(to_text(places.add_after(document, block, before)))
-
-
-def _name(data: Mapping[str, Any]) -> str:
+def _name(data: Data) -> str:
     nth = data.get("nth")
     return f"{data.get('id')}#{nth}" if nth else str(data.get("id", ""))
 
 
-_STEPS: Final[Mapping[str, Callable[[Outcome, Mapping[str, Any]], None]]] = {
+_ALONE: Final[Mapping[str, Callable[[Outcome, Data], None]]] = {
     "card.changed": _changed,
     "card.checked": _checked,
     "card.created": _created,
+}
+_TOGETHER: Final[Mapping[str, Callable[[Outcome, Sequence[Data]], None]]] = {
     "card.archived": _archived,
     "card.restored": _restored,
 }

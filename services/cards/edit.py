@@ -7,6 +7,7 @@ kind of metadata line, its line endings, its trailing blanks.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 from bluelabel.interfaces.errors import NotFound, UsageError
@@ -148,17 +149,26 @@ def without(document: CardDocument, *cards: Card) -> str:
     return kept + text[at:]
 
 
-def inserted(document: CardDocument, text: str, at: int) -> str:
-    """Return the file with a block of `text` put in at the line that begins at `at`, blank lines round it."""
-    eol, before, after = document.eol, document.text[:at], document.text[at:]
-    if before and not before.endswith("\n"):
-        before += eol
-    gap = "" if not before.strip("\ufeff") or before.endswith(("\n\n", "\n\r\n")) else eol
-    if not after:
-        final = eol if document.text.endswith("\n") or not document.text.strip("\ufeff") else ""
-        return before + gap + text + final
-    below = eol if after.startswith(("\n", "\r\n")) else eol + eol
-    return before + gap + text + below + after
+def inserted(document: CardDocument, blocks: Mapping[int, str]) -> str:
+    """Return the file with blocks put in, blank lines round each.
+
+    Args:
+        document: the file.
+        blocks: where each goes, the beginning of a line, and its text.
+    """
+    text, eol, parts, done = document.text, document.eol, list[str](), 0
+    for at, block in sorted(blocks.items()):
+        parts.append(text[done:at])
+        done = at
+        if at and not text.endswith("\n", 0, at):
+            parts.append(eol)
+        first = at <= 1 and not text[:at].strip("\ufeff")
+        parts += "" if first or text.endswith(("\n\n", "\n\r\n"), 0, at) else eol, block
+        if at < len(text):
+            parts.append(eol if text.startswith(("\n", "\r\n"), at) else eol + eol)
+        elif text.endswith("\n") or not text.strip("\ufeff"):
+            parts.append(eol)
+    return "".join(parts) + text[done:]
 
 
 def uses_rules(document: CardDocument) -> bool:

@@ -172,7 +172,7 @@ class _Merge:
                 edit.block(frame.document, frame.document.by_id[name][-1])
                 for frame, name in zip(frames, hidden, strict=True)
             ]
-            text = edit.inserted(found, (found.eol * 2).join(blocks), len(found.text))
+            text = edit.inserted(found, {len(found.text): (found.eol * 2).join(blocks)})
             found = parse_text(text)
             self._say("merge-kept-card", f"{', '.join(hidden[:20])}: kept at the end of the file")
         for name, count in _ids(found).items():

@@ -134,8 +134,7 @@ class Paper:
     def outcome(self, document: CardDocument, events: Sequence[tuple[str, Mapping[str, Any]]]) -> Outcome:
         """Return what events (kind and data) make of a file."""
         outcome = Outcome(document, self.agents)
-        for kind, data in events:
-            apply(outcome, kind, data)
+        apply(outcome, events)
         if self.keep_statistics and events:
             outcome.replace(statistics.with_statistics(outcome.document))
         return outcome

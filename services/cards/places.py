@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from bluelabel.interfaces.errors import NotFound, Refused
 from bluelabel.interfaces.names import nearest
@@ -15,6 +17,15 @@ from bluelabel.services.cards.words import heading_name
 _ACTIVE = re.compile(r"\b(active|current|in progress|recent|open) (tasks|cards)\b|^(active|in progress|tasks|cards)$")
 _ARCHIVE = re.compile(r"\barchived?\b")
 ARCHIVE_TITLE = "Archive"
+
+
+class Block(NamedTuple):
+    """The text of a card that is put back: the section it stood in, and the card that it followed there."""
+
+    id: str
+    text: str
+    section: str
+    follows: str
 
 
 def section(document: CardDocument, name: str) -> Heading:
@@ -60,27 +71,45 @@ def add(document: CardDocument, text: str, heading: Heading | None = None) -> by
     Raises:
         Refused: an open fence would swallow what comes after it.
     """
-    target = heading or active_section(document)
-    block = text + document.eol * 2 + "---" if edit.uses_rules(document) else text
-    found = parse_text(edit.inserted(document, block, _end_of(document, target) if target else _loose_end(document)))
-    _check(document, found, text)
-    return found.to_bytes()
+    rules = edit.uses_rules(document)
+    at = _end_of(document, heading or active_section(document), rules)
+    return _inserted(document, {at: [text]}, rules).to_bytes()
 
 
-def add_after(document: CardDocument, text: str, card: Card) -> bytes:
-    """Put a block of `text` in after a card.
+def put_back(document: CardDocument, blocks: Iterable[Block]) -> CardDocument:
+    """Put cards back after the card that each followed, else at the end of its section, else where new cards belong.
 
     Raises:
         Refused: an open fence would swallow what comes after it.
     """
-    block = text + document.eol * 2 + "---" if edit.uses_rules(document) else text
-    found = parse_text(edit.inserted(document, block, _past(document, card)))
-    _check(document, found, text)
-    return found.to_bytes()
+    rules = edit.uses_rules(document)
+    sections = {heading.text: heading for heading in reversed(document.headings)}
+    ends: dict[str, int] = {}
+    gaps: dict[int, list[Block]] = {}
+    put: dict[tuple[str, str], int] = {}
+    for block in blocks:
+        standing = document.by_id.get(block.follows, ())
+        before = next((card for card in standing if card.section == block.section), None)
+        if before is not None:
+            at = _past(document, before, rules)
+            gaps.setdefault(at, []).insert(0, block)
+        elif (block.follows, block.section) in put:
+            at = put[block.follows, block.section]
+            gap = gaps[at]
+            behind = next(place for place in range(len(gap), 0, -1) if gap[place - 1].id == block.follows)
+            gap.insert(behind, block)
+        else:
+            if block.section not in ends:
+                heading = sections.get(block.section) or active_section(document)
+                ends[block.section] = _end_of(document, heading, rules)
+            at = ends[block.section]
+            gaps.setdefault(at, []).append(block)
+        put[block.id, block.section] = at
+    return _inserted(document, {at: [block.text for block in gap] for at, gap in gaps.items()}, rules)
 
 
-def noted(document: CardDocument, line: str) -> CardDocument:
-    """Put a line into the archive section that says where a card went; the section is made when there is none."""
+def noted(document: CardDocument, lines: Sequence[str]) -> CardDocument:
+    """Put lines into the archive section that say where cards went; the section is made when there is none."""
     document, heading = _with_archive(document)
     starts = [*(other.start for other in document.headings), *(card.start for card in document.cards)]
     stop = min((at for at in starts if at > heading.start), default=len(document.text))
@@ -89,26 +118,29 @@ def noted(document: CardDocument, line: str) -> CardDocument:
     if not start.endswith("\n"):
         start += eol
     last = start.rstrip("\r\n").rsplit("\n", 1)[-1]
-    return parse_text(start + ("" if last.startswith("- ") else eol) + line + eol + end)
+    return parse_text(start + ("" if last.startswith("- ") else eol) + "".join(line + eol for line in lines) + end)
 
 
-def unnoted(document: CardDocument, name: str) -> CardDocument:
-    """Take out the line of the archive section that says where a card went."""
+def unnoted(document: CardDocument, names: Iterable[str]) -> CardDocument:
+    """Take out the line of the archive section, one for each name, that says where a card went."""
+    wanted, parts, done = Counter(names), list[str](), 0
     for reference in document.references:
-        if reference.id == name and reference.kind == "dashboard" and "→" in reference.title:
-            stop = edit.line_end(document.text, reference.end)
-            return parse_text(document.text[: reference.start] + document.text[stop:])
-    return document
+        if wanted[reference.id] > 0 and reference.kind == "dashboard" and "→" in reference.title:
+            wanted[reference.id] -= 1
+            parts.append(document.text[done : reference.start])
+            done = edit.line_end(document.text, reference.end)
+    return parse_text("".join(parts) + document.text[done:]) if done else document
 
 
-def removed(document: CardDocument, card: Card) -> CardDocument:
-    """Return the file without a card.
+def removed(document: CardDocument, *cards: Card) -> CardDocument:
+    """Return the file without some cards.
 
     Raises:
         Refused: an open fence or a saved conflict would change what the other cards are.
     """
-    rest = parse_text(edit.without(document, card))
-    blocks = Counter(edit.block(document, other) for other in document.cards if other.start != card.start)
+    taken = {card.start for card in cards}
+    rest = parse_text(edit.without(document, *sorted(cards, key=lambda card: card.start)))
+    blocks = Counter(edit.block(document, other) for other in document.cards if other.start not in taken)
     if blocks != Counter(edit.block(rest, other) for other in rest.cards):
         raise _entangled()
     return rest
@@ -125,29 +157,40 @@ def move(document: CardDocument, card: Card, name: str) -> bytes:
     return add(rest, edit.block(document, card), section(rest, name))
 
 
-def archive(document: CardDocument, card: Card) -> bytes:
-    """Move a card, byte for byte, to the archive section, which is made at the end of the file when there is none.
+def archive(document: CardDocument, *cards: Card) -> bytes:
+    """Move cards, byte for byte, to the archive section, which is made at the end of the file when there is none.
 
     Raises:
         Refused: an open fence or a saved conflict is in the way.
     """
-    rest, heading = _with_archive(removed(document, card))
-    return add(rest, edit.block(document, card), heading)
+    rules = edit.uses_rules(document)
+    rest, heading = _with_archive(removed(document, *cards))
+    texts = [edit.block(document, card) for card in cards]
+    return _inserted(rest, {_end_of(rest, heading, rules): texts}, rules).to_bytes()
 
 
 def _with_archive(document: CardDocument) -> tuple[CardDocument, Heading]:
     heading = archive_section(document)
     if heading is not None:
         return document, heading
-    made = parse_text(edit.inserted(document, f"## {ARCHIVE_TITLE}", len(document.text)))
-    _check(document, made, "", headings=1)
+    made = parse_text(edit.inserted(document, {len(document.text): f"## {ARCHIVE_TITLE}"}))
+    _check(document, made, (), headings=1)
     return made, section(made, ARCHIVE_TITLE)
 
 
-def _check(before: CardDocument, after: CardDocument, text: str, *, headings: int = 0) -> None:
+def _inserted(document: CardDocument, texts: Mapping[int, Sequence[str]], rules: bool) -> CardDocument:
+    """Put cards in at the beginnings of lines; with `rules` each has one below it, as the cards of this file have."""
+    gap = document.eol * 2
+    rule = f"{gap}---" if rules else ""
+    found = parse_text(edit.inserted(document, {at: gap.join(text + rule for text in texts[at]) for at in texts}))
+    _check(document, found, [text for many in texts.values() for text in many])
+    return found
+
+
+def _check(before: CardDocument, after: CardDocument, texts: Iterable[str], *, headings: int = 0) -> None:
     """See to it that an insertion changed nothing else: a fence left open by a card would swallow what follows."""
     blocks = Counter(edit.block(before, card) for card in before.cards)
-    blocks.update(edit.block(found, card) for found in [parse_text(text)] for card in found.cards)
+    blocks.update(edit.block(found, card) for found in map(parse_text, texts) for card in found.cards)
     same = blocks == Counter(edit.block(after, card) for card in after.cards)
     if not same or len(after.headings) != len(before.headings) + headings:
         raise _entangled()
@@ -162,17 +205,19 @@ def _first(document: CardDocument, pattern: re.Pattern[str]) -> Heading | None:
     return next((heading for heading in document.headings if pattern.search(heading_name(heading.text))), None)
 
 
-def _end_of(document: CardDocument, heading: Heading) -> int:
+def _end_of(document: CardDocument, heading: Heading | None, rules: bool) -> int:
     """Return where a card is put in at the end of a section."""
+    if heading is None:
+        return _loose_end(document, rules)
     following = next((other for other in document.headings if other.start > heading.start), None)
     stop = following.start if following else len(document.text)
     inside = [card for card in document.cards if heading.start < card.start < stop]
     if inside:
-        return _past(document, inside[-1])
+        return _past(document, inside[-1], rules)
     return edit.line_end(document.text, heading.start + len(document.text[heading.start : stop].rstrip()) - 1)
 
 
-def _loose_end(document: CardDocument) -> int:
+def _loose_end(document: CardDocument, rules: bool) -> int:
     """Without sections: on top where the newest card stands first, else after the last card."""
     cards = document.cards
     if not cards:
@@ -182,11 +227,9 @@ def _loose_end(document: CardDocument) -> int:
     )
     if first > last > "" and not document.headings:
         return cards[0].start
-    return _past(document, cards[-1])
+    return _past(document, cards[-1], rules)
 
 
-def _past(document: CardDocument, card: Card) -> int:
+def _past(document: CardDocument, card: Card, rules: bool) -> int:
     at = edit.line_end(document.text, card.end)
-    if edit.uses_rules(document):
-        return edit.rule_after(document, card) or at
-    return at
+    return (edit.rule_after(document, card) or at) if rules else at

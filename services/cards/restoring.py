@@ -14,8 +14,8 @@ from bluelabel.interfaces.events import Draft
 from bluelabel.services.cards import edit, files, places
 from bluelabel.services.cards.changes import pack, unpack
 from bluelabel.services.cards.desk import Desk, Plan
-from bluelabel.services.cards.document import parse, parse_text
-from bluelabel.services.cards.model import Card, CardDocument
+from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.model import Card, CardDocument, to_bytes
 from bluelabel.services.cards.paper import Recorded
 from bluelabel.services.cards.words import CardStatus
 
@@ -31,7 +31,8 @@ def archive_drafts(desk: Desk, names: Sequence[str], target: str) -> Plan:
         cards = [card for card in chosen if not places.in_archive(card)]
         if to != "section":
             _copy(desk, to, document, cards)
-        return [_archived(desk, document, card, to) for card in cards]
+        before = _before(document)
+        return [_archived(desk, document, card, to, before[card.start]) for card in cards]
 
     return plan
 
@@ -51,31 +52,30 @@ def _copy(desk: Desk, to: str, document: CardDocument, cards: Sequence[Card]) ->
 
     def compute(data: bytes) -> bytes:
         archive = parse(data or f"# Task Cards: archive{document.eol}{document.eol}".encode())
-        for block in blocks:
-            there = any(edit.block(archive, card) == block for card in archive.cards)
-            if not there:
-                archive = parse_text(edit.inserted(archive, block, len(archive.text)))
-        return archive.to_bytes()
+        there = {edit.block(archive, card) for card in archive.cards}
+        new = [block for block in dict.fromkeys(blocks) if block not in there]
+        return to_bytes(edit.inserted(archive, {len(archive.text): (archive.eol * 2).join(new)})) if new else data
 
     if blocks:
         files.publish(path, compute)
 
 
-def _archived(desk: Desk, document: CardDocument, card: Card, to: str | None) -> Draft:
+def _archived(desk: Desk, document: CardDocument, card: Card, to: str | None, follows: str) -> Draft:
     data = {
         "id": card.id,
         "to": to,
         "section": card.section,
-        "follows": _before(document, card),
+        "follows": follows,
         "block": pack(edit.block(document, card)),
     }
     return Draft("card.archived", desk.actor, {**data, **desk.tags()})
 
 
-def _before(document: CardDocument, card: Card) -> str:
-    place = document.cards.index(card)
-    before = document.cards[place - 1] if place else None
-    return before.id if before and before.section == card.section else ""
+def _before(document: CardDocument) -> dict[int, str]:
+    """Return, for the beginning of each card, the id of the card before it in its section, "" for the first."""
+    cards = document.cards
+    pairs = zip((None, *cards), cards, strict=False)
+    return {card.start: before.id if before and before.section == card.section else "" for before, card in pairs}
 
 
 def restore_drafts(desk: Desk, names: Sequence[str]) -> Plan:
@@ -104,12 +104,13 @@ def _lost(desk: Desk) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for loss in reversed(state.losses if state else []):
         text = desk.memory.text(loss.text)
-        before = parse(text) if text is not None else None
+        before = parse(text or b"")
+        follows = _before(before)
         for name in loss.lost:
-            if before is None or name in found or name not in before.by_id:
+            if name in found or name not in before.by_id:
                 continue
             card = before.by_id[name][-1]
-            place = {"section": card.section, "follows": _before(before, card)}
+            place = {"section": card.section, "follows": follows[card.start]}
             found[name] = {**place, "block": pack(edit.block(before, card)), "from": "lost"}
     order = {card.id: card.line for loss in (state.losses if state else []) for card in _cards(desk, loss.text)}
     return dict(sorted(found.items(), key=lambda entry: order.get(entry[0], 0)))
@@ -141,12 +142,13 @@ def undo_plan(desk: Desk) -> tuple[Plan, Mapping[str, bytes] | None]:
     exactly = {state.unit_after: before} if before is not None else None
 
     def plan(document: CardDocument, _db: sqlite3.Connection) -> Sequence[Draft]:
-        return [draft for event in reversed(events) for draft in _inverse(desk, document, event)]
+        follows = _before(document)
+        return [draft for event in events for draft in _inverse(desk, document, event, follows)]
 
     return plan, exactly
 
 
-def _inverse(desk: Desk, document: CardDocument, event: Recorded) -> list[Draft]:
+def _inverse(desk: Desk, document: CardDocument, event: Recorded, follows: Mapping[int, str]) -> list[Draft]:
     data = dict(event.data)
     name = str(data.get("id"))
     card = document.by_id[name][-1] if name in document.by_id else None
@@ -166,7 +168,7 @@ def _inverse(desk: Desk, document: CardDocument, event: Recorded) -> list[Draft]
     if card is None:
         return []
     to = "section" if event.kind == "card.restored" and data.get("from") == "section" else None
-    draft = _archived(desk, document, card, to)
+    draft = _archived(desk, document, card, to, follows[card.start])
     return [Draft(draft.kind, draft.by, {**draft.data, "undoes": event.event})]
 
 

@@ -10,7 +10,7 @@ BASE = b"## Active Tasks\n\n### TASK-1: a\nStatus: Done\n- [ ] one\n- [ ] one\n\
 
 def after(data: bytes, kind: str, /, **event: object) -> Outcome:
     outcome = Outcome(parse(data))
-    apply(outcome, kind, event)
+    apply(outcome, [(kind, event)])
     return outcome
 
 

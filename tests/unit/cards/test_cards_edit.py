@@ -267,13 +267,13 @@ def test_without_sections_the_newest_card_stands_where_the_newest_stood() -> Non
 
 def test_a_note_says_where_a_card_went_and_goes_when_it_returns(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("tracker"))
-    noted = places.noted(document, "- TASK-9: Gone → archive/A.md")
-    twice = places.noted(noted, "- TASK-8: Gone too → archive/A.md")
+    noted = places.noted(document, ["- TASK-9: Gone → archive/A.md"])
+    twice = places.noted(noted, ["- TASK-8: Gone too → archive/A.md"])
 
     assert "here]\n\n- TASK-9: Gone → archive/A.md\n- TASK-8" in twice.text
-    assert places.unnoted(places.unnoted(twice, "TASK-9"), "TASK-8").text != twice.text
-    assert places.unnoted(document, "TASK-9") is document
-    bare = places.noted(parse(b"### TASK-1: a\n"), "- TASK-9: Gone → A.md")
+    assert places.unnoted(places.unnoted(twice, ["TASK-9"]), ["TASK-8"]).text != twice.text
+    assert places.unnoted(document, ["TASK-9"]) is document
+    bare = places.noted(parse(b"### TASK-1: a\n"), ["- TASK-9: Gone → A.md"])
     assert bare.text == "### TASK-1: a\n\n## Archive\n\n- TASK-9: Gone → A.md\n"
 
 

@@ -147,7 +147,7 @@ def test_a_card_taken_out_without_a_word_stays() -> None:
 
 
 def test_a_card_that_went_to_an_archive_file_goes_on_both_sides() -> None:
-    document = places.noted(parse(changed(BASE, ("drop", "TASK-001"))), "- TASK-001: Title 1 → docs/archive/A.md")
+    document = places.noted(parse(changed(BASE, ("drop", "TASK-001"))), ["- TASK-001: Title 1 → docs/archive/A.md"])
     theirs = changed(BASE, ("set", "TASK-002", "status", "BLOCKED"))
     result = merge(BASE, document.to_bytes(), theirs)
 
