@@ -77,7 +77,7 @@ class BoardCards:
             if task not in document.by_id or document.card(task).status not in {None, "NOT_STARTED"}:
                 return ""
             drafts = board.plan_move(task, "in_progress", by=agent, message=delivery.message.id)
-            board.book.append(lambda _db: drafts, durable=False)
+            board.desk.book.append(lambda _db: drafts, durable=False)
             board.recover()
         except Exception as error:  # noqa: BLE001 - whatever it is, the message goes on
             return _stays(error)

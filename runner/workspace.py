@@ -134,8 +134,9 @@ class Workspace:
     def cards(self, file: str | None = None) -> Board:
         """Return the board over the card file, or over another file of the same form."""
         from bluelabel.services.cards.board import Board
+        from bluelabel.services.cards.desk import Desk
 
-        return Board(
+        desk = Desk(
             self.root / (file or self.settings.cards),
             self.book,
             self.home,
@@ -145,6 +146,7 @@ class Workspace:
             tables=self.settings.tables,
             agents=self.settings.directory.people,
         )
+        return Board(desk)
 
     def worker_name(self, agent: str) -> str:
         """Return who holds a claim made here for `agent`: the agent's name, and the process as far as it matters."""

@@ -3,67 +3,36 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from bluelabel.interfaces.errors import UsageError
 from bluelabel.interfaces.events import Draft, Event
-from bluelabel.interfaces.ports import Clock
 from bluelabel.interfaces.problems import Problem
-from bluelabel.interfaces.repository import Repository
-from bluelabel.services.cards import edit, ids, places, statistics, template
+from bluelabel.services.cards import edit, statistics
 from bluelabel.services.cards import repair as repairing
-from bluelabel.services.cards.body import checklist
-from bluelabel.services.cards.changes import SECTION_FIELD, pack
-from bluelabel.services.cards.desk import Desk
+from bluelabel.services.cards.desk import Desk, Plan
 from bluelabel.services.cards.evidence import CardEvidence, Verdict
 from bluelabel.services.cards.lint import lint
 from bluelabel.services.cards.model import Card, CardDocument, to_text
 from bluelabel.services.cards.paper import Report
 from bluelabel.services.cards.reread import reread
-from bluelabel.services.cards.restoring import archive_drafts, restore_drafts, undo_plan
-from bluelabel.services.cards.spelling import named, raw_value, written_value
+from bluelabel.services.cards.restoring import archiving, restoring, undoing
 from bluelabel.services.cards.verifying import Verifier, refusal
 from bluelabel.services.cards.words import CardStatus
-from bluelabel.services.ledger.book import Book
+from bluelabel.services.cards.writing import checking, creating, moving, setting
 
 
 class Board:
-    """One card file, its events, its evidence.
+    """What can be asked of the cards of one file and done to them.
 
     Args:
-        path: the card file.
-        book: ledger and index.
-        home: the state directory.
-        actor: who acts.
-        repository: the repository it lies in, or None.
-        clock: where time comes from.
-        tables: the settings; ``[cards] statistics, archive`` and ``[evidence] test, timeout`` are read.
-        agents: names that count as assignees whatever they look like.
+        desk: the file.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        book: Book,
-        home: Path,
-        actor: str,
-        repository: Repository | None = None,
-        *,
-        clock: Clock | None = None,
-        tables: Mapping[str, Any] | None = None,
-        agents: Sequence[str] = (),
-    ) -> None:
-        self.tables = tables or {}
-        keep = bool(self.tables.get("cards", {}).get("statistics", False))
-        self.desk = Desk(path, book, home, actor, repository, clock, keep_statistics=keep, agents=tuple(agents))
-        self.verifier = Verifier(self.desk, self.tables.get("evidence", {}))
-        self.home = home
-        self.book = book
-        self.repository = repository
-        self.actor = actor
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.verifier = Verifier(desk)
 
     @property
     def report(self) -> Report:
@@ -115,25 +84,8 @@ class Board:
             UsageError: a value is not allowed.
             AlreadyExists: the id is taken.
         """
-        title = edit.check_value("title", title)
-        fields = {"created": self.desk.clock.now().date().isoformat()}
-        for key, value in (values or {}).items():
-            known = edit.field_name(key)
-            fields[known] = edit.check_value(known, value)
-        elsewhere = ids.ids_elsewhere(self.repository, self.desk.file, self.home)
-        made = ""
-
-        def plan(document: CardDocument, db: sqlite3.Connection) -> Sequence[Draft]:
-            nonlocal made
-            taken = elsewhere | {str(row[0]) for row in db.execute("SELECT id FROM card_ids")}
-            made = ids.checked(name, document, taken) if name else ids.next_id(document, taken, series)
-            heading = places.section(document, section) if section else places.active_section(document)
-            block = template.filled(document, made, title, fields, parts or {})
-            data = {"id": made, "title": title, "section": heading.text if heading else "", "block": pack(block)}
-            return [self._draft("card.created", data)]
-
-        self.desk.change(plan)
-        return made
+        plan = creating(self.desk, title, values or {}, parts or {}, name=name, series=series, section=section)
+        return self._ids(self.desk.change(plan))[0]
 
     def set(self, name: str, field: str, value: str, *, force: bool = False, reason: str | None = None) -> Card:
         """Set one field of a card. COMPLETED needs evidence: a false claim refuses it.
@@ -159,20 +111,9 @@ class Board:
             self.desk.change(lambda _document, _db: [self.verifier.draft(evidence)])
             raise refusal(evidence)
 
-        def plan(document: CardDocument, db: sqlite3.Connection) -> Sequence[Draft]:
-            card = document.card(name)
-            before = raw_value(card, known)
-            after = written_value(self.desk.memory.place, document, card, known, value, db)
-            if before == after or (before is None and after == ""):
-                return []
-            data = {"field": known, "before": pack(before), "after": pack(after)}
-            if reason:
-                data |= {"forced" if force else "reason": reason}
-            kept = [self.verifier.draft(evidence)] if evidence else []
-            return [*kept, self._draft("card.changed", named(document, card) | data)]
-
-        self.desk.change(plan)
-        return self._card(name)
+        told = {"forced" if force else "reason": reason} if reason else {}
+        kept = [self.verifier.draft(evidence)] if evidence else []
+        return self._changed(name, setting(self.desk, name, known, value, told, kept))
 
     def check(self, name: str, number: int, *, done: bool = True) -> Card:
         """Tick or clear one entry of a card's checklist, by its number from 1.
@@ -180,18 +121,7 @@ class Board:
         Raises:
             NotFound: no such card or entry.
         """
-
-        def plan(document: CardDocument, _db: sqlite3.Connection) -> Sequence[Draft]:
-            card = document.card(name)
-            edit.check(document, card, number, done=done)
-            item = checklist(document, card)[number - 1]
-            if item.done is done:
-                return []
-            data = {"number": number, "text": pack(item.text), "done": done}
-            return [self._draft("card.checked", named(document, card) | data)]
-
-        self.desk.change(plan)
-        return self._card(name)
+        return self._changed(name, checking(self.desk, name, number, done=done))
 
     def move(self, name: str, section: str) -> Card:
         """Move a card, byte for byte, to the end of a section.
@@ -199,17 +129,7 @@ class Board:
         Raises:
             NotFound: no such card or section.
         """
-
-        def plan(document: CardDocument, _db: sqlite3.Connection) -> Sequence[Draft]:
-            card = document.card(name)
-            target = places.section(document, section).text
-            if target == card.section:
-                return []
-            data = {"field": SECTION_FIELD, "before": pack(card.section), "after": pack(target)}
-            return [self._draft("card.changed", named(document, card) | data)]
-
-        self.desk.change(plan)
-        return self._card(name)
+        return self._changed(name, moving(self.desk, name, section))
 
     def archive(self, names: Sequence[str], to: str | None = None) -> list[str]:
         """Move cards, byte for byte, to the archive section, or to a file of its own.
@@ -222,8 +142,8 @@ class Board:
         Returns:
             the ids that were moved.
         """
-        target = to or str(self.tables.get("cards", {}).get("archive") or "section")
-        return self._ids(self.desk.change(archive_drafts(self.desk, names, target)))
+        target = to or str(self.desk.table("cards").get("archive") or "section")
+        return self._ids(self.desk.change(archiving(self.desk, names, target)))
 
     def restore(self, names: Sequence[str] = ()) -> list[str]:
         """Bring cards back beside the text as it is now: lost by a save, archived, or taken back.
@@ -234,7 +154,7 @@ class Board:
         Raises:
             NotFound: nothing is known of a card.
         """
-        return self._ids(self.desk.change(restore_drafts(self.desk, names)))
+        return self._ids(self.desk.change(restoring(self.desk, names)))
 
     def undo(self) -> list[Event]:
         """Take the last change of this file back; where nobody touched the file since, byte for byte.
@@ -243,7 +163,7 @@ class Board:
             NotFound: nothing was changed yet.
             Conflict: the same thing was changed again meanwhile.
         """
-        plan, exactly = undo_plan(self.desk)
+        plan, exactly = undoing(self.desk)
         return self.desk.change(plan, exactly=exactly)
 
     def statistics(self, *, write: bool = False) -> dict[str, Any]:
@@ -281,20 +201,20 @@ class Board:
         cards = cards or [card for card in document.cards if card.status is CardStatus.COMPLETED]
         inspector = self.verifier.inspector(revision)
         found = [inspector.card(document, card) for card in cards]
-        self.book.append(lambda _db: [self.verifier.draft(evidence) for evidence in found])
+        self.desk.book.append(lambda _db: [self.verifier.draft(evidence) for evidence in found])
         return found
 
     def evidence(self, name: str) -> dict[str, Any] | None:
         """Return what the last check of a card found, as it was recorded, or None."""
         query = "SELECT data FROM card_evidence WHERE file = ? AND id = ?"
-        with self.book.reading() as db:
+        with self.desk.book.reading() as db:
             row = db.execute(query, (self.desk.file, name)).fetchone()
         return json.loads(row[0]) if row else None
 
     def history(self, name: str) -> list[dict[str, Any]]:
         """Return the recorded events of a card, oldest first."""
         query = "SELECT seq, kind, who, moment, data FROM card_events WHERE id = ? AND file = ? ORDER BY seq"
-        with self.book.reading() as db:
+        with self.desk.book.reading() as db:
             rows = db.execute(query, (name, self.desk.file)).fetchall()
         return [{"seq": row[0], "kind": row[1], "by": row[2], "at": row[3], **json.loads(row[4])} for row in rows]
 
@@ -302,16 +222,14 @@ class Board:
         """Return what an agent's report does to its card; see `Verifier.plan_move`. Call `recover` after the append."""
         return self.verifier.plan_move(task_id, status, by=by, message=message)
 
-    def _card(self, name: str) -> Card:
-        """Return a card as it stands after a change; only the card itself is read again, however long the file is."""
+    def _changed(self, name: str, plan: Plan) -> Card:
+        """Change a card and return it as it stands then; only it is read again, however long the file is."""
+        self.desk.change(plan)
         before, written = self.desk.seen, self.desk.written
         card = before.card(name)
         if written is None:
             return card
         return reread(before, card, to_text(written), self.desk.agents) or self.desk.read().card(name)
-
-    def _draft(self, kind: str, data: Mapping[str, Any]) -> Draft:
-        return Draft(kind, self.actor, {**data, **self.desk.tags()})
 
     @staticmethod
     def _ids(events: Sequence[Event]) -> list[str]:

@@ -138,7 +138,7 @@ class Desk(Paper):
             self._again(state, again)
 
     def _again(self, state: State, again: Sequence[Recorded]) -> None:
-        drafts = [Draft(event.kind, self.actor, {**event.data, **self.tags(), "again": event.event}) for event in again]
+        drafts = [self.draft(event.kind, {**event.data, "again": event.event}) for event in again]
         events = self.book.append(lambda _db: drafts)
         self.write(state, [Recorded(e.seq, e.kind, None, e.at, e.data) for e in events])
         self.known(state).since = []  # once: a second save that takes it back is meant

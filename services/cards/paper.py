@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +59,7 @@ class Paper:
         actor: who acts.
         repository: the repository it lies in, or None.
         clock: where time comes from.
-        keep_statistics: correct the numbers of the statistics block with each change.
+        tables: the settings; ``[cards] statistics, archive`` and ``[evidence] test, timeout`` are read.
         agents: names that count as assignees whatever they look like.
     """
 
@@ -70,19 +70,20 @@ class Paper:
         home: Path,
         actor: str,
         repository: Repository | None = None,
-        clock: Clock | None = None,
         *,
-        keep_statistics: bool = False,
-        agents: tuple[str, ...] = (),
+        clock: Clock | None = None,
+        tables: Mapping[str, Any] | None = None,
+        agents: Sequence[str] = (),
     ) -> None:
         self.path = Path(os.path.realpath(path))
         self.book = book
         self.actor = actor
         self.repository = repository
         self.clock = clock or SystemClock()
+        self.home = home
         self.memory = Memory(home, self.path)
-        self.keep_statistics = keep_statistics
-        self.agents = agents
+        self.tables = tables or {}
+        self.agents = tuple(agents)
         self.report = Report()
         self.seen = CardDocument("")  # the file before the last change, and what that change wrote
         self.written: bytes | None = None
@@ -98,6 +99,15 @@ class Paper:
     def tags(self) -> dict[str, Any]:
         """Return what every event of this file carries: file, place and branch."""
         return {"file": self.file, "place": self.memory.place, "branch": self.branch() or None}
+
+    def draft(self, kind: str, data: Mapping[str, Any], by: str | None = None) -> Draft:
+        """Return an event about this file, by who acts unless told otherwise."""
+        return Draft(kind, by or self.actor, {**data, **self.tags()})
+
+    def table(self, name: str) -> Mapping[str, Any]:
+        """Return a table of the settings, an empty one where it is not given."""
+        found: Mapping[str, Any] = self.tables.get(name, {})
+        return found
 
     def read(self) -> CardDocument:
         """Return the file as it is now.
@@ -135,7 +145,7 @@ class Paper:
         """Return what events (kind and data) make of a file."""
         outcome = Outcome(document, self.agents)
         apply(outcome, events)
-        if self.keep_statistics and events:
+        if events and self.table("cards").get("statistics", False):
             outcome.replace(statistics.with_statistics(outcome.document))
         return outcome
 
@@ -168,7 +178,7 @@ class Paper:
         if outcome.clashes:
             self.record("card.changed", {"id": "", "clash": outcome.clashes})
 
-    def recorded(self, after: int, only: Sequence[int] | None = None) -> list[Recorded]:
+    def recorded(self, after: int, only: Collection[int] | None = None) -> list[Recorded]:
         """Return the events that change this file, oldest first."""
         query = "SELECT seq, kind, branch, moment, data FROM card_events WHERE place = ? AND seq > ? ORDER BY seq"
         with self.book.reading() as db:
@@ -179,7 +189,7 @@ class Paper:
 
     def record(self, kind: str, data: Mapping[str, Any]) -> int:
         """Append one event about this file; return its number."""
-        draft = Draft(kind, self.actor, {**data, **self.tags()})
+        draft = self.draft(kind, data)
         events = self.book.append(lambda _db: [draft])
         return events[0].seq
 

@@ -20,7 +20,7 @@ from bluelabel.services.cards.paper import Recorded
 from bluelabel.services.cards.words import CardStatus
 
 
-def archive_drafts(desk: Desk, names: Sequence[str], target: str) -> Plan:
+def archiving(desk: Desk, names: Sequence[str], target: str) -> Plan:
     """Return a plan that moves cards to the archive: ``section``, or a path beside the card file."""
     to = "section" if target == "section" else _archive_path(desk, target)
 
@@ -68,7 +68,7 @@ def _archived(desk: Desk, document: CardDocument, card: Card, to: str | None, fo
         "follows": follows,
         "block": pack(edit.block(document, card)),
     }
-    return Draft("card.archived", desk.actor, {**data, **desk.tags()})
+    return desk.draft("card.archived", data)
 
 
 def _before(document: CardDocument) -> dict[int, str]:
@@ -78,7 +78,7 @@ def _before(document: CardDocument) -> dict[int, str]:
     return {card.start: before.id if before and before.section == card.section else "" for before, card in pairs}
 
 
-def restore_drafts(desk: Desk, names: Sequence[str]) -> Plan:
+def restoring(desk: Desk, names: Sequence[str]) -> Plan:
     """Return a plan that brings cards back beside the text as it is now."""
 
     def plan(document: CardDocument, db: sqlite3.Connection) -> Sequence[Draft]:
@@ -92,7 +92,7 @@ def restore_drafts(desk: Desk, names: Sequence[str]) -> Plan:
             data = _archived_where(desk, db, name) if here else lost.get(name) or _archived_where(desk, db, name)
             if data is None and not here:
                 raise NotFound("nothing is known of this card", where=name[:80], hint="see `bluelabel log`")
-            drafts.append(Draft("card.restored", desk.actor, {"id": name, **(data or {}), **desk.tags()}))
+            drafts.append(desk.draft("card.restored", {"id": name, **(data or {})}))
         return drafts
 
     return plan
@@ -132,12 +132,12 @@ def _archived_where(desk: Desk, db: sqlite3.Connection, name: str) -> dict[str, 
     return {**{key: data.get(key) for key in ("section", "follows", "block")}, "from": data.get("to")}
 
 
-def undo_plan(desk: Desk) -> tuple[Plan, Mapping[str, bytes] | None]:
+def undoing(desk: Desk) -> tuple[Plan, Mapping[str, bytes] | None]:
     """Return a plan that takes the last change back, and the exact text for where nobody touched the file since."""
     state = desk.memory.load()
     if state is None or not state.unit:
         raise NotFound("nothing to undo", where=desk.file, hint="only changes made with `bluelabel card` can be undone")
-    events = desk.recorded(0, state.unit)
+    events = desk.recorded(0, frozenset(state.unit))
     before = desk.memory.text(state.unit_before)
     exactly = {state.unit_after: before} if before is not None else None
 
@@ -152,7 +152,7 @@ def _inverse(desk: Desk, document: CardDocument, event: Recorded, follows: Mappi
     data = dict(event.data)
     name = str(data.get("id"))
     card = document.by_id[name][-1] if name in document.by_id else None
-    changed = {**data, **desk.tags(), "undoes": event.event}
+    changed = {**data, "undoes": event.event}
     changed.pop("forced", None)
     if event.kind == "card.changed":
         changed["before"], changed["after"] = data.get("after"), data.get("before")
@@ -160,11 +160,11 @@ def _inverse(desk: Desk, document: CardDocument, event: Recorded, follows: Mappi
         present = _present(document, data, field)
         if present != unpack(data.get("after")):
             raise Conflict(f"{field} of {name} was changed again since", where=desk.file, hint="set it by hand")
-        return [Draft(event.kind, desk.actor, changed)]
+        return [desk.draft(event.kind, changed)]
     if event.kind == "card.checked":
-        return [Draft(event.kind, desk.actor, {**changed, "done": not data.get("done")})]
+        return [desk.draft(event.kind, {**changed, "done": not data.get("done")})]
     if event.kind == "card.archived":
-        return [Draft("card.restored", desk.actor, {**changed, "from": data.get("to")})]
+        return [desk.draft("card.restored", {**changed, "from": data.get("to")})]
     if card is None:
         return []
     to = "section" if event.kind == "card.restored" and data.get("from") == "section" else None

@@ -32,13 +32,12 @@ class Verifier:
     """Checks the claims of the cards of one file.
 
     Args:
-        desk: the file.
-        settings: the table ``[evidence]``: ``test``, the test command as a list; ``timeout`` in seconds.
+        desk: the file; its table ``[evidence]`` has ``test``, the test command as a list, and ``timeout`` in seconds.
     """
 
-    def __init__(self, desk: Desk, settings: Mapping[str, Any]) -> None:
+    def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.settings = settings
+        self.settings = desk.table("evidence")
 
     def inspector(self, revision: str | None = None) -> Inspector:
         """Return what judges claims by a revision, or by the working tree."""
@@ -67,7 +66,7 @@ class Verifier:
 
     def draft(self, evidence: CardEvidence, by: str | None = None) -> Draft:
         """Return the event that keeps what was found."""
-        return Draft("card.verified", by or self.desk.actor, {**evidence.as_json(), **self.desk.tags()})
+        return self.desk.draft("card.verified", evidence.as_json(), by)
 
     def plan_move(self, task_id: str, status: str, *, by: str | None = None, message: str | None = None) -> list[Draft]:
         """Return what an agent's report does to its card, to be appended together with the report.
@@ -90,16 +89,15 @@ class Verifier:
             return []
         if wanted is None or card.status is wanted:
             return []
-        who = by or self.desk.actor
         drafts: list[Draft] = []
         if wanted is CardStatus.COMPLETED:
             evidence = self.inspector().card(document, card)
-            drafts.append(self.draft(evidence, who))
+            drafts.append(self.draft(evidence, by))
             if evidence.verdict is Verdict.FALSE:
                 return drafts
         data = {"field": "status", "before": pack(raw_value(card, "status")), "after": edit.spelled(document, wanted)}
         data |= {"message": message} if message else {}
-        return [*drafts, Draft("card.changed", who, {**named(document, card), **data, **self.desk.tags()})]
+        return [*drafts, self.desk.draft("card.changed", named(document, card) | data, by)]
 
 
 def refusal(evidence: CardEvidence) -> Refused:

@@ -19,6 +19,7 @@ from bluelabel.interfaces.errors import (
 from bluelabel.interfaces.events import Draft
 from bluelabel.services.cards import files, paper
 from bluelabel.services.cards.board import Board
+from bluelabel.services.cards.desk import Desk
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.memory import Memory
 from bluelabel.services.cards.projection import CardsProjection
@@ -59,11 +60,11 @@ class Place:
         book = Book.open(self.home, (CardsProjection(),), clock=self.clock)
         self.opened.append(book)
         return Board(
-            path or self.path, book, self.home, actor, clock=self.clock, tables=self.tables, agents=("CC", "CA")
+            Desk(path or self.path, book, self.home, actor, clock=self.clock, tables=self.tables, agents=("CC", "CA"))
         )
 
     def kinds(self) -> list[str]:
-        return [event.kind for event in self.board().book.read() if event.kind.startswith("card.")]
+        return [event.kind for event in self.board().desk.book.read() if event.kind.startswith("card.")]
 
     def close(self) -> None:
         for book in self.opened:
@@ -85,7 +86,7 @@ def test_every_change_is_an_event_with_who_and_when_and_where(place: Any) -> Non
     made = board.new("A new one")
     board.archive(["TASK-210A"])
     board.restore(["TASK-210A"])
-    events = [event for event in board.book.read() if event.kind.startswith("card.")]
+    events = [event for event in board.desk.book.read() if event.kind.startswith("card.")]
 
     assert [event.kind for event in events] == [
         "card.changed",
@@ -381,7 +382,7 @@ def test_a_report_moves_its_card_in_the_same_append(tmp_path: Path) -> None:
     board = place.board("ARCH")
     drafts = board.plan_move("TASK-1", "in_progress", by="CA", message="m1")
     assert [(draft.kind, draft.by, draft.data["after"]) for draft in drafts] == [("card.changed", "CA", "IN_PROGRESS")]
-    board.book.append(lambda _db: [Draft("message.acked", "CA", {"message_id": "m1"}), *drafts])
+    board.desk.book.append(lambda _db: [Draft("message.acked", "CA", {"message_id": "m1"}), *drafts])
     assert b"Status: NOT_STARTED" in place.path.read_bytes()
 
     report = place.board().recover()  # the process died here; the next one brings the file in line

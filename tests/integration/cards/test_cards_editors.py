@@ -11,6 +11,7 @@ from editors import backed_up, renamed_over
 
 from bluelabel.services.cards import files
 from bluelabel.services.cards.board import Board
+from bluelabel.services.cards.desk import Desk
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.projection import CardsProjection
 from bluelabel.services.ledger.book import Book
@@ -36,7 +37,7 @@ class Pair:
         self.path.write_bytes(data)
         (root / ".bluelabel").mkdir()
         self.book = Book.open(root / ".bluelabel", (CardsProjection(),))
-        self.board = Board(self.path, self.book, root / ".bluelabel", "CC")
+        self.board = Board(Desk(self.path, self.book, root / ".bluelabel", "CC"))
         self.board.inspect()
         self.editor = editor
         self.saves: list[tuple[str, bytes]] = []

@@ -14,6 +14,7 @@ from editors import backed_up, renamed_over
 from bluelabel.interfaces.errors import Conflict, MachineError, TooLarge, UnreadableInput
 from bluelabel.services.cards import desk, files
 from bluelabel.services.cards.board import Board
+from bluelabel.services.cards.desk import Desk
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.memory import Memory
 from bluelabel.services.cards.projection import CardsProjection
@@ -53,7 +54,7 @@ class Here:
         self.repository = repository
 
     def board(self) -> Board:
-        return Board(self.path, self.book, self.home, "CC", self.repository, clock=self.clock)
+        return Board(Desk(self.path, self.book, self.home, "CC", self.repository, clock=self.clock))
 
     @property
     def data(self) -> bytes:
@@ -397,7 +398,7 @@ def test_a_writer_that_never_ends_is_told(tmp_path: Path) -> None:
 def test_a_link_to_the_card_file_stays_a_link(here: Any, tmp_path: Path) -> None:
     link = tmp_path / "LINK.md"
     link.symlink_to(here.path)
-    Board(link, here.book, here.home, "CC").set("TASK-210C", "status", "BLOCKED")
+    Board(Desk(link, here.book, here.home, "CC")).set("TASK-210C", "status", "BLOCKED")
 
     assert link.is_symlink()
     assert parse(here.data).card("TASK-210C").status_raw == "BLOCKED 🔴"
@@ -426,7 +427,9 @@ def test_what_is_remembered_survives_a_move_of_the_whole_workspace(
     here.book.close()
     root.rename(tmp_path / "new")
     book = Book.open(tmp_path / "new" / ".bluelabel", (CardsProjection(),), clock=here.clock)
-    board = Board(tmp_path / "new" / "TASK_CARDS.md", book, tmp_path / "new" / ".bluelabel", "CC", clock=here.clock)
+    board = Board(
+        Desk(tmp_path / "new" / "TASK_CARDS.md", book, tmp_path / "new" / ".bluelabel", "CC", clock=here.clock)
+    )
 
     assert board.restore(["TASK-210A"]) == ["TASK-210A"]
     book.close()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bluelabel.services.cards.board import Board
+from bluelabel.services.cards.desk import Desk as CardDesk
 from bluelabel.services.cards.projection import CardsProjection
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.ledger.book import Book
@@ -71,7 +72,9 @@ class Office:
 
     def board(self, actor: str) -> Board:
         home = self.root / ".git" / "bluelabel"
-        return Board(self.root / CARDS, self.book, home, actor, GitRepository.find(self.root), clock=self.clock)
+        return Board(
+            CardDesk(self.root / CARDS, self.book, home, actor, GitRepository.find(self.root), clock=self.clock)
+        )
 
     def set_status(self, card: str, status: str, by: str = "CC", *, extra: str = "") -> None:
         self.board(by).set(card, "status", status)
