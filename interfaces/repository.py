@@ -95,6 +95,14 @@ class Repository(Protocol):
         """Return what was done to one path up to `until`, newest first."""
         ...
 
+    def last_tip(self, branch: str) -> str | None:
+        """Return the commit that a branch was at when it was last left in this worktree, though it is gone by now."""
+        ...
+
+    def is_shallow(self) -> bool:
+        """Tell whether the history of this clone is cut short."""
+        ...
+
     def status(self) -> tuple[tuple[str, str], ...]:
         """Return ``(XY, path)`` for every file that differs from HEAD, as `git status --porcelain` gives them."""
         ...

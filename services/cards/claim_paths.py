@@ -16,7 +16,11 @@ _EXTENSION: Final = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}$|\.(?:7z|mp3|mp4|env
 _KNOWN: Final = frozenset(
     {"Makefile", "Dockerfile", "LICENSE", "README", "CHANGELOG", "Procfile", "CODEOWNERS", "NOTICE", "AUTHORS"}
 )
-_REMARK: Final = re.compile(r"[`*]*[ \t]*\(([^)]*)\)")
+_REMARK: Final = re.compile(r"[`*]*[ \t]*(?:\(([^)]*)\)|\[([^\]]*)\](?!\())")
+_LINK: Final = re.compile(r"\]\(([^()\s]{1,300})\)")
+_LINES: Final = re.compile(r"(?::\d+(?:[:-]\d+)?|#L\d+(?:-L?\d+)?)$")
+"""``a.py:12``, ``a.py#L3-L9``: the lines that are meant."""
+_TOWARDS: Final = re.compile(r"\b(?:to|into)[ \t`*]*$", re.IGNORECASE)
 _DASHED: Final = re.compile(r"[`*]*[ \t]*(?:-|–|—|:)[ \t]+(.*)")
 _ARROW: Final = re.compile(r"[`*]*[ \t]*(?:→|->|=>|â†’)[ \t]*`?")
 _CREATED: Final = re.compile(r"(?:new|newly|created?|added?|wrote|written|generated)\b", re.IGNORECASE)
@@ -51,19 +55,14 @@ def path_mentions(line: str, *, listed: bool) -> Iterator[Mention]:
     start = _BULLET.match(line)
     at = start.end() if start else 0
     verb = _LINE_VERB.match(line, at)
-    found = [
-        (match.start(), match.end(), text)
-        for match in _QUOTED.finditer(line, at)
-        if (text := match[1] or match[2] if listed else match[1]) and _is_path(text, listed)
-    ]
-    if not found:
-        found = list(_bare(line, at, listed=listed))
+    found = list(_quoted(line, at, listed=listed)) or list(_bare(line, at, listed=listed))
     if len(found) == 2 and _MOVE.match(line, at):
         yield Mention(found[0][2].strip(), "removed")
         yield Mention(found[1][2].strip())
         return
-    for place, (_, end, text) in enumerate(found):
-        done = _done(line, end, verb, whole=len(found) == 1)
+    for place, (begin, end, text) in enumerate(found):
+        adds = verb is not None and _TOWARDS.search(line, verb.end(), begin) is not None
+        done = _done(line, end, None if adds else verb, whole=len(found) == 1)
         if done == "created" and not listed and _moved(line, end):
             done = ""
         if place + 1 < len(found) and _moved(line, end):
@@ -75,6 +74,18 @@ def path_mentions(line: str, *, listed: bool) -> Iterator[Mention]:
 
 def _moved(line: str, end: int) -> bool:
     return _ARROW.match(line, end) is not None
+
+
+def _quoted(line: str, at: int, *, listed: bool) -> Iterator[tuple[int, int, str]]:
+    """Paths in back quotes; in a list of files also those in other quotes, and where links lead."""
+    for match in _QUOTED.finditer(line, at):
+        text = _LINES.sub("", match[1] or (match[2] if listed else "") or "")
+        if text and _is_path(text, listed):
+            yield match.start(), match.end(), text
+    for match in _LINK.finditer(line, at) if listed else ():
+        text = _LINES.sub("", match[1])
+        if _is_path(text, listed):
+            yield match.start(), match.end(), text
 
 
 def _bare(line: str, at: int, *, listed: bool) -> Iterator[tuple[int, int, str]]:
@@ -104,7 +115,7 @@ def _is_path(text: str, listed: bool) -> bool:
 def _done(line: str, end: int, verb: re.Match[str] | None, *, whole: bool) -> str:
     """Say what was done to the path that ends at `end`: its remark decides, then the verb that begins the line."""
     if remark := _REMARK.match(line, end):
-        return _said(remark[1].strip())
+        return _said((remark[1] or remark[2] or "").strip())
     dashed = _DASHED.match(line, end) if whole else None
     if dashed:
         # After a dash stand words about the content ("added retry settings"): only one word alone is about the file.
@@ -116,5 +127,7 @@ def _said(words: str) -> str:
     for name, pattern in (("removed", _REMOVED), ("created", _CREATED), ("modified", _MODIFIED)):
         if pattern.match(words):
             return name
+    if re.match(r"(?:renamed|moved)[ \t]+to\b", words, re.IGNORECASE):
+        return "removed"
     # "(removed old imports)": the file stayed, something in it went.
     return "modified" if re.match(r"(?:removed|deleted)\b", words, re.IGNORECASE) else ""

@@ -39,6 +39,7 @@ class Claim:
         target: the path, name or hash, cleaned; for tests the number that passed, "" when none is named.
         line: 1-based.
         into: for merges, the branch it went into; for tags, ``annotated`` when that is claimed.
+        at: for tags, the hash of the commit that it is said to be at.
     """
 
     kind: ClaimKind
@@ -46,6 +47,7 @@ class Claim:
     target: str
     line: int
     into: str = ""
+    at: str = ""
 
 
 # Intentions, examples and advice are no claims.
@@ -61,17 +63,33 @@ _BRANCH: Final = re.compile(
 )
 # The arrow also as it looks after the file was saved in a wrong encoding.
 _INTO: Final = re.compile(r"[\s`*]*(?:→|->|=>|â†’|into|to)[\s`*]*(main|master|develop|trunk)\b")
+_PLAIN_BRANCH: Final = re.compile(r"`([A-Za-z0-9][\w.+@-]*)`")
+_MERGED_BRANCH: Final = re.compile(
+    r"\bmerged?[ \t]+(?:the[ \t]+)?(?:branch[ \t]+)?`([A-Za-z0-9][\w.+@-]*)`", re.IGNORECASE
+)
+_TRUNKS: Final = frozenset({"main", "master", "develop", "trunk"})
+_FILES_LINE: Final = re.compile(
+    r"[ \t]*(?:[-*+][ \t]+)?(files?(?: (?:created|modified|changed|added|removed|deleted|updated))?)[ \t]*:",
+    re.IGNORECASE,
+)
 _MERGED: Final = re.compile(r"\bmerged?\b", re.IGNORECASE)
 _TAG: Final = re.compile(
-    r"\btag(?:ged)?(?:\*\*)?(?:[ \t]+(?:as|it|named))*[ \t:*]*`?(v?[0-9][\w.+-]*\w)`?", re.IGNORECASE
+    r"\btag(?:ged)?(?:\*\*)?(?:[ \t]+(?:as|it|named))*[ \t:*]*"
+    r"(?:`([\w./+-]{1,100})`|(v[0-9](?:[\w.+-]*\w)?|[0-9]+\.[\w.+-]*\w))",
+    re.IGNORECASE,
 )
-_HASH: Final = re.compile(r"(?<![\w/.-])([0-9a-f]{7,40})(?![\w/.-])")
+_HASH: Final = re.compile(r"(?<![\w/.-])([0-9a-f]{7,64})(?![\w/.-])", re.IGNORECASE)
+_NAMED_HASH: Final = re.compile(r"(?<![\w/.-])([0-9a-f]{4,64})(?![\w/.-])", re.IGNORECASE)
+_AT_HASH: Final = re.compile(
+    r"[`*]*[ \t]*(?:@|\(|at|on|→|->|:)[ \t]*(?:commit[ \t]+)?`?([0-9a-f]{7,64})\b", re.IGNORECASE
+)
 _TESTS: Final = re.compile(
-    r"\b(?:(\d{1,6})[ \t]+)?(?:of[ \t]+\d{1,6}[ \t]+)?(?:[a-z]+[ \t]+)?tests?[ \t]+"
-    r"(?:(?:are|is|now|all|still)[ \t]+)?pass(?:ing|ed|es)?\b"
+    r"\b(?:(\d{1,6})[ \t]+)?(?:of[ \t]+\d{1,6}[ \t]+)?(?:[a-z]+[ \t]+)?tests?[:,]?[ \t]+"
+    r"(?:(?:are|is|now|all|still)[ \t]+){0,2}(?:pass(?:ing|ed|es)?|green)\b"
     r"|\b(\d{1,6})(?:/\d{1,6})?[ \t]+(?:tests?[ \t]+)?pass(?:ed|ing)\b",
     re.IGNORECASE,
 )
+_PASSING: Final = re.compile(r"[ \t*]*(?:all[ \t]+)?(?:pass(?:ing|ed|es)?|green)\b", re.IGNORECASE)
 _SOURCE: Final = re.compile(
     r"\.(?:py|tsx?|jsx?|md|json|ya?ml|toml|txt|sh|html|css|cfg|ini|lock|rs|go|java|rb|sql|csv|xml|svg|png|pdf)$"
 )
@@ -103,35 +121,44 @@ def _field_claims(card: Card) -> Iterator[Claim]:
         if field is None or not field.raw or _NOT_YET.match(field.raw):
             continue
         if kind is ClaimKind.BRANCH:
-            yield from _branches(field.raw, field.line, merged=bool(_MERGED.search(field.raw)))
+            yield from _branches(field.raw, field.line, merged=bool(_MERGED.search(field.raw)), word=True)
         elif kind is ClaimKind.TAG:
-            yield Claim(kind, shown(field.raw), field.raw.split()[0].strip("`*,"), field.line)
+            yield _tag(field.raw.split()[0].strip("`*,"), field.raw, 0, field.line)
         else:
-            yield from _commits(field.raw, field.line)
+            yield from _commits(field.raw, field.line, named=True)
     merged = card.fields.get("merged")
     if merged and merged.raw and not _NOT_YET.match(merged.raw):
         names = list(_branches(merged.raw, merged.line, merged=True))
         hashes = list(_commits(merged.raw, merged.line))
         branch = card.fields.get("branch")
         if not names and not hashes and branch and branch.raw:
-            names = list(_branches(branch.raw, merged.line, merged=True))
+            names = list(_branches(branch.raw, merged.line, merged=True, word=True))
         yield from [*names, *hashes]
 
 
-def _branches(text: str, line: int, *, merged: bool) -> Iterator[Claim]:
+def _tag(name: str, words: str, end: int, line: int) -> Claim:
+    """Return the claim of a tag: annotated or not, and perhaps where; `end` is where its name ends in `words`."""
+    into = "annotated" if "annotated" in words.casefold() else ""
+    place = _AT_HASH.match(words, end) or _AT_HASH.search(words, end)
+    return Claim(ClaimKind.TAG, shown(words.strip()), name, line, into, place[1] if place else "")
+
+
+def _branches(text: str, line: int, *, merged: bool, word: bool = False) -> Iterator[Claim]:
+    """Yield the branches of a field; with `word` its first word is one, whatever it looks like."""
     plain = re.sub(r"\([^()]*\)", "", text)
     names = [match[1] or match[2] for match in _BRANCH.finditer(plain)]
-    if not names and not merged:
-        word = plain.strip(" `*").split(" ")[0].strip("`*,")
-        names = [word] if word else []
+    if not names and word:
+        first = plain.strip(" `*").split(" ")[0].strip("`*,")
+        names = [first] if first and not (merged and first in _TRUNKS) else []
     for name in names:
         yield Claim(ClaimKind.MERGED if merged else ClaimKind.BRANCH, shown(text), name, line)
 
 
-def _commits(text: str, line: int) -> Iterator[Claim]:
-    for match in _HASH.finditer(text):
-        # A word of hex letters alone (`defaced`) is no hash, nor is a plain number.
-        if re.search(r"[a-f]", match[1]) and re.search(r"\d", match[1]):
+def _commits(text: str, line: int, *, named: bool = False) -> Iterator[Claim]:
+    for match in (_NAMED_HASH if named else _HASH).finditer(text):
+        # Where a commit is not what the field is for, a word of hex letters (`defaced`) is no hash, nor is a number.
+        mixed = re.search(r"[a-fA-F]", match[1]) and re.search(r"\d", match[1])
+        if mixed or (named and len(match[1]) >= 7):
             yield Claim(ClaimKind.COMMIT, shown(text.strip()), match[1], line)
 
 
@@ -165,14 +192,22 @@ def _line_claims(line: str, number: int, section: str, *, heading: bool) -> Iter
             continue
         found_branches.add(name)
         yield Claim(ClaimKind.MERGED, text, name, number, into[1] if into else "")
-    if not heading or _FILES.search(section):
-        for mention in path_mentions(line, listed=bool(_FILES.search(section))):
+    for match in (_PLAIN_BRANCH if "branch" in section else _MERGED_BRANCH).finditer(line):
+        into = _INTO.match(line, match.end())
+        if match[1] not in _TRUNKS and not _is_path(match[1]):
+            yield Claim(ClaimKind.MERGED, text, match[1], number, into[1] if into else "")
+    named = _FILES_LINE.match(line)
+    where = named[1].casefold() if named else section
+    if not heading or _FILES.search(where):
+        for mention in path_mentions(line[named.end() :] if named else line, listed=bool(_FILES.search(where))):
             if mention.path not in found_branches:
-                yield Claim(_path_kind(mention, section), text, mention.path, number)
+                yield Claim(_path_kind(mention, where), text, mention.path, number)
     for match in _TAG.finditer(line):
-        yield Claim(ClaimKind.TAG, text, match[1], number, "annotated" if "annotated" in line.casefold() else "")
+        yield _tag(match[1] or match[2], line, match.end(), number)
     if "commit" in section or "commit" in line.casefold():
         yield from _commits(line, number)
+    if section.startswith("test") and _PASSING.match(line):
+        yield Claim(ClaimKind.TESTS, text, "", number)
     for match in _TESTS.finditer(line):
         yield Claim(ClaimKind.TESTS, text, match[1] or match[2] or "", number)
 

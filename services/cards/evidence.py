@@ -117,16 +117,28 @@ class Inspector:
             return Judged(claim, *self._judge_tests(claim))
         if self.repository is None:
             return Judged(claim, Verdict.UNVERIFIABLE, "this is no git repository")
-        if claim.kind is ClaimKind.BRANCH:
-            return Judged(claim, *self._branch(claim, self.repository))
-        if claim.kind is ClaimKind.MERGED:
-            return Judged(claim, *self._merged(claim, self.repository))
-        if claim.kind is ClaimKind.TAG:
-            return Judged(claim, *self._tag(claim, self.repository))
-        if claim.kind is ClaimKind.COMMIT:
-            return Judged(claim, *self._commit(claim, self.repository))
+        verdict, words = self._judge_by_git(claim, self.repository)
+        if verdict is Verdict.FALSE and self._needs_history(claim) and self.repository.is_shallow():
+            return Judged(claim, Verdict.UNVERIFIABLE, f"{words}; but the history of this clone is cut short")
+        return Judged(claim, verdict, words)
+
+    def _needs_history(self, claim: Claim) -> bool:
+        """Only the whole history can deny such a claim; that a path is there still denies its removal by itself."""
+        if claim.kind is ClaimKind.REMOVED:
+            return judge_path(self._tree, ClaimKind.PATH.value, claim.target)[0] is not True
+        return claim.kind not in (ClaimKind.PATH, ClaimKind.CREATED)
+
+    def _judge_by_git(self, claim: Claim, repository: Repository) -> tuple[Verdict, str]:
+        ask = {
+            ClaimKind.BRANCH: self._branch,
+            ClaimKind.MERGED: self._merged,
+            ClaimKind.TAG: self._tag,
+            ClaimKind.COMMIT: self._commit,
+        }.get(claim.kind)
+        if ask is not None:
+            return ask(claim, repository)
         ok, words = judge_path(self._tree, claim.kind.value, claim.target)
-        return Judged(claim, _verdict(ok), words)
+        return _verdict(ok), words
 
     @cached_property
     def _tree(self) -> Tree:
@@ -162,6 +174,9 @@ class Inspector:
         merge = self._merge_of(claim.target)
         if merge:
             return Verdict.VERIFIED, f"it is gone, but {merge.hash[:9]} merged it"
+        last = repository.last_tip(claim.target)
+        if last:
+            return Verdict.VERIFIED, f"it is gone, but was checked out here at {last[:9]}"
         return Verdict.FALSE, "no branch has this name, and no merge names it"
 
     def _merged(self, claim: Claim, repository: Repository) -> tuple[Verdict, str]:
@@ -174,6 +189,9 @@ class Inspector:
         merge = self._merge_of(claim.target)
         if merge and not tip and repository.is_ancestor(merge.hash, target):
             return Verdict.VERIFIED, f"{merge.hash[:9]} merged it into {name}"
+        tip = tip or repository.last_tip(claim.target)
+        if tip and repository.is_ancestor(tip, target):
+            return Verdict.VERIFIED, f"it is gone, but was at {tip[:9]}, which {name} contains"
         if tip:
             return self._squashed(tip, target, name, repository)
         return Verdict.FALSE, "no branch has this name, and no merge commit names it"
@@ -202,6 +220,8 @@ class Inspector:
         commit = repository.tags().get(claim.target)
         if commit is None:
             return Verdict.FALSE, "no tag has this name"
+        if claim.at and not commit.startswith(claim.at.lower()):
+            return Verdict.FALSE, f"the tag is at {commit[:9]}, not at {claim.at[:9]}"
         if claim.into == "annotated" and not repository.is_annotated(claim.target):
             return Verdict.FALSE, f"the tag is at {commit[:9]}, but it is not annotated"
         if self.revision and not repository.is_ancestor(commit, self.revision):

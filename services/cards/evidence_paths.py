@@ -6,6 +6,7 @@ import os
 import re
 from fnmatch import fnmatchcase
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 
 from bluelabel.interfaces.repository import Change, Repository
@@ -69,6 +70,30 @@ class Tree:
             return True
         return self.revision is None and os.path.lexists(self.repository.root / path)
 
+    def is_empty(self, path: str) -> bool:
+        """Tell whether a path is a folder on the disk without a file in it, as git leaves behind what was removed."""
+        if path in self.files or path in self.folders:
+            return False
+        place = self.repository.root / path
+        return place.is_dir() and not any(files for _, _, files in os.walk(place))
+
+    def leads_out(self, path: str) -> bool:
+        """Tell whether a link on the way leads out of the worktree."""
+        root, folder = (Path(os.path.realpath(place)) for place in (self.repository.root, self._folder(path)))
+        return not folder.is_relative_to(root)
+
+    def _folder(self, path: str) -> Path:
+        return (self.repository.root / path).parent
+
+    def inside(self, path: str) -> str | None:
+        """Return the submodule or link that a path leads through and that is not at hand, None without one."""
+        parts = path.split("/")
+        above = next((name for end in range(1, len(parts)) if (name := "/".join(parts[:end])) in self.files), None)
+        if above is None or self.revision is not None:
+            return above
+        place = self.repository.root / above
+        return None if place.is_dir() and any(place.iterdir()) else above
+
     def candidates(self, path: str) -> list[str]:
         """Return what a written path may mean, likeliest first: as it stands, and without the repository's name."""
         found = [path]
@@ -108,9 +133,14 @@ def judge_path(tree: Tree, kind: str, written: str) -> tuple[bool | None, str]:
     if found is None and "/" not in path and kind != "path-removed":
         return _bare_name(tree, kind, path)
     if kind == "path-removed":
-        return _removed(tree, path, found)
+        return _removed(tree, path, None if found and tree.is_empty(found) else found)
     if found is None:
+        above = tree.inside(path)
+        if above is not None:
+            return None, f"{above} is a submodule or a link, and what is below it is not at hand"
         return False, _absent(tree, tree.candidates(path)[-1])
+    if found not in tree.files and tree.leads_out(found):
+        return None, "a link on the way leads out of the repository"
     return _present(tree, kind, found)
 
 
@@ -170,7 +200,8 @@ def _bare_name(tree: Tree, kind: str, name: str) -> tuple[bool | None, str]:
 
 
 def _pattern(tree: Tree, kind: str, path: str) -> tuple[bool | None, str]:
-    matches = sorted(name for name in tree.files | tree.folders if fnmatchcase(name, path))
+    forms = {path, path.replace("**/", "")}  # two stars also stand for no folder at all
+    matches = sorted(name for name in tree.files | tree.folders if any(fnmatchcase(name, form) for form in forms))
     if kind == "path-removed":
         return (False, f"{matches[0]} is still there") if matches else (None, "nothing matches it now")
     if not matches:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from bluelabel.interfaces.repository import Change, Commit
@@ -202,6 +203,19 @@ class GitRepository:
             "compare the files", "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"
         )
         return tuple((entry[:2], entry[3:]) for entry in answer.lines())
+
+    def last_tip(self, branch: str) -> str | None:
+        """Return the commit that a branch was at when it was last left in this worktree, though it is gone by now."""
+        answer = self.git.ask("log", "-g", "--format=%H%x00%gs", "HEAD", "--")
+        moves = [line.split("\0") for line in answer.text.splitlines()]
+        for (_, words), (before, _) in pairwise(moves):
+            if words.startswith(f"checkout: moving from {branch} to "):
+                return before
+        return None
+
+    def is_shallow(self) -> bool:
+        """Tell whether the history of this clone is cut short."""
+        return self.git.ask("rev-parse", "--is-shallow-repository").text.strip() == "true"
 
     def remotes(self) -> tuple[str, ...]:
         """Return the names of the remotes."""
