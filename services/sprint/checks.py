@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.messages import MessageType
+from bluelabel.interfaces.times import from_text
 from bluelabel.services.cards.claims import Claim, ClaimKind, claims
 from bluelabel.services.cards.evidence import CardEvidence, Inspector, Judged, Verdict
 from bluelabel.services.cards.model import Card, CardDocument
@@ -15,6 +17,7 @@ from bluelabel.services.sprint import documents as names
 from bluelabel.services.sprint.branches import Branch, branches_of, tip_of
 from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.model import Plan
+from bluelabel.services.sprint.projection import Sprint
 from bluelabel.services.sprint.record import Drift, Drifted, Finding, Record
 
 OWN = ("postbox/", "data/dag_runs/")
@@ -153,7 +156,7 @@ def check_tests(desk: Desk, record: Record) -> Record:
 
 def check_reports(desk: Desk, record: Record) -> Record:
     """See that the agent of every completed card has reported on it."""
-    reported = _reported(desk, record)
+    reported = _reported(desk, record.sprint)
     now = desk.statuses()
     done = [card for card in record.sprint.plan.cards if card.agent and now.get(card.id) == "COMPLETED"]
     missing = [card for card in done if (card.agent, card.id) not in reported]
@@ -165,20 +168,30 @@ def check_reports(desk: Desk, record: Record) -> Record:
     return record.adding(Finding("reports", words, drifts, {"missing": [card.id for card in missing]}))
 
 
-def _reported(desk: Desk, record: Record) -> set[tuple[str, str]]:
+def _reported(desk: Desk, sprint: Sprint) -> set[tuple[str, str]]:
     """Return who spoke of which card since the launch: in a message, or by settling the one that speaks of it."""
     reported: set[tuple[str, str]] = set()
     cards: dict[str, str] = {}
-    for event in desk.book.read(record.sprint.launched or 0):
+    since, moment = (0, _earliest(desk, sprint)) if "recollected" in sprint.launch else (sprint.launched or 0, None)
+    for event in desk.book.read(since):
         if event.kind == "message.sent":
             message = event.data["message"]
-            if isinstance(message.get("task_id"), str):
+            late = moment is None or from_text(message["created_at"]) >= moment
+            if late and isinstance(message.get("task_id"), str):
                 cards[message["id"]] = message["task_id"]
                 if message.get("type") != MessageType.TASK_ASSIGNMENT.value:
                     reported.add((event.by, message["task_id"]))
         elif event.kind == "message.acked" and event.data.get("id") in cards:
             reported |= {(who, cards[event.data["id"]]) for who in (event.by, event.data["recipient"])}
     return reported
+
+
+def _earliest(desk: Desk, sprint: Sprint) -> datetime:
+    """Return when a sprint began that another ledger launched: its mail may be here, older than the takeover."""
+    mark = f"sprint:{sprint.key}:"
+    sent = (event.data["message"] for event in desk.book.read(0) if event.kind == "message.sent")
+    launch = (from_text(one["created_at"]) for one in sent if str(one.get("key")).startswith(mark))
+    return min([from_text(sprint.began), *launch])
 
 
 def judge(_desk: Desk, record: Record) -> Record:

@@ -17,6 +17,7 @@ from bluelabel.services.cards.projection import CardsProjection
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.ledger.system import SystemClock, SystemIds
+from bluelabel.services.postbox.box_office import BoxOffice
 from bluelabel.services.postbox.directory import Directory
 from bluelabel.services.postbox.postbox import Postbox
 from bluelabel.services.postbox.projection import PostboxProjection
@@ -75,6 +76,11 @@ class Office:
         return Board(
             CardDesk(self.root / CARDS, self.book, home, actor, GitRepository.find(self.root), clock=self.clock)
         )
+
+    @property
+    def boxes(self) -> BoxOffice:
+        home = self.root / ".git" / "bluelabel" / "boxes"
+        return BoxOffice(self.postbox, self.root / "postbox", home, self.clock, SystemIds())
 
     def set_status(self, card: str, status: str, by: str = "CC", *, extra: str = "") -> None:
         self.board(by).set(card, "status", status)

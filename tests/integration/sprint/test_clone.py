@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bluelabel.interfaces.errors import IllegalTransition
+from bluelabel.interfaces.events import Draft
+from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.sprint.action_items import items
 from bluelabel.services.sprint.checklist import APPROVALS
 from bluelabel.services.sprint.closeout import close, look
@@ -112,6 +115,31 @@ def test_a_sprint_is_closed_in_a_clone_and_its_summary_says_what_this_ledger_did
     assert "| Cards completed | 2 |" in text
     assert [e.kind for e in there.book.read() if e.kind == "message.sent"] == ["message.sent"]
     assert there.is_sound()
+
+
+def test_reports_that_a_clone_adopts_count_alike_in_the_dry_run_and_in_the_closing(office: Any, clone: Any) -> None:
+    office.book.append(lambda _db: [Draft("ledger.opened", "HUMAN", {"home": "first"})])
+    office.clock.shift = timedelta(days=-1)
+    office.postbox.send(OutgoingMessage("WA", ("ARCH",), task_id="TASK-2", content={"body": "of another sprint"}))
+    office.clock.shift = timedelta()
+    planned(office, cards=4, branches=0)
+    for agent in ("CA", "CC"):
+        held = office.postbox.claim(agent)
+        office.postbox.ack(held.message.id, held.token)
+    completed(office, cards=4, branches=0)
+    office.boxes.refresh(office.postbox.directory.mailboxes)
+    there = clone()
+    there.book.append(lambda _db: [Draft("ledger.opened", "HUMAN", {"home": "second"})])
+    there.boxes.adopt("HUMAN")
+    there.postbox.send(OutgoingMessage("CA", ("ARCH",), task_id="TASK-3", content={"body": "done"}))
+    told = [
+        finding.words
+        for outcome in (look(there.desk, there.desk.sprint()), close(there.desk, there.desk.sprint(), APPROVALS))
+        for finding in outcome.findings
+        if finding.step == "reports"
+    ]
+
+    assert told == ["3 of 4 completed cards were reported on by their agents; not yet: TASK-2"] * 2
 
 
 def test_a_sprint_that_was_closed_elsewhere_stays_closed_and_keeps_its_figures(office: Any, clone: Any) -> None:
