@@ -44,6 +44,10 @@ class Boxes:
         """Write the boxes of `agents` anew where they are not current; edits that stand there are read first."""
         return self.office.refresh(agents)
 
+    def unread(self) -> list[str]:
+        """Return whose boxes were edited or dropped into since they were last read; changes nothing."""
+        return self.office.unread()
+
     def adopt(self, *, dry_run: bool = False) -> tuple[list[StrangeBox], IntakeReport]:
         """Take over the mail of other post offices whose boxes are in this worktree, as after a clone.
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+import re
+from functools import partial
+from pathlib import Path
+from typing import Final
 
+from bluelabel.runner.settings import FILE
 from bluelabel.runner.workspace import Workspace
-from bluelabel.services.sprint.checklist import STEPS
 from bluelabel.services.sprint.desk import Desk
-from bluelabel.services.sprint.settings import sprint_settings
+from bluelabel.services.sprint.settings import evidence_settings, sprint_settings
+
+_HEADING: Final = re.compile(r"\s*\[+([^\[\]]+)\]")
 
 
 def sprint_desk(workspace: Workspace) -> Desk:
@@ -17,8 +22,8 @@ def sprint_desk(workspace: Workspace) -> Desk:
         UnreadableInput: the settings of ``[sprint]`` are wrong.
     """
     settings = workspace.settings
-    evidence: dict[str, Any] = dict(settings.tables.get("evidence", {}))
-
+    file = workspace.root / FILE
+    command, seconds = evidence_settings(settings.tables.get("evidence", {}), partial(_where, file, "evidence"))
     return Desk(
         root=workspace.root,
         book=workspace.book,
@@ -30,23 +35,22 @@ def sprint_desk(workspace: Workspace) -> Desk:
         coordinator=settings.directory.coordinator,
         cards_path=settings.cards,
         board=workspace.cards(),
-        settings=sprint_settings(settings.tables.get("sprint", {}), STEPS),
-        test_command=_words(evidence.get("test")),
-        test_seconds=_seconds(evidence.get("timeout")),
+        settings=sprint_settings(settings.tables.get("sprint", {}), partial(_where, file, "sprint")),
+        test_command=command,
+        test_seconds=seconds,
     )
 
 
-def _words(command: object) -> tuple[str, ...]:
-    if isinstance(command, str):
-        import shlex
-
-        return tuple(shlex.split(command))
-    return tuple(str(word) for word in cast("list[object]", command)) if isinstance(command, list) else ()
-
-
-def _seconds(value: object) -> float:
-    if isinstance(value, str):
-        from bluelabel.interfaces.times import span
-
-        return span(value).total_seconds()
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 600.0
+def _where(file: Path, table: str, key: str, step: int | None) -> str:
+    """Return the file and the line that sets a key of a table, or of the n-th ``[[sprint.step]]``."""
+    wanted, inside, seen, opened = table if step is None else f"{table}.step", False, -1, None
+    for number, line in enumerate(file.read_text("utf-8").split("\n"), 1):
+        heading = _HEADING.match(line)
+        if heading:
+            name = re.sub(r"[\s\"']", "", heading[1])
+            seen += name == wanted
+            inside = name == wanted and step in (None, seen)
+            opened = opened or (number if inside or (step is None and name == f"{table}.{key}") else None)
+        elif inside and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]", line):
+            return f"{file}:{number}"
+    return f"{file}:{opened}" if opened else str(file)

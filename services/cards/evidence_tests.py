@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -66,13 +66,22 @@ class TestRun:
         }
 
 
-def run_tests(command: Sequence[str], root: Path, timeout: float) -> TestRun:
+def run_tests(
+    command: Sequence[str],
+    root: Path,
+    timeout: float,
+    *,
+    environment: Mapping[str, str] | None = None,
+    begun: Callable[[int], None] = lambda _pid: None,
+) -> TestRun:
     """Run the test command in the root of the worktree, without a shell, its children stopped at the time limit.
 
     Args:
         command: program and arguments.
         root: where.
         timeout: seconds.
+        environment: what it finds in its environment; this process's own when None.
+        begun: told the process, which leads a group of its own, once there is one.
     """
     began = time.monotonic()
     try:
@@ -83,10 +92,12 @@ def run_tests(command: Sequence[str], root: Path, timeout: float) -> TestRun:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env=environment,
         )
     except OSError as error:
         return TestRun(tuple(command), None, None, None, 0.0, f"cannot be started ({error.strerror})")
     try:
+        begun(process.pid)
         output, _ = process.communicate(timeout=timeout)
         code: int | None = process.returncode
     except subprocess.TimeoutExpired:

@@ -83,6 +83,21 @@ class BoxOffice:
                 self._publish_all(report)
         return report
 
+    def unread(self) -> list[str]:
+        """Return whose boxes say something that nobody has read yet, or have something dropped; reads nothing in."""
+        return [agent for agent in self.mailboxes if self._says_more(agent)]
+
+    def _says_more(self, agent: str) -> bool:
+        try:
+            with opened(self._folder, agent) as folder:
+                there = [box for box in BOXES if signature_at(folder, f"{box}.json")]
+                if any(self._is_edited(folder, agent, box) for box in there):
+                    return True
+            with opened(self._folder, agent, DROP) as folder:
+                return bool(names_in(folder))
+        except (OSError, UnreadableInput):
+            return False  # whoever reads them says why
+
     def strangers(self) -> list[StrangeBox]:
         """Return the boxes in this worktree that another post office wrote, in their place or set aside."""
         from bluelabel.services.postbox.adoption import strange_boxes

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 
@@ -16,7 +17,10 @@ class Step:
         items: what it sees to, line by line.
         acts: whether it changes something outside the ledger; a dry run leaves it out.
         approval: whether a person has to agree first.
-        needed: whether a project may leave it out.
+        needed: whether a project may not leave it out.
+        command: what a step of the project's own runs: program and arguments.
+        critical: whether a failure of that keeps the sprint open.
+        seconds: its time limit; None for that of the tests.
     """
 
     id: str
@@ -25,6 +29,18 @@ class Step:
     acts: bool = True
     approval: bool = False
     needed: bool = True
+    command: tuple[str, ...] = ()
+    critical: bool = True
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a step of the project's own stands: right before or right after (`after`) the one called `anchor`."""
+
+    step: Step
+    anchor: str
+    after: bool
 
 
 CHECKLIST: Final[tuple[Step, ...]] = (
@@ -139,8 +155,24 @@ APPROVALS: Final[tuple[str, ...]] = tuple(step.id for step in CHECKLIST if step.
 """The steps in which a person has to agree."""
 
 
-def checklist(chosen: tuple[str, ...] | None) -> tuple[Step, ...]:
-    """Return the steps of a project's routine, in the fixed order: those it chose, and those nobody may leave out."""
-    if chosen is None:
-        return CHECKLIST
-    return tuple(step for step in CHECKLIST if step.needed or step.id in chosen)
+LOOKS: Final[tuple[str, ...]] = tuple(step.id for step in CHECKLIST if not step.acts and step.id != "verdict")
+"""The steps that may change places among themselves."""
+
+
+def checklist(chosen: Sequence[str] | None = None, own: Sequence[Place] = ()) -> tuple[Step, ...]:
+    """Return the routine of a project.
+
+    Args:
+        chosen: the steps it uses; those that nobody may leave out need not be among them. `LOOKS` go in this order, all
+            others in their own. None for all of them.
+        own: its own steps, each with its place; those of one place keep their order.
+    """
+    wanted = STEPS if chosen is None else chosen
+    looks = [step for step in CHECKLIST if step.id in LOOKS]
+    looks.sort(key=lambda step: wanted.index(step.id) if step.id in wanted else -1)
+    steps = [*looks, *(step for step in CHECKLIST if step.id not in LOOKS)]
+    for place in (*(place for place in own if not place.after), *(place for place in reversed(own) if place.after)):
+        steps.insert([step.id for step in steps].index(place.anchor) + place.after, place.step)
+    verdict = [step.id for step in steps].index("verdict")
+    kept = [replace(step, acts=n > verdict) if step.command else step for n, step in enumerate(steps)]
+    return tuple(step for step in kept if step.needed or step.id in wanted)

@@ -12,11 +12,12 @@ from bluelabel.services.cards.claims import Claim, ClaimKind, claims
 from bluelabel.services.cards.evidence import CardEvidence, Inspector, Judged, Verdict
 from bluelabel.services.cards.model import Card, CardDocument
 from bluelabel.services.git.changes import Changes
-from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.sprint import documents as names
 from bluelabel.services.sprint.branches import Branch, branches_of, tip_of
 from bluelabel.services.sprint.desk import Desk
+from bluelabel.services.sprint.heads import tag_fault
 from bluelabel.services.sprint.model import Plan
+from bluelabel.services.sprint.programs import told
 from bluelabel.services.sprint.projection import Sprint
 from bluelabel.services.sprint.record import Drift, Drifted, Finding, Record
 
@@ -92,11 +93,14 @@ def check_repository(desk: Desk, record: Record) -> Record:
     if desk.repository is None:
         return record.adding(Finding("branches", "no git repository: there is nothing to merge, tag or push"))
     plan = record.sprint.plan
-    drifts = [*_worktree(desk, plan), *_tag(desk, record)]
+    fault = tag_fault(desk.repository, plan)
+    drifts = [*_worktree(desk, plan), *([Drift("tag", plan.tag, fault)] if fault else [])]
     found = branches_of(desk.repository, plan, record.sprint.launch.get("base"))
     for branch in found:
         if branch.state == "missing":
-            words = f"the branch {branch.name} is not there, and no merge names it"
+            words = (
+                f"the branch {branch.name} is not there, and no merge names it; fetch it, or make it where its work is"
+            )
             drifts.append(Drift("branch", branch.name, words))
         elif branch.clashes:
             words = f"the branch {branch.name} is not merged and conflicts in {', '.join(branch.clashes[:3])}"
@@ -112,9 +116,11 @@ def check_repository(desk: Desk, record: Record) -> Record:
 def _in_words(found: Sequence[Branch]) -> str:
     if not found:
         return "the sprint has no branches of its own"
-    waiting = [branch.name for branch in found if branch.state == "unmerged"]
-    told = f"{len(found)} branches, {len(found) - len(waiting)} of them merged"
-    return told + (f"; to merge: {', '.join(waiting)}" if waiting else "")
+    told = f"{len(found)} branches, {sum(branch.state == 'merged' for branch in found)} of them merged"
+    for state, words in (("unmerged", "to merge"), ("missing", "missing")):
+        names_told = [branch.name for branch in found if branch.state == state]
+        told += f"; {words}: {', '.join(names_told)}" if names_told else ""
+    return told
 
 
 def _worktree(desk: Desk, plan: Plan) -> Iterator[Drift]:
@@ -122,36 +128,20 @@ def _worktree(desk: Desk, plan: Plan) -> Iterator[Drift]:
     try:
         branch = changes.require_ready(own_paths(desk, plan))
     except BluelabelError as error:
-        yield Drift("repository", str(desk.root), str(error))
+        yield Drift("repository", str(desk.root), f"{error}; {error.hint}" if error.hint else str(error))
         return
     if branch != plan.branch:
         words = f"{branch!r} is checked out, and the sprint ends on {plan.branch!r}"
         yield Drift("repository", plan.branch, words)
 
 
-def _tag(desk: Desk, record: Record) -> Iterator[Drift]:
-    plan, repository = record.sprint.plan, desk.require_repository()
-    there = repository.ref(f"refs/tags/{plan.tag}")
-    if repository.git.ask("check-ref-format", f"refs/tags/{plan.tag}").code != 0 or plan.tag.startswith("-"):
-        yield Drift("tag", plan.tag, f"git allows no tag called {plan.tag!a}")
-    elif there is not None and not is_our_tag(repository, plan):
-        yield Drift("tag", plan.tag, f"the tag {plan.tag} is there already, and this sprint did not make it")
-
-
-def is_our_tag(repository: GitRepository, plan: Plan) -> bool:
-    """Tell whether the sprint's tag is there and speaks of this very sprint."""
-    message = repository.tag_message(plan.tag)
-    return message is not None and message.splitlines()[:1] == [plan.name] and "\nLedger-Head: " in message
-
-
 def check_tests(desk: Desk, record: Record) -> Record:
     """See that the project's tests pass."""
-    run = desk.run_tests()
-    if run is None:
+    if not desk.test_command:
         return record.adding(Finding("tests", "no test command is set ([evidence] test in bluelabel.toml): not run"))
-    passed, words = run.judge("")
-    drifts = () if passed else (Drift("tests", " ".join(run.command), f"the tests fail: {words}"),)
-    return record.adding(Finding("tests", words, drifts, run.as_json()))
+    run = record.programs.run(desk.test_command, desk.test_seconds)
+    drifts = () if run.exit_code == 0 else (Drift("tests", " ".join(run.command), f"the tests fail: {told(run)}"),)
+    return record.adding(Finding("tests", run.judge("")[1], drifts, run.as_json()))
 
 
 def check_reports(desk: Desk, record: Record) -> Record:

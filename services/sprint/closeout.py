@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from bluelabel.interfaces.errors import BluelabelError, IllegalTransition
+from bluelabel.interfaces.errors import BluelabelError, IllegalTransition, LockTimeout
 from bluelabel.services.git.leftovers import mend_index, remove_stale_locks
 from bluelabel.services.sprint.acts import settle
-from bluelabel.services.sprint.checklist import Step, checklist
+from bluelabel.services.sprint.checklist import Step
 from bluelabel.services.sprint.desk import Desk
+from bluelabel.services.sprint.own_steps import run_own
 from bluelabel.services.sprint.planning import take_over
+from bluelabel.services.sprint.programs import Programs
 from bluelabel.services.sprint.projection import Sprint
 from bluelabel.services.sprint.record import Drift, Finding, Record
 from bluelabel.services.sprint.routine import ROUTINE
 from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
+from bluelabel.services.workflow.ownership import run_lock
 from bluelabel.services.workflow.results import Results
 
 if TYPE_CHECKING:
     from bluelabel.services.workflow.dag_run_tracker import DAGRun
+    from bluelabel.services.workflow.dag_runner import StatefulDAGRunner
     from bluelabel.services.workflow.dag_runner_interface import StepContext
 
 DAG_ID: Final = "sprint-closeout"
@@ -72,12 +77,18 @@ class Outcome:
 
 
 def look(desk: Desk, sprint: Sprint, tell: Tell | None = None) -> Outcome:
-    """Go through the looking part of the routine and write nothing: a dry run."""
-    record = Record(sprint, sprint.run_id, dry=True)
-    steps = checklist(desk.settings.routine)
+    """Go through the looking part of the routine and write nothing: a dry run.
+
+    Raises:
+        IllegalTransition: the sprint was never launched.
+    """
+    if ended := _ended(desk, sprint):
+        return ended
+    record = Record(sprint, sprint.run_id, Programs(desk.root), dry=True)
+    steps = desk.settings.checklist
     for step in steps:
         if not step.acts:
-            record = ROUTINE[step.id](desk, record)
+            record = _do(step, desk, record)
             _tell(tell, record.findings[-1:])
     left_out = tuple(step.id for step in steps if step.acts)
     return Outcome(closed=False, run_id=None, findings=record.findings, left_out=left_out)
@@ -99,18 +110,43 @@ def close(desk: Desk, sprint: Sprint, agreed: Iterable[str] = (), tell: Tell | N
         LockTimeout: another process is closing it.
         Conflict: another git process is at work in the repository.
     """
+    if ended := _ended(desk, sprint):
+        return ended
+    run_id = sprint.run_id
+    with _alone(desk, run_id):
+        programs = Programs(desk.root, desk.runs.home / "runs" / run_id / "program.pid")
+        record = Record(take_over(desk, sprint), run_id, programs, frozenset(agreed))
+        if desk.repository is not None:
+            remove_stale_locks(desk.repository)
+            mend_index(desk.repository)
+            settle(desk, record)
+        return _run(desk, record, tell)
+
+
+def _ended(desk: Desk, sprint: Sprint) -> Outcome | None:
+    """Return what came of a closing that is over."""
     if sprint.state == "planned":
         raise IllegalTransition(f"{sprint.plan.name} is not launched", hint="`bluelabel sprint launch`")
-    run_id = sprint.run_id
-    if sprint.state == "closed":
-        known = desk.runs.get(run_id)
-        return Outcome(closed=True, run_id=run_id, findings=_findings(known, _results(desk)) if known else ())
-    record = Record(take_over(desk, sprint), run_id, frozenset(agreed))
-    if desk.repository is not None:
-        remove_stale_locks(desk.repository)
-        mend_index(desk.repository)
-        settle(desk, record)
-    return _run(desk, record, tell)
+    if sprint.state != "closed":
+        return None
+    known = desk.runs.get(sprint.run_id)
+    return Outcome(closed=True, run_id=sprint.run_id, findings=_findings(desk, known) if known else ())
+
+
+@contextmanager
+def _alone(desk: Desk, run_id: str) -> Generator[None]:
+    """Keep other closings out, also while this one looks at what a killed one has left.
+
+    Raises:
+        LockTimeout: there is one.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(run_lock(desk.runs.home / "runs", f"{run_id}-closing"))
+        except LockTimeout as error:
+            hint = f"wait for it, or watch it with `bluelabel run dag --watch {run_id}`"
+            raise LockTimeout("another process is closing this sprint", where=run_id, hint=hint) from error
+        yield
 
 
 def _run(desk: Desk, record: Record, tell: Tell | None) -> Outcome:
@@ -118,38 +154,49 @@ def _run(desk: Desk, record: Record, tell: Tell | None) -> Outcome:
 
     from bluelabel.services.workflow.dag_runner import StatefulDAGRunner
 
-    plan = record.sprint.plan
-    facts = {"sprint": record.sprint.key, "title": plan.name}
+    facts = {"sprint": record.sprint.key, "title": record.sprint.plan.name}
     runner = StatefulDAGRunner(DAG_ID, desk.runs, record.run_id, max_parallel=1, metadata=facts)
-    steps = checklist(desk.settings.routine)
     if runner.dag_run.status in (DAGRunStatus.FAILED, DAGRunStatus.PARTIAL_SUCCESS, DAGRunStatus.CANCELLED):
-        runner.retry(steps[0].id, "the closing was started again")
-    before: tuple[str, ...] = ()
+        runner.retry(next(iter(runner.dag_run.steps)), "the closing was started again")
     hints: dict[str, str | None] = {}
-    for step in steps:
-        runner.register_step(
-            step.id,
-            _work(desk, record, step, tell, hints),
-            max_retries=0,
-            depends_on=before,
-            facts={"title": step.title},
-        )
-        before = (step.id,)
-    run = asyncio.run(runner.execute())
+    _register(runner, desk, record, tell, hints)
+    try:
+        run = asyncio.run(runner.execute())
+    except KeyboardInterrupt:
+        record.programs.stop()
+        raise
     failed = next((s for s in run.steps.values() if s.status is DAGStepStatus.FAILED), None)
     closed = run.status is DAGRunStatus.SUCCESS
-    found = _findings(run, _results(desk))
+    found = _findings(desk, run)
     if failed is None:
         return Outcome(closed, record.run_id, found, reason=None if closed else f"the run is {run.status.value}")
     return Outcome(closed, record.run_id, found, failed.step_id, failed.error, hints.get(failed.step_id))
+
+
+def _register(
+    runner: StatefulDAGRunner, desk: Desk, record: Record, tell: Tell | None, hints: dict[str, str | None]
+) -> None:
+    """Tell the runner the steps of the routine, one after the other; also those that are no part of it any more."""
+    before: tuple[str, ...] = ()
+    steps = desk.settings.checklist
+    for step in steps:
+        work = _work(desk, record, step, tell, hints)
+        runner.register_step(step.id, work, max_retries=0, depends_on=before, facts={"title": step.title})
+        before = (step.id,)
+    for name in set(runner.dag_run.steps) - {step.id for step in steps}:
+        gone = Finding(name, "no step of the routine any more")
+        runner.register_step(name, gone.as_json, max_retries=0)
 
 
 def _work(
     desk: Desk, record: Record, step: Step, tell: Tell | None, hints: dict[str, str | None]
 ) -> Callable[[StepContext], dict[str, Any]]:
     def work(context: StepContext) -> dict[str, Any]:
+        results = context.results
+        known = (results[one.id] for one in desk.settings.checklist if one.id in results)
+        earlier = replace(record, findings=tuple(map(Finding.from_json, known)))
         try:
-            done = ROUTINE[step.id](desk, _record(record, context.results))
+            done = _do(step, desk, earlier)
         except BluelabelError as error:
             hints[step.id] = error.hint
             raise
@@ -159,19 +206,13 @@ def _work(
     return work
 
 
-def _results(desk: Desk) -> Results:
-    return Results(desk.runs.home / "results")
+def _do(step: Step, desk: Desk, record: Record) -> Record:
+    return run_own(desk, record, step) if step.command else ROUTINE[step.id](desk, record)
 
 
-def _record(record: Record, results: Mapping[str, Any]) -> Record:
-    for step_id in ROUTINE:
-        if step_id in results:
-            record = record.adding(Finding.from_json(results[step_id]))
-    return record
-
-
-def _findings(run: DAGRun, results: Results) -> tuple[Finding, ...]:
-    found: list[Any] = [results.load(run.steps[name].result) for name in ROUTINE if name in run.steps]
+def _findings(desk: Desk, run: DAGRun) -> tuple[Finding, ...]:
+    results = Results(desk.runs.home / "results")
+    found = [results.load(run.steps[step.id].result) for step in desk.settings.checklist if step.id in run.steps]
     return tuple(Finding.from_json(result) for result in found if result)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bluelabel.interfaces.errors import NotFound, Refused
 from bluelabel.interfaces.events import Draft
@@ -24,9 +24,6 @@ from bluelabel.services.sprint.projection import Note, Sprint, key_of, notes, sp
 from bluelabel.services.sprint.recollect import Papers, recollected
 from bluelabel.services.sprint.settings import SprintSettings
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
-
-if TYPE_CHECKING:
-    from bluelabel.services.cards.evidence_tests import TestRun
 
 
 @dataclass(frozen=True)
@@ -143,14 +140,6 @@ class Desk:
         if self.repository is None:
             raise Refused("this workspace is not in a git repository", where=str(self.root), hint="`git init` first")
         return self.repository
-
-    def run_tests(self) -> TestRun | None:
-        """Run the project's test command; None when none is set."""
-        if not self.test_command:
-            return None
-        from bluelabel.services.cards.evidence_tests import run_tests
-
-        return run_tests(self.test_command, self.root, self.test_seconds)
 
     def last_closed(self) -> Sprint | None:
         """Return the sprint that was closed last, or None."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.model import Plan
 from bluelabel.services.sprint.papers import BLOCK, write_state
 from bluelabel.services.sprint.postmortem import postmortem
+from bluelabel.services.sprint.programs import told
 from bluelabel.services.sprint.record import Drift, Drifted, Finding, Record
 
 
@@ -49,20 +49,8 @@ def coverage(desk: Desk, record: Record) -> Record:
     command = desk.settings.coverage
     if not command:
         return record.adding(Finding("coverage", "no coverage command is set ([sprint] coverage): not measured"))
-    try:
-        done = subprocess.run(
-            list(command),
-            cwd=desk.root,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=desk.test_seconds,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return record.adding(Finding("coverage", f"{command[0]} did not give a figure ({type(error).__name__})"))
-    lines = [line for line in done.stdout.decode("utf-8", "replace").splitlines() if line.strip()]
-    words = f"{' '.join(command)}: exit code {done.returncode}" + (f", {lines[-1].strip()[:200]}" if lines else "")
-    return record.adding(Finding("coverage", words, (), {"exit_code": done.returncode}))
+    run = record.programs.run(command, desk.test_seconds)
+    return record.adding(Finding("coverage", told(run), (), {"exit_code": run.exit_code}))
 
 
 def verify_all(desk: Desk, record: Record) -> Record:

@@ -71,7 +71,10 @@ class Figures:
                 "base": self.base,
             },
             "numbers": [{"key": n.key, "label": n.label, "value": n.value, "source": n.source} for n in self.numbers],
-            "cards": [{name: getattr(card, name) for name in CardRow.__dataclass_fields__} for card in self.cards],
+            "cards": [
+                {name: getattr(card, name) for name in CardRow.__dataclass_fields__} | {"hours": card.hours}
+                for card in self.cards
+            ],
             "agents": [{name: getattr(row, name) for name in AgentRow.__dataclass_fields__} for row in self.agents],
             "burndown": [{"day": day.day, "remaining": day.remaining} for day in self.days],
             "missing": list(self.missing),

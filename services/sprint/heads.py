@@ -1,4 +1,4 @@
-"""The ledger's end, carried by the tag of a closed sprint: whoever cuts the ledger afterwards does not reach it."""
+"""The tag of a closed sprint. It carries the ledger's end, which whoever cuts the ledger afterwards does not reach."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 from bluelabel.interfaces.events import Event, Head
 from bluelabel.services.git.repository import GitRepository
+from bluelabel.services.sprint.model import Plan
 
 _LINE: Final = re.compile(
     r"^Ledger-Head: ([0-9]{1,18}) ([0-9a-f]{64})(?: ([0-9A-Za-z-]{1,64}))?$", re.MULTILINE | re.ASCII
@@ -38,3 +39,18 @@ def heads_in_tags(repository: GitRepository, home: str | None = None) -> tuple[H
     form = "--format=%(contents)%00"
     text = repository.git.must("read the tags", "for-each-ref", form, "refs/tags").text
     return tuple(sorted(set(heads_in(text, home)), key=lambda head: head.seq))
+
+
+def is_our_tag(repository: GitRepository, plan: Plan) -> bool:
+    """Tell whether the sprint's tag is there and speaks of this very sprint."""
+    message = repository.tag_message(plan.tag)
+    return message is not None and message.splitlines()[:1] == [plan.name] and "\nLedger-Head: " in message
+
+
+def tag_fault(repository: GitRepository, plan: Plan) -> str | None:
+    """Return why the sprint cannot get its tag, None if it can, or has it."""
+    if repository.git.ask("check-ref-format", f"refs/tags/{plan.tag}").code != 0 or plan.tag.startswith("-"):
+        return f"git allows no tag called {plan.tag!a}"
+    there = repository.ref(f"refs/tags/{plan.tag}") is not None
+    taken = f"the tag {plan.tag} is there already, and this sprint did not make it"
+    return taken if there and not is_our_tag(repository, plan) else None

@@ -75,7 +75,7 @@ class Plan:
         if not _NUMBER.fullmatch(self.number):
             raise InvalidName("not a sprint number", where=ascii(self.number[:40]), hint="write 1, 2 or 2A")
         identifier(self.phase, "a phase")
-        if _day(self.end) < _day(self.start):
+        if day(self.end, "the last day") < day(self.start, "the first day"):
             raise UsageError("the sprint ends before it starts", where=f"{self.start} to {self.end}", hint="swap them")
         names = [identifier(card.id, "a card id") for card in self.cards]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -151,8 +151,16 @@ def cell(text: object) -> str:
     return "-" if text in (None, "") else one_line(text).replace("|", "\\|")
 
 
-def _day(text: str) -> date:
+def day(text: str, what: str) -> date:
+    """Return the day that `text` names.
+
+    Raises:
+        UsageError: it names none; `what` says whose day it is.
+    """
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
-        raise UsageError("not a day", where=ascii(text[:40]), hint="write it as 2026-01-31") from None
+        found = None
+    if found is None or found.isoformat() != text:
+        raise UsageError(f"{what} is not a day", where=ascii(text[:40]), hint="write it as 2026-01-31")
+    return found

@@ -70,7 +70,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class CardRow:
-    """One card of the sprint as the summary shows it; `hours` from its start (or the launch) to its completion."""
+    """One card of the sprint as the summary shows it; `seconds` from its start (or the launch) to its completion."""
 
     id: str
     title: str
@@ -78,9 +78,14 @@ class CardRow:
     status: str
     started: str | None = None
     completed: str | None = None
-    hours: float | None = None
+    seconds: float | None = None
     forced: bool = False
     claims: str = "-"
+
+    @property
+    def hours(self) -> float | None:
+        """Return `seconds` in hours, to two places."""
+        return None if self.seconds is None else round(self.seconds / 3600, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +147,10 @@ def _row(
     status = (now[name] or "no status") if name in now else begun.missing
     last = next((fact for fact in reversed(facts) if fact.status == "COMPLETED"), None)
     completed = last.at if last is not None and status == "COMPLETED" else None
-    hours = None
-    if completed is not None:
-        hours = _hours(min(started or begun.at, completed), completed)
+    seconds = None if completed is None else _seconds(min(started or begun.at, completed), completed)
     shown = f"{claim.true} / {claim.false} / {claim.unverifiable}" if claim else "-"
     forced = bool(completed and last and last.forced)
-    return CardRow(name, card.get("title") or "", card.get("agent"), status, started, completed, hours, forced, shown)
+    return CardRow(name, card.get("title") or "", card.get("agent"), status, started, completed, seconds, forced, shown)
 
 
 def agent_rows(cards: Sequence[CardRow], mail: MailFacts) -> tuple[AgentRow, ...]:
@@ -155,10 +158,8 @@ def agent_rows(cards: Sequence[CardRow], mail: MailFacts) -> tuple[AgentRow, ...
     rows: list[AgentRow] = []
     for agent in sorted({card.agent for card in cards if card.agent}):
         own = [card for card in cards if card.agent == agent]
-        hours = [card.hours for card in own if card.hours is not None]
-        middle = round(median(hours), 2) if hours else None
         done = sum(card.status == "COMPLETED" for card in own)
-        rows.append(AgentRow(agent, len(own), done, mail.by.get(agent, 0), middle))
+        rows.append(AgentRow(agent, len(own), done, mail.by.get(agent, 0), _median_hours(own)))
     return tuple(rows)
 
 
@@ -192,9 +193,9 @@ def card_numbers(cards: Sequence[CardRow], plan: str, seen: str, timed: str) -> 
     yield Number("cards.completed", "Cards completed", count["COMPLETED"], seen)
     yield Number("cards.cancelled", "Cards cancelled", count["CANCELLED"], seen)
     yield Number("cards.open", "Cards left open", sum(card.status not in ENDED for card in cards), seen)
-    hours = [card.hours for card in cards if card.hours is not None]
-    if hours:
-        yield Number("hours.median", "Median hours from start to completion", round(median(hours), 2), timed)
+    hours = _median_hours(cards)
+    if hours is not None:
+        yield Number("hours.median", "Median hours from start to completion", hours, timed)
 
 
 def ledger_numbers(
@@ -229,14 +230,20 @@ def git_numbers(git: GitFacts | None) -> Iterator[Number]:
     counted = f"git diff --no-renames --numstat {span}"
     yield Number("git.commits", "Commits", git.commits, f"git rev-list --count {span}")
     yield Number("git.merges", "Merges", git.merges, f"git rev-list --count --merges {span}")
-    yield Number("git.authors", "Authors", git.authors, f"git log --format=%an {span}")
+    yield Number("git.authors", "Authors", git.authors, f"distinct names of git log --format=%an {span}")
     yield Number("git.files", "Files changed", git.files, counted)
     yield Number("git.added", "Lines added", git.added, counted)
     yield Number("git.removed", "Lines removed", git.removed, counted)
 
 
-def _hours(start: str, end: str) -> float:
-    return round((from_text(end) - from_text(start)).total_seconds() / 3600, 2)
+def _seconds(start: str, end: str) -> float:
+    return (from_text(end) - from_text(start)).total_seconds()
+
+
+def _median_hours(cards: Iterable[CardRow]) -> float | None:
+    """Return the median of the exact times, in hours to two places; None where no card has one."""
+    found = [card.seconds for card in cards if card.seconds is not None]
+    return round(median(found) / 3600, 2) if found else None
 
 
 def _days(first: date, last: date) -> Iterable[date]:

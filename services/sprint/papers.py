@@ -10,7 +10,6 @@ from bluelabel.services.sprint import documents as names
 from bluelabel.services.sprint.action_items import BLOCK as ACTIONS
 from bluelabel.services.sprint.action_items import items
 from bluelabel.services.sprint.chart import svg
-from bluelabel.services.sprint.checklist import checklist
 from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.gather import Figures, figures, here, measured
 from bluelabel.services.sprint.model import Plan
@@ -206,4 +205,4 @@ def _day(moment: str | None) -> str | None:
 
 def write_template(desk: Desk) -> list[str]:
     """Write the closing routine as a checklist; return the paths that changed."""
-    return _put(desk, names.TEMPLATE, render("closeout", steps=checklist(desk.settings.routine)))
+    return _put(desk, names.TEMPLATE, render("closeout", steps=desk.settings.checklist))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -13,9 +13,11 @@ from bluelabel.interfaces.errors import IllegalTransition, UsageError
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.messages import MessageType, Priority
 from bluelabel.services.cards.edit import check_value
+from bluelabel.services.cards.ids import checked
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.sprint.action_items import items
 from bluelabel.services.sprint.desk import Desk
+from bluelabel.services.sprint.heads import tag_fault
 from bluelabel.services.sprint.model import Plan, PlannedCard
 from bluelabel.services.sprint.numbers import ENDED
 from bluelabel.services.sprint.papers import write_plan, write_state, write_template
@@ -46,7 +48,7 @@ def plan(desk: Desk, wanted: Plan) -> tuple[Sprint, list[str]]:
     Titles, agents, branches and priorities that are not given are taken from the card file.
 
     Raises:
-        UsageError: the plan does not hold together, or a title cannot stand in a card.
+        UsageError: the plan does not hold together, or a title or a new id cannot stand in a card.
         UnknownAgent: a card is for nobody with a mailbox.
         IllegalTransition: the sprint is launched already.
     """
@@ -54,8 +56,11 @@ def plan(desk: Desk, wanted: Plan) -> tuple[Sprint, list[str]]:
     whole = replace(wanted, cards=_completed(desk, wanted), carried=open_items).checked()
     for agent in whole.agents:
         desk.postbox.directory.check(agent)
+    document = desk.cards()
     for card in whole.cards:
         check_value("title", card.title)
+        if card.id not in document.by_id:
+            checked(card.id, document, ())
 
     def decide(db: sqlite3.Connection) -> Sequence[Draft]:
         known = {sprint.key: sprint for sprint in sprints(db)}.get(key_of(whole))
@@ -71,6 +76,25 @@ def plan(desk: Desk, wanted: Plan) -> tuple[Sprint, list[str]]:
     return sprint, write_plan(desk, sprint)
 
 
+def remarks(desk: Desk, planned: Plan) -> Iterator[str]:
+    """Yield what may be a slip in a plan that holds together: a line each for whoever planned it."""
+    now = desk.statuses()
+    told = {
+        f"not in {desk.cards_path} yet, and added at the launch": [c.id for c in planned.cards if c.id not in now],
+        "done already": [card.id for card in planned.cards if now.get(card.id) in ENDED],
+        "assigned to nobody": [c.id for c in planned.cards if not c.agent and now.get(c.id) not in ENDED],
+    }
+    yield from (f"{words}: {', '.join(names)}" for words, names in told.items() if names)
+    if not planned.cards:
+        yield "it has no cards, and cannot be launched without"
+    if desk.repository is None:
+        return
+    if desk.repository.ref(f"refs/heads/{planned.branch}") is None:
+        yield f"there is no branch called {planned.branch!a} to end on"
+    if fault := tag_fault(desk.repository, planned):
+        yield fault
+
+
 def launch(desk: Desk, sprint: Sprint) -> Launched:
     """Start a sprint. Doing it again finishes what an interrupted launch has left, and sends nothing twice.
 
@@ -80,11 +104,11 @@ def launch(desk: Desk, sprint: Sprint) -> Launched:
         UnknownAgent: a card is for nobody with a mailbox.
     """
     whole = sprint.plan
+    _allow(desk.sprints(), sprint)
     if not whole.cards:
-        raise UsageError("the sprint has no cards", hint="plan it again with --card ID")
+        raise UsageError(f"{whole.name} has no cards", hint="plan it again with --card ID")
     for agent in whole.agents:
         desk.postbox.directory.check(agent)
-    _allow(desk.sprints(), sprint)
     elsewhere = not sprint.recorded
     sprint = take_over(desk, sprint)
     registered = _register(desk, whole)

@@ -15,6 +15,7 @@ from bluelabel.services.cards.document import parse
 from bluelabel.services.git.managed import body
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.sprint.documents import Documents, marks
+from bluelabel.services.sprint.heads import is_our_tag
 from bluelabel.services.sprint.model import Plan, PlannedCard
 from bluelabel.services.sprint.numbers import StatusFact
 from bluelabel.services.sprint.projection import Sprint, key_of
@@ -104,8 +105,7 @@ def _sprint(papers: Papers, plan: Plan, state: str) -> Sprint:
     base = (papers.repository.resolve(f"{came[0]}~1") or came[0]) if came else papers.repository.resolve("HEAD")
     statuses = statuses_at(papers, came[0]) if came else {}
     launch = _launch(plan, statuses, base, moment)
-    message = papers.repository.tag_message(plan.tag)
-    if message is not None and message.splitlines()[:1] == [plan.name] and "\nLedger-Head: " in message:
+    if is_our_tag(papers.repository, plan):
         return _made(plan, "closed", moment, launch, {"tag": plan.tag, "commit": papers.repository.tags()[plan.tag]})
     return _made(plan, "planned" if state == "PLANNED" else "launched", moment, launch, {})
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from bluelabel.interfaces.errors import Refused
 from bluelabel.services.sprint.desk import Desk
+from bluelabel.services.sprint.programs import Programs
 from bluelabel.services.sprint.projection import Sprint
 
 
@@ -16,7 +17,7 @@ class Drift:
     """One way in which the sprint is not what it says.
 
     Args:
-        kind: ``claim``, ``card``, ``branch``, ``tests``, ``report``, ``tag`` or ``repository``.
+        kind: ``claim``, ``card``, ``branch``, ``tests``, ``report``, ``tag``, ``repository``, ``document`` or ``step``.
         target: what it is about: a card and path, a branch, a command.
         words: one line for a person.
         waits: it only waits for a person to agree to the merge.
@@ -62,6 +63,7 @@ class Record:
     Args:
         sprint: what is being closed.
         run_id: the run that does it.
+        programs: runs what it has to run.
         agreed: the steps whose requests a person agrees to with this call.
         dry: only look; write nothing anywhere.
         findings: what the steps so far found, in order.
@@ -69,6 +71,7 @@ class Record:
 
     sprint: Sprint
     run_id: str
+    programs: Programs
     agreed: frozenset[str] = frozenset()
     dry: bool = False
     findings: tuple[Finding, ...] = ()

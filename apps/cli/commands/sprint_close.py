@@ -33,6 +33,7 @@ def closeout(
 
     The closing is a workflow run: cut off, it goes on where it stood; refused, it can be started again.
     """
+    from bluelabel.runner.boxes import Boxes
     from bluelabel.services.sprint.checklist import APPROVALS
     from bluelabel.services.sprint.closeout import close, look
 
@@ -44,10 +45,17 @@ def closeout(
 
     if dry_run:
         outcome = look(desk, chosen, tell)
-        app.say(f"left out: {', '.join(outcome.left_out)}")
+        if outcome.left_out:
+            app.say(f"left out: {', '.join(outcome.left_out)}")
+        if unread := Boxes(app.workspace()).unread():
+            app.say(f"not counted: what was written into the boxes of {', '.join(unread)} and not read yet")
     else:
         app.workspace().read_edits()  # reports that agents wrote into their boxes by hand count as well
-        outcome = close(desk, chosen, APPROVALS if yes else agreed, tell)
+        try:
+            outcome = close(desk, chosen, APPROVALS if yes else agreed, tell)
+        except KeyboardInterrupt:
+            app.note("interrupted; the same command goes on where it stood")
+            raise
         app.workspace().refresh_views(desk.postbox.directory.mailboxes)
     app.emit("closeout", described(desk.fresh(chosen)) | outcome.as_json())
     _judge(app, outcome, chosen, dry_run)

@@ -8,7 +8,7 @@ import click
 
 from bluelabel.apps.cli.app import App, pass_app
 from bluelabel.apps.cli.utils.sprints import described, desk_of, which
-from bluelabel.interfaces.errors import UsageError
+from bluelabel.interfaces.errors import Refused
 
 if TYPE_CHECKING:
     from bluelabel.services.sprint.desk import Desk
@@ -42,26 +42,27 @@ def plan(
     tag: str | None,
 ) -> None:
     """Write a sprint down. Titles, agents and branches that are not given come from the cards."""
-    from datetime import date, timedelta
+    from datetime import timedelta
 
-    from bluelabel.services.sprint.model import Plan
+    from bluelabel.services.sprint.model import Plan, day
     from bluelabel.services.sprint.planning import plan as work
+    from bluelabel.services.sprint.planning import remarks
 
     desk = desk_of(app)
     first = start or desk.now()[:10]
-    try:
-        last = end or (date.fromisoformat(first) + timedelta(days=6)).isoformat()
-    except ValueError:
-        raise UsageError("not a day", where=ascii(first[:40]), hint="write it as 2026-01-31") from None
+    last = end or (day(first, "the first day") + timedelta(days=6)).isoformat()
     target = branch or (desk.repository.branch() if desk.repository else None) or "main"
     wanted = Plan(
         number, phase, title, first, last, tag or desk.settings.tag_name(phase, number), goal, target,
         tuple(_planned(text) for text in cards), criteria,
     )  # fmt: skip
     made, changed = work(desk, wanted)
-    app.emit("sprint", described(made) | {"documents": changed})
-    app.say(f"{made.plan.name}: {len(made.plan.cards)} cards, {made.plan.start} to {made.plan.end}")
+    told = list(remarks(desk, made.plan))
+    app.emit("sprint", described(made) | {"documents": changed, "remarks": told})
+    app.say(f"{made.plan.name}: {_cards(len(made.plan.cards))}, {made.plan.start} to {made.plan.end}")
     app.say(made.plan.plan_path)
+    for line in told:
+        app.say(f"  {line}")
 
 
 def _planned(text: str) -> PlannedCard:
@@ -79,7 +80,7 @@ def launch(app: App, number: str | None, phase: str | None) -> None:
     from bluelabel.services.sprint.planning import launch as work
 
     desk = desk_of(app)
-    chosen = desk.sprint(number, phase) if number else _next_planned(desk, phase)
+    chosen = desk.sprint(number, phase) if number else _next(desk, phase)
     done = work(desk, chosen)
     app.workspace().refresh_views(desk.postbox.directory.mailboxes)
     told = {name: getattr(done, name) for name in ("registered", "assigned", "documents", "again", "taken_over")}
@@ -89,11 +90,22 @@ def launch(app: App, number: str | None, phase: str | None) -> None:
     else:
         app.say(f"{done.sprint.plan.name} " + ("was launched already" if done.again else "is launched"))
     for agent, count in done.assigned.items():
-        app.say(f"  {agent}: {count} card{'s' if count != 1 else ''}")
+        app.say(f"  {agent}: {_cards(count)}")
     for path in done.documents:
         app.say(f"  {path}")
 
 
-def _next_planned(desk: Desk, phase: str | None) -> Sprint:
+def _next(desk: Desk, phase: str | None) -> Sprint:
+    """Return the sprint that is under way, so that a launch can be finished; else the one that is planned."""
+    chosen = desk.sprint(None, phase)
+    if chosen.state == "launched":
+        return chosen
     planned = [s for s in desk.sprints() if s.state == "planned" and phase in (None, s.plan.phase)]
-    return planned[-1] if planned else desk.sprint(None, phase)
+    if len(planned) > 1:
+        names = ", ".join(s.plan.number for s in planned)
+        raise Refused(f"several sprints are planned: {names}", hint="say which with --sprint (and --phase)")
+    return planned[0] if planned else chosen
+
+
+def _cards(count: int) -> str:
+    return f"{count} card{'s' if count != 1 else ''}"

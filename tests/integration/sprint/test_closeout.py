@@ -22,6 +22,7 @@ from bluelabel.services.sprint.ending import verify_all
 from bluelabel.services.sprint.heads import heads_in_tags, ledger_name
 from bluelabel.services.sprint.model import Plan, PlannedCard
 from bluelabel.services.sprint.planning import launch, plan
+from bluelabel.services.sprint.programs import Programs
 from bluelabel.services.sprint.record import Drifted, Finding, Record
 from bluelabel.services.sprint.settings import SprintSettings
 
@@ -383,7 +384,7 @@ def test_a_routine_may_leave_out_what_is_optional(office: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "words"), [(("echo", "TOTAL 97%"), "TOTAL 97%"), (("no-such-program",), "did not give")]
+    ("command", "words"), [(("echo", "TOTAL 97%"), "TOTAL 97%"), (("no-such-program",), "cannot be started")]
 )
 def test_coverage_is_kept_and_never_in_the_way(office: Any, command: Any, words: str) -> None:
     office.settings = SprintSettings(coverage=command)
@@ -451,7 +452,7 @@ def test_the_last_look_names_whatever_is_missing(office: Any) -> None:
     office.git("tag", "-d", TAG)
     office.write("README.md", "changed\n")
     office.write("reports/SPRINT_1_SUMMARY.md", "rewritten by hand\n")
-    record = Record(sprint, "closeout-6.13-1")
+    record = Record(sprint, "closeout-6.13-1", Programs(office.root))
 
     with pytest.raises(Drifted) as told:
         verify_all(office.desk, record)

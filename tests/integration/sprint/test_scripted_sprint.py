@@ -118,7 +118,7 @@ def recomputed(shop: Shop, base: str, commit: str, launched: int, upto: int) -> 
         ended = [e["at"] for e in own if e["after"].startswith("COMPLETED")]
         if ended and measured["cards"][card] == "COMPLETED":
             taken = datetime.fromisoformat(ended[-1]) - datetime.fromisoformat(begun)
-            hours.append(round(taken.total_seconds() / 3600, 2))
+            hours.append(taken.total_seconds() / 3600)
     span = f"{base}..{commit}"
     stat = [line.split("\t") for line in shop.git("diff", "--no-renames", "--numstat", base, commit).splitlines()]
     return {

@@ -15,7 +15,7 @@ from bluelabel.services.sprint.checklist import CHECKLIST, STEPS, checklist
 from bluelabel.services.sprint.heads import head_line, heads_in, ledger_name
 from bluelabel.services.sprint.model import Plan, PlannedCard, cell, one_line
 from bluelabel.services.sprint.record import Drift, Finding
-from bluelabel.services.sprint.settings import SprintSettings, sprint_settings
+from bluelabel.services.sprint.settings import SprintSettings, evidence_settings, sprint_settings
 
 PLAN = Plan(
     "2A", "6.13", "Words", "2026-01-01", "2026-01-07", "v1", "Goal", "main",
@@ -77,23 +77,90 @@ def test_settings_are_read_or_refused_with_a_word() -> None:
         {
             "tag": "r{phase}-{number}", "remote": "up", "documents": {"A.md": "x/a.md"}, "contexts": ["A.md"],
             "routine": ["tests"], "coverage": ["cov"], "test_each_merge": False, "require_reports": True,
-        },
-        STEPS,
+        }
     )  # fmt: skip
 
     assert found == SprintSettings(
         "r{phase}-{number}", "up", {"A.md": "x/a.md"}, ("A.md",), ("tests",), ("cov",), False, True
     )
     assert found.tag_name("6", "1") == "r6-1"
-    assert sprint_settings({}, STEPS) == SprintSettings()
+    assert sprint_settings({}) == SprintSettings()
     wrong = (
         {"tags": "x"}, {"tag": 1}, {"tag": ""}, {"documents": ["x"]}, {"documents": {"a": 1}}, {"contexts": "x"},
         {"routine": ["test"]}, {"routine": [1]}, {"coverage": "cov"}, {"test_each_merge": "yes"},
     )  # fmt: skip
     for table in wrong:
         with pytest.raises(UnreadableInput) as told:
-            sprint_settings(table, STEPS)
+            sprint_settings(table)
         assert told.value.hint
+
+
+LINT = {"id": "lint", "run": ["make", "lint"], "after": "tests"}
+
+
+def test_steps_of_a_projects_own_stand_where_they_are_put() -> None:
+    own = [LINT, {**LINT, "id": "types"}, {**LINT, "id": "notes", "after": "summary", "critical": False}]
+    own += [{"id": "first", "run": ["true"], "before": "cards", "title": "First of all", "timeout": "2m"}]
+    found = sprint_settings({"routine": ["tests", "cards"], "step": own}).checklist
+    by_id = {step.id: step for step in found}
+
+    assert [step.id for step in found][:7] == ["branches", "tests", "lint", "types", "first", "cards", "verdict"]
+    assert [step.id for step in found][9:12] == ["documents", "summary", "notes"]
+    assert [step.id for step in found if step.command and step.acts] == ["notes"]
+    assert (by_id["first"].title, by_id["first"].seconds, by_id["first"].critical) == ("First of all", 120.0, True)
+    assert by_id["lint"].items == ("`make lint` ends with exit code 0",)
+    assert not by_id["notes"].critical
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ({"step": LINT}, "step"),
+        ({"step": ["lint"]}, "step"),
+        ({"step": [{**LINT, "id": ""}]}, "id"),
+        ({"step": [{**LINT, "id": "Lint it"}]}, "id"),
+        ({"step": [{**LINT, "id": "tests"}]}, "id"),
+        ({"step": [LINT, LINT]}, "id"),
+        ({"step": [{**LINT, "run": "make lint"}]}, "run"),
+        ({"step": [{**LINT, "run": []}]}, "run"),
+        ({"step": [{**LINT, "run": ["a\0b"]}]}, "run"),
+        ({"step": [{"id": "lint", "run": ["x"]}]}, "id"),
+        ({"step": [{**LINT, "before": "merge"}]}, "after"),
+        ({"step": [{**LINT, "after": "test"}]}, "after"),
+        ({"step": [{**LINT, "after": "final"}]}, "after"),
+        ({"step": [{**LINT, "critical": 1}]}, "critical"),
+        ({"step": [{**LINT, "timeout": "soon"}]}, "timeout"),
+        ({"step": [{**LINT, "timeout": True}]}, "timeout"),
+        ({"step": [{**LINT, "runs": 1}]}, "runs"),
+        ({"routine": ["tests", "tests"]}, "routine"),
+        ({"routine": ["merge", "tests"]}, "routine"),
+        ({"routine": ["lint"], "step": [LINT]}, "routine"),
+    ],
+)
+def test_a_wrong_step_or_order_is_refused_with_its_place(table: dict[str, Any], key: str) -> None:
+    asked: list[str] = []
+
+    def locate(name: str, _step: int | None) -> str:
+        asked.append(name)
+        return "bluelabel.toml:7"
+
+    with pytest.raises(UnreadableInput, match=r"bluelabel\.toml:7") as told:
+        sprint_settings(table, locate)
+    assert asked == [key]
+    assert told.value.hint
+
+
+def anywhere(_key: str, _step: int | None) -> str:
+    return "bluelabel.toml"
+
+
+def test_the_test_command_is_a_list_or_one_line() -> None:
+    assert evidence_settings({"test": "make 'my unit'", "timeout": "2m"}, anywhere) == (("make", "my unit"), 120.0)
+    assert evidence_settings({"test": ["make"], "timeout": 90}, anywhere) == (("make",), 90.0)
+    assert evidence_settings({}, anywhere) == ((), 600.0)
+    for wrong in ({"test": 5}, {"test": [1]}, {"timeout": "soon"}, {"timeout": 0}):
+        with pytest.raises(UnreadableInput):
+            evidence_settings(wrong, anywhere)
 
 
 def test_a_project_may_leave_out_only_what_is_optional() -> None:
