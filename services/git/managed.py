@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _FENCE: Final = re.compile(rb"[ \t]*(`{3,}|~{3,})")
+_BOM: Final = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ def _fences(data: bytes) -> list[tuple[int, int]]:
 def _marked(data: bytes, marks: Marks) -> list[Block]:
     found: list[Block] = []
     opened: tuple[int, int] | None = None
-    at = 0
-    for line in data.splitlines(keepends=True):
+    at = len(_BOM) if data.startswith(_BOM) else 0
+    for line in data[at:].splitlines(keepends=True):
         word = line.strip()
         if word == marks.begin:
             opened = (at, at + len(line))
@@ -95,7 +96,7 @@ def put(data: bytes, marks: Marks, text: str, *, apart: bool = True) -> bytes:
         for block in reversed(found):
             data = data[: block.body_start] + inner + data[block.body_end :]
         return data
-    gap = b"" if not data.strip(b"\xef\xbb\xbf") else (b"" if data.endswith(b"\n") else eol) + (eol if apart else b"")
+    gap = b"" if not data.removeprefix(_BOM) else (b"" if data.endswith(b"\n") else eol) + (eol if apart else b"")
     return data + gap + marks.begin + eol + inner + marks.end + eol
 
 

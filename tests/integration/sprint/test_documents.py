@@ -390,6 +390,15 @@ def test_documents_in_any_state_keep_what_is_outside_our_marks(change: str, tmp_
         assert not documents.put(f"{n}.md", "sprint", "word-two")
 
 
+def test_a_file_of_nothing_but_a_byte_order_mark_gets_one_block() -> None:
+    bom = b"\xef\xbb\xbf"
+    once = put(bom, marks("sprint"), "old words")
+
+    assert once == bom + OURS
+    assert put(once, marks("sprint"), "new") == once.replace(b"old words", b"new")
+    assert take(once, marks("sprint")) == bom
+
+
 def test_every_copy_of_a_block_is_brought_up_to_date_and_a_quoted_one_is_left() -> None:
     fenced = b"```\n" + OURS + b"```\n"
     after = put(OURS + b"words\n" + OURS + fenced, marks("sprint"), "new")
