@@ -106,11 +106,11 @@ def _hours(value: float | None) -> str:
 def _write(path: str, drawn: str) -> None:
     from pathlib import Path
 
-    from bluelabel.interfaces.errors import NotFound, machine_error
+    from bluelabel.interfaces.errors import MachineError, machine_error
 
     try:
         Path(path).write_text(drawn, "utf-8")
     except FileNotFoundError:
-        raise NotFound("there is no such folder", where=str(Path(path).parent), hint="make it first") from None
+        raise MachineError("writing the chart into a folder that is not there", where=path, hint="make it") from None
     except OSError as error:
         raise machine_error(error, "writing the chart", path) from None

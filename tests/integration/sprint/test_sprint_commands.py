@@ -202,7 +202,8 @@ def test_a_chart_is_printed_or_written_or_refused_with_its_place(line: Line) -> 
     line("sprint", "launch")
 
     assert line("sprint", "burndown", "--svg", "-").startswith("<svg")
-    assert "writing the chart: /nonexistent/x.svg" in line("sprint", "burndown", "--svg", "/nonexistent/x.svg", code=6)
+    told = line("sprint", "burndown", "--svg", "/nonexistent/x.svg", code=6)
+    assert "a folder that is not there: /nonexistent/x.svg" in told
 
 
 def test_a_routine_that_the_project_chose_is_what_runs_and_what_the_checklist_says(line: Line) -> None:
