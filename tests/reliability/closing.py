@@ -39,6 +39,8 @@ _WHO = {f"GIT_{role}_{what}": text for role in ("AUTHOR", "COMMITTER") for what,
 GIT_ENV = {**_WHO, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 PATIENCE = 240.0
 _FOREIGN = re.compile(r"Unable to create '(/\S*far\.git/\S+\.lock)': File exists")
+_PUSHED = 2
+"""So many references are pushed, each of which a killed git may have left locked over there."""
 FLOOR = 100
 """A closing of two branches with a remote passes through more states than this; fewer mean that the walk is blind."""
 PASSED_OVER = r"(^|/)objects/|/index\.db"
@@ -149,11 +151,12 @@ class Clerk:
         if status != 0:
             return [("next", f"the next command exits {status}: {told[-600:]}")]
         status, told = self.run(closing(where), where, PATIENCE, boot)
-        lock = _FOREIGN.search(told)
-        if status == 1 and lock:  # of the other repository, which is not ours to mend: it is named, a person removes it
-            self.explained += 1
-            Path(lock[1]).unlink()
-            status, told = self.run(closing(where), where, PATIENCE, boot)
+        for _ in range(_PUSHED):
+            lock = _FOREIGN.search(told)
+            if status == 1 and lock:  # of the other repository, not ours to mend: it is named, a person removes it
+                self.explained += 1
+                Path(lock[1]).unlink()
+                status, told = self.run(closing(where), where, PATIENCE, boot)
         if status != 0 or TRACEBACK in told:
             return [("second", f"the second closing exits {status}: {told[-600:]}")]
         return [("check", text) for text in wrong_with(where)]
