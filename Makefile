@@ -17,6 +17,12 @@ DEV_STAMP := .venv/.installed-dev
 RECIPE := pyproject.toml constraints.txt hatch_build.py
 JOBS ?= 2
 
+# Each test has a time limit of its own; this one ends what hangs where no test runs, as while tests are collected.
+LIMIT ?= 30m
+# A worker that dies takes the test it was at with it, and no more: `loadgroup` hands that test out again or waits for ever.
+PYTEST = -m pytest -n $(JOBS) --dist worksteal -m 'not nightly'
+WITHIN = timeout --verbose --foreground --kill-after=30s $(LIMIT)
+
 .PHONY: help demo test coverage unit lint format schemas bench reliability docs web-test dist reproducible clean
 
 help:  ## list the targets
@@ -38,20 +44,20 @@ $(DEV_STAMP): $(RECIPE) | $(RUN_STAMP)
 demo: $(RUN_STAMP)  ## the main job, end to end, in a scratch repository
 	@$(BIN)/bluelabel demo
 
-# A test that fails beside others is run once more: a machine that is busy with something else makes some of them late.
 test: $(DEV_STAMP)  ## every test but the nightly ones
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not nightly' --reruns 1 $(ARGS)
+	$(WITHIN) $(BIN)/python $(PYTEST) $(ARGS)
 
+coverage: LIMIT = 60m
 coverage: $(DEV_STAMP)  ## the same with branch coverage and its gate; takes twice as long
 	@rm -f .coverage .coverage.*
 	@status=0; \
-	$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadgroup -m 'not nightly' $(ARGS) || status=$$?; \
+	$(WITHIN) $(BIN)/coverage run $(PYTEST) $(ARGS) || status=$$?; \
 	$(BIN)/coverage combine --quiet; \
 	$(BIN)/coverage report --skip-covered || status=$$?; \
 	exit $$status
 
 unit: $(DEV_STAMP)  ## the unit tests alone, without coverage
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not nightly' tests/unit $(ARGS)
+	$(WITHIN) $(BIN)/python $(PYTEST) tests/unit $(ARGS)
 
 lint: $(DEV_STAMP)  ## style, types (mypy and pyright, both strict) and who may import whom
 	@status=0; \

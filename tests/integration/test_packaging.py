@@ -16,10 +16,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [
-    pytest.mark.xdist_group("packaging"),
-    pytest.mark.skipif(find_spec("hatchling") is None, reason="hatchling, the build back end, is not installed"),
-]
+pytestmark = pytest.mark.skipif(find_spec("hatchling") is None, reason="hatchling, the build back end, is not installed")
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("agents", "apps", "interfaces", "runner", "services")
