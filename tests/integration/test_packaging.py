@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(find_spec("hatchling") is None, reason="hatchling, the build back end, is not installed")
+pytestmark = pytest.mark.skipif(find_spec("hatchling") is None, reason="needs hatchling, the build back end")
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("agents", "apps", "interfaces", "runner", "services")

@@ -18,6 +18,7 @@ from bluelabel.interfaces.errors import (
     UsageError,
 )
 from bluelabel.services.ledger.book import Book
+from bluelabel.services.workflow.dag_run_codec import parse_moment
 from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_runner import DAGRunnerFactory, RetryBackoffStrategy, StatefulDAGRunner
@@ -190,6 +191,7 @@ def test_resume_partial_completion(store: Any) -> None:
     assert run.status is DAGRunStatus.SUCCESS
     assert work.ran == ["one", "two", "two", "three"]
     assert run.metadata["resume_count"] == 1
+    assert [move.status for move in run.history][-4:] == ["failed", "retry", "running", "success"]
 
 
 def test_resume_of_a_finished_run_runs_nothing(store: Any) -> None:
@@ -257,12 +259,17 @@ def test_constant_backoff_retry(store: Any) -> None:
 def test_per_step_retry_configuration(store: Any) -> None:
     delays, work = Delays(), Work()
     runner = a_runner(store, retry_delay=1.0, timer=delays)
-    runner.register_step("a", work("a", failures=2), retry_delay=5.0, retry_backoff=RetryBackoffStrategy.CONSTANT)
-    runner.register_step("b", work("b", failures=2))
+    own = {"max_retries": 2, "retry_delay": 5.0, "retry_backoff": RetryBackoffStrategy.CONSTANT, "critical": False}
+    runner.register_step("a", work("a", failures=9), **own)
+    runner.register_step("b", work("b", failures=3))
     run = execute(runner)
 
-    assert delays.asked == [5.0, 5.0, 1.0, 2.0]
+    assert delays.asked == [5.0, 5.0, 1.0, 2.0, 4.0]
+    assert [(step.status.value, step.retry_count, step.max_retries) for step in run.steps.values()] == [
+        ("failed", 2, 2), ("success", 3, 3),
+    ]  # fmt: skip
     assert run.get_step("a").metadata["retry_backoff"] == "constant"
+    assert run.status is DAGRunStatus.PARTIAL_SUCCESS
 
 
 def test_error_metadata_logging(store: Any) -> None:
@@ -270,8 +277,11 @@ def test_error_metadata_logging(store: Any) -> None:
     runner.register_step("one", Work()("one", failures=2), max_retries=1)
     run = execute(runner)
     errors = run.get_step("one").metadata["error_history"]
+    moments = [parse_moment(entry["timestamp"]) for entry in errors]
 
     assert [entry["attempt"] for entry in errors] == [1, 2]
+    assert [entry["error"] for entry in errors] == ["one broke", "one broke"]
+    assert run.start_time <= moments[0] <= moments[1] <= run.end_time
     assert {entry["error_type"] for entry in errors} == {"ValueError"}
     assert all("in work" in entry["traceback"] and "run_loop" not in entry["traceback"] for entry in errors)
     assert run.to_dict()["metadata"]["step_failures"][0]["attempts"] == 2
