@@ -2,14 +2,20 @@
 
 `make test` says the same about one commit each time it is asked; `HYPOTHESIS_PROFILE=search` looks at new examples,
 as `make reliability` does.
+
+Ctrl-C reaches what tests start: a shell that runs something in the background has it ignored, and that is inherited.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
 settings.register_profile("repeat", deadline=None, derandomize=True, database=None)
 settings.register_profile("search", deadline=None, derandomize=False, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
