@@ -24,6 +24,9 @@ from bluelabel.services.workflow.dag_runner_interface import StepContext
 
 STEPS = 20
 FLAKY = {3: 1, 7: 2, 12: 1, 18: 2}
+MOST_KILLS = 12
+AT_WORK, GETTING_UP = 0.003, 0.03
+"""Seconds in which the next step has ended, or the first has begun, on a machine that has nothing else to do."""
 
 
 def needs(number: int) -> list[str]:
@@ -33,12 +36,13 @@ def needs(number: int) -> list[str]:
     return [f"s{number - 1}", f"s{number - 2}"] if number % 5 == 0 and number > 1 else [f"s{max(0, number - 2)}"]
 
 
-def runner(folder: Path, run_id: str, log: int) -> StatefulDAGRunner:
-    """Return the runner of a run whose steps write down each beginning before they do anything."""
+def runner(folder: Path, run_id: str, log: int, told: int) -> StatefulDAGRunner:
+    """Return the runner of a run whose steps write down each beginning, and tell of it, before they do anything."""
     made = StatefulDAGRunner("killed", DAGRunStore(folder), run_id, retry_delay=0.0005, max_parallel=2)
 
     async def work(context: StepContext) -> dict[str, Any]:
         os.write(log, f"{context.step_id} {context.attempt}\n".encode())
+        os.write(told, b".")
         await asyncio.sleep(0.0002)
         number = int(context.step_id[1:])
         if context.attempt <= FLAKY.get(number, 0):
@@ -50,26 +54,29 @@ def runner(folder: Path, run_id: str, log: int) -> StatefulDAGRunner:
     return made
 
 
-def wait(child: int, patience: float | None) -> int:
-    """Wait for the child, and kill it when `patience` seconds have passed."""
-    if patience is not None and signal.sigtimedwait({signal.SIGCHLD}, patience) is None:
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    signal.sigtimedwait({signal.SIGCHLD}, 0)  # the news of this child is not for the next one
-    return status
-
-
-def once(folder: Path, run_id: str, log: int, patience: float | None) -> bool:
-    """Run in a child process, killed after `patience` seconds; return whether it ended by itself."""
+def once(folder: Path, run_id: str, log: int, dice: random.Random | None) -> bool:
+    """Run in a child process, killed soon after as many steps as the dice say; return whether it ended by itself."""
+    heard, told = os.pipe()
     child = os.fork()
     if child == 0:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-        asyncio.run(runner(folder, run_id, log).execute())
+        asyncio.run(runner(folder, run_id, log, told).execute())
         os._exit(0)
-    status = wait(child, patience)
+    os.close(told)
+    if dice is not None:
+        _kill_after(child, heard, dice.randrange(STEPS // 2), dice.random())
+    _, status = os.waitpid(child, 0)
+    os.close(heard)
     if os.WIFEXITED(status) and os.WEXITSTATUS(status):
         raise SystemExit(f"the runner of {run_id} left with {os.WEXITSTATUS(status)}")
     return os.WIFEXITED(status)
+
+
+def _kill_after(child: int, heard: int, steps: int, share: float) -> None:
+    for _ in range(steps):
+        if not os.read(heard, 1):
+            return
+    time.sleep(share * (AT_WORK if steps else GETTING_UP))
+    os.kill(child, signal.SIGKILL)
 
 
 def outcome(folder: Path, run_id: str) -> dict[str, Any] | None:
@@ -86,13 +93,13 @@ def finished(found: dict[str, Any] | None) -> set[str]:
     return set() if found is None else {name for name, step in found["steps"].items() if step[0] == "success"}
 
 
-def cycle(folder: Path, run_id: str, dice: random.Random, longest: float | None) -> tuple[int, int, list[str]]:
+def cycle(folder: Path, run_id: str, dice: random.Random | None) -> tuple[int, int, list[str]]:
     """Run one run to its end through kills; return kills, finished steps that began again, and other faults."""
     path = folder / f"{run_id}.log"
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     kills, repeated, faults, seen = 0, 0, [], 0
     done: set[str] = set()
-    while not once(folder, run_id, log, dice.uniform(0, longest) if longest and kills < 12 else None):
+    while not once(folder, run_id, log, dice if kills < MOST_KILLS else None):
         kills += 1
         begun = path.read_text().splitlines()
         repeated += sum(line.split()[0] in done for line in begun[seen:])
@@ -109,14 +116,11 @@ def cycle(folder: Path, run_id: str, dice: random.Random, longest: float | None)
 def main() -> None:
     folder, cycles, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     dice = random.Random(seed)
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-    began = time.monotonic()
-    cycle(folder, "undisturbed", dice, None)
-    longest = time.monotonic() - began
+    cycle(folder, "undisturbed", None)
     expected = outcome(folder, "undisturbed")
     report: dict[str, Any] = {"cycles": 0, "kills": 0, "repeated": 0, "faults": []}
     for number in range(cycles):
-        kills, repeated, faults = cycle(folder, f"run-{number}", dice, longest)
+        kills, repeated, faults = cycle(folder, f"run-{number}", dice)
         found = outcome(folder, f"run-{number}")
         if found != expected:
             faults.append(f"run-{number} ended as {found}")

@@ -56,9 +56,9 @@ def kill_cycles(folder: Any, cycles: Any, seed: Any) -> Any:
 
 
 def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    report = kill_cycles(tmp_path, int(os.environ.get("BLUELABEL_KILL_CYCLES", "50")), seed=1)
+    report = kill_cycles(tmp_path, int(os.environ.get("BLUELABEL_KILL_CYCLES", "12")), seed=1)
 
-    assert report["kills"] >= report["cycles"] // 4
+    assert report["kills"] >= report["cycles"]
     assert (report["repeated"], report["faults"]) == (0, [])
 
 
