@@ -3,7 +3,7 @@
 `make test` says the same about one commit each time it is asked; `HYPOTHESIS_PROFILE=search` looks at new examples,
 as `make reliability` does.
 
-Ctrl-C reaches what tests start: a shell that runs something in the background has it ignored, and that is inherited.
+Ctrl-C and the end of a terminal reach what tests start: `&` and `nohup` have them ignored, and that is inherited.
 """
 
 from __future__ import annotations
@@ -17,5 +17,6 @@ settings.register_profile("repeat", deadline=None, derandomize=True, database=No
 settings.register_profile("search", deadline=None, derandomize=False, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
