@@ -124,12 +124,13 @@ class PostboxCourier:
 
     def _reply(self, asked: Delivery) -> Answer | None:
         message = asked.message
+        other = {self._sender} - set(message.recipients)  # whoever sends may add a word; only an addressee answers itself
         with self._postbox.book.reading() as db:
             query = "SELECT body FROM mail_messages WHERE thread = ? AND seq > ? ORDER BY seq"
             bodies = [json.loads(row[0]) for row in db.execute(query, (message.thread or message.id, asked.seq))]
         for body in bodies:
             kind = body.get("type", MessageType.MESSAGE.value)
-            if body.get("reply_to") == message.id and kind in _ANSWERS and body["sender"] != self._sender:
+            if body.get("reply_to") == message.id and kind in _ANSWERS and body["sender"] not in other:
                 return _read(body["sender"], body.get("content", {}), ok=kind != MessageType.ERROR.value)
         return None
 

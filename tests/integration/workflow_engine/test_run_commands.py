@@ -73,6 +73,11 @@ def is_waiting(root: Any, run_id: Any, step_id: Any) -> Any:
     return look
 
 
+def inbox(root: Any, agent: str, thread: str) -> list[Any]:
+    found = [json.loads(line) for line in call(root, "inbox", agent, "--json").out.splitlines()]
+    return [entry for entry in found if entry.get("thread") == thread and entry["type"] == "task_assignment"]
+
+
 def test_a_workflow_of_programs_runs_and_hands_results_on(repository: Any) -> None:
     path = flow(
         repository,
@@ -200,6 +205,7 @@ def test_what_a_killed_runner_left_behind_is_ended_by_whoever_cancels(repository
     path, note = long_flow(repository, "orphan")
     runner = begin(repository, "run", "dag", path, "--run-id", "orphan-1")
     tree = tree_of(note)
+    until(lambda: list((repository / ".git" / "bluelabel" / "runs" / "orphan-1").glob("*.pid")))
     runner.kill()
     runner.communicate()
     assert not gone(tree)
@@ -275,6 +281,19 @@ def test_a_handoff_is_answered_after_its_runner_was_restarted_twice(repository: 
     assert run["steps"]["after"]["result"]["stdout"] == "ok\n"
     assert run["steps"]["review"]["retry_count"] == 0
     assert message["content"]["file"] == "a.py"
+
+
+def test_the_coordinator_can_answer_what_was_handed_to_it(repository: Any) -> None:
+    path = flow(repository, "own", "steps: [{id: merge, handoff: {to: ARCH}}, {id: read, handoff: {to: CA}}]")
+    runner = begin(repository, "run", "dag", path, "--run-id", "own-1")
+    for name, sender in (("CA", "ARCH"), ("CA", "CA"), ("ARCH", "ARCH")):
+        (message,) = until(lambda name=name: inbox(repository, name, "own-1"))
+        call(repository, "reply", message["id"], "--from", sender, "--body", f"from {sender}")
+    out, err = runner.communicate(timeout=20)
+
+    assert runner.returncode == 0, out + err
+    steps = run_of(repository, "own-1")["steps"]
+    assert [steps[name]["result"]["body"] for name in ("merge", "read")] == ["from ARCH", "from CA"]
 
 
 def test_a_deadline_that_passes_is_escalated_to_a_person_who_answers(repository: Any) -> None:
