@@ -124,7 +124,7 @@ class PostboxCourier:
 
     def _reply(self, asked: Delivery) -> Answer | None:
         message = asked.message
-        other = {self._sender} - set(message.recipients)  # whoever sends may add a word; only an addressee answers itself
+        other = {self._sender} - set(message.recipients)  # a word that the sender adds is no answer
         with self._postbox.book.reading() as db:
             query = "SELECT body FROM mail_messages WHERE thread = ? AND seq > ? ORDER BY seq"
             bodies = [json.loads(row[0]) for row in db.execute(query, (message.thread or message.id, asked.seq))]

@@ -56,18 +56,6 @@ def given(book: Book, run_id: str, step_id: str) -> Approval | None:
     return None if row is None else Approval(row[0] == "approved", row[1], row[2], row[3])
 
 
-def waiting(book: Book) -> list[tuple[str, str, str]]:
-    """Return run, step and approver for every step that waits for an approval, the oldest run first."""
-    sql = (
-        "SELECT s.run_id, s.step_id, json_extract(s.meta, '$.approval.by')"
-        " FROM dag_runs r JOIN dag_steps s USING (run_id)"
-        " WHERE r.status IN ('running', 'retry') AND s.started IS NOT NULL AND s.status IN ('running', 'pending')"
-        " AND json_extract(s.meta, '$.approval') IS NOT NULL ORDER BY r.made, s.place"
-    )
-    with book.reading() as db:
-        return [(run, step, str(by)) for run, step, by in db.execute(sql)]
-
-
 def _check(db: sqlite3.Connection, run_id: str, step_id: str, by: str) -> None:
     import json
 
@@ -80,14 +68,14 @@ def _check(db: sqlite3.Connection, run_id: str, step_id: str, by: str) -> None:
         hint = f"did you mean {', '.join(close)}?" if close else "see the steps with `run dag --status`"
         raise NotFound(f"no step of run {run_id}", where=step_id, hint=hint)
     status, started, meta = row
+    earlier = db.execute(_GIVEN, (run_id, step_id)).fetchone()
+    if earlier is not None:
+        raise Conflict(f"it was {earlier[0]} by {earlier[1]} already", where=step_id)
     asked: dict[str, Any] | None = json.loads(meta).get("approval")
     if asked is None:
         raise Conflict("this step needs no approval", where=step_id, hint="see what waits with `run dag --status`")
     if started is None or status not in ("running", "pending"):
         raise Conflict(f"the step does not wait for an approval: it is {status.upper()}", where=step_id)
-    earlier = db.execute(_GIVEN, (run_id, step_id)).fetchone()
-    if earlier is not None:
-        raise Conflict(f"it was {earlier[0]} by {earlier[1]} already", where=step_id)
     allowed = [name for name in (asked.get("by"), asked.get("escalate_to")) if name]
     if allowed and by not in allowed:
         raise Refused(f"the step waits for {' or '.join(allowed)}, not for {by}", where=step_id)

@@ -20,6 +20,7 @@ from bluelabel.services.workflow.steps_handoff import handoff_step
 from bluelabel.services.workflow.steps_workflow import Child, workflow_step
 from bluelabel.services.workflow.stored_definition import definition_to_json
 from bluelabel.services.workflow.tools import Tools
+from bluelabel.services.workflow.waiting import facts_of
 
 Work = Callable[[StepContext], Any]
 
@@ -66,12 +67,18 @@ def bind(
             "workflow_version": definition.version,
             "description": definition.description,
             "workflow_def": definition_to_json(definition),
-            "base": str(folder),
+            "base": _from_root(folder, tools.root),
         },
     )
     for spec in definition.steps:
         _register(runner, spec, tools, folder)
     return runner
+
+
+def _from_root(folder: Path, root: Path) -> str:
+    """Return a folder as a run keeps it: from the workspace on, so that its file says nothing of the machine."""
+    inside = folder.resolve()
+    return inside.relative_to(root.resolve()).as_posix() if inside.is_relative_to(root.resolve()) else str(folder)
 
 
 def check_inputs(definition: Definition, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,9 +126,7 @@ def read_input(definition: Definition, name: str, text: str) -> Any:
 
 
 def _register(runner: StatefulDAGRunner, spec: StepSpec, tools: Tools, base: Path) -> None:
-    facts: dict[str, Any] = {"kind": spec.kind.value}
-    if spec.kind is StepKind.APPROVAL and isinstance(spec.target, Mapping):
-        facts["approval"] = {key: spec.target[key] for key in ("by", "escalate_to") if spec.target.get(key)}
+    facts: dict[str, Any] = {"kind": spec.kind.value, **facts_of(spec)}
     runner.register_step(
         *(spec.id, work_of(spec, tools, lambda: runner.feed, base)),
         critical=spec.critical,

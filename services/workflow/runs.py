@@ -8,15 +8,22 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from bluelabel.interfaces.errors import AlreadyExists, IllegalTransition, NotFound, UnreadableInput, machine_error
+from bluelabel.interfaces.errors import (
+    AlreadyExists,
+    BluelabelError,
+    IllegalTransition,
+    NotFound,
+    UnreadableInput,
+    machine_error,
+)
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.limits import WORKFLOW_BYTES
 from bluelabel.interfaces.times import to_text
 from bluelabel.services.workflow import approvals
 from bluelabel.services.workflow.binding import bind, check_inputs
-from bluelabel.services.workflow.dag_run_states import OPEN_RUN
+from bluelabel.services.workflow.dag_run_states import OPEN_RUN, DAGRunStatus
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.dag_runner import StatefulDAGRunner
@@ -24,8 +31,10 @@ from bluelabel.services.workflow.definition import Definition, ScheduleSpec
 from bluelabel.services.workflow.loader import load
 from bluelabel.services.workflow.ownership import claim_run, is_owned, run_lock
 from bluelabel.services.workflow.processes import Footprint
+from bluelabel.services.workflow.results import Results
 from bluelabel.services.workflow.run_records import missing_run
 from bluelabel.services.workflow.schedules import Firing, Schedules
+from bluelabel.services.workflow.steps_workflow import output_of
 from bluelabel.services.workflow.stored_definition import definition_from_json
 from bluelabel.services.workflow.tools import Tools
 
@@ -100,7 +109,7 @@ class Runs:
         run = self.store.require(run_id)
         definition = definition_from_json(run.metadata.get("workflow_def"), run.dag_id)
         folder = run.metadata.get("base")
-        base = Path(folder) if isinstance(folder, str) else None
+        base = self._tools.root / folder if isinstance(folder, str) else None
         return bind(definition, self._tools, run_id, base=base, max_parallel=max_parallel)
 
     def retry(
@@ -181,6 +190,19 @@ class Runs:
     def decide(self, run_id: str, step_id: str, *, approved: bool, reason: str | None = None) -> None:
         """Approve or reject a step that waits. See `approvals.give`."""
         approvals.give(self.store.book, run_id, step_id, approved=approved, by=self.store.by, reason=reason)
+
+    def output(self, run: DAGRun) -> Any:
+        """Return what the `output` of a run's workflow comes to; None without one, or where the run did not succeed."""
+        stored = run.metadata.get("workflow_def")
+        if run.status not in (DAGRunStatus.SUCCESS, DAGRunStatus.PARTIAL_SUCCESS) or not isinstance(stored, Mapping):
+            return None
+        if "output" not in stored:
+            return None
+        definition = definition_from_json(cast("Mapping[str, Any]", stored), run.dag_id)
+        try:
+            return output_of(definition, run, Results(self.store.home / "results"))
+        except BluelabelError:
+            return None  # it names the result of a step that did not succeed
 
     def is_owned(self, run_id: str) -> bool:
         """Tell whether a runner is at work on a run just now."""

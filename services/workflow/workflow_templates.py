@@ -13,7 +13,7 @@ description: What this workflow is for.
 inputs:
   path:
     type: string
-    default: README.md
+    default: TASK_CARDS.md
     description: A markdown, text or PDF file.
 
 max_parallel: 4

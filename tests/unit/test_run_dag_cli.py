@@ -10,22 +10,24 @@ import pytest
 from cli_driver import bluelabel
 from rich.console import Console
 
+from bluelabel.apps.cli.utils.dag_run_chart import eta, live_view, progress
 from bluelabel.apps.cli.utils.dag_run_printer import (
     change_line,
     elapsed,
-    eta,
     format_duration,
     format_moment,
     gantt,
+    in_order,
     list_line,
-    live_view,
+    output_lines,
     print_dag_run,
-    progress,
+    waits,
 )
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.workflow.dag_run_states import DAGRunStatus
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.run_records import RunRow
+from bluelabel.services.workflow.waiting import Waiting
 
 START = datetime(2025, 5, 28, 10, 30, tzinfo=UTC)
 
@@ -128,16 +130,16 @@ def test_progress_counts_and_guesses_the_rest() -> None:
     empty = DAGRun("d", "r")
     assert progress(empty, clock()).endswith("0/0 100%")
     assert elapsed(empty, clock()) is None
-    assert gantt(empty, clock()) == []
+    assert gantt(in_order(empty), clock()) == []
 
 
 def test_the_chart_places_each_step_in_time() -> None:
     run, clock = the_run_of_the_seed()
-    lines = gantt(run, clock(), width=20)
+    lines = gantt(in_order(run), clock(), width=31)
 
     assert [line.split()[0] for line in lines] == ["fetch_data", "process"]
     assert lines[0].startswith("fetch_data ━")
-    assert lines[1] == "process    " + "━" * 7
+    assert lines[1] == "process    " + " " * 2 + "━" * 18
 
 
 def test_the_live_view_shows_table_progress_and_chart() -> None:
@@ -147,6 +149,74 @@ def test_the_live_view_shows_table_progress_and_chart() -> None:
 
     assert "fetch_data" in out.getvalue()
     assert "2/3 66%" in out.getvalue()
+
+
+@pytest.mark.parametrize("steps", [1, 5, 40, 200])
+@pytest.mark.parametrize(("width", "height"), [(40, 12), (40, 30), (80, 24), (200, 60)])
+def test_the_live_view_fits_the_screen_and_shows_where_the_run_is(steps: int, width: int, height: int) -> None:
+    clock = Steps()
+    run = DAGRun("wide", "run-1", now=clock)
+    for number in range(steps):
+        run.add_step(f"step-{number}", 3)
+    run.start()
+    for number in range(steps // 2):
+        run.get_step(f"step-{number}").start()
+        clock.on(1)
+        run.get_step(f"step-{number}").complete(None)
+    run.get_step(f"step-{steps // 2}").start()
+    console = Console(file=io.StringIO(), width=width, height=height, no_color=True)
+    lines = console.render_lines(live_view(run, clock(), width, height), pad=False)
+    texts = ["".join(piece.text for piece in line) for line in lines]
+
+    assert len(texts) <= max(height, 13)
+    assert max(map(len, texts)) <= width
+    assert any(f"│ step-{steps // 2} " in text for text in texts)
+    assert any(f" {steps // 2}/{steps} " in text for text in texts)
+    rows = sum("│ step-" in text for text in texts)
+    assert rows == steps or any(f"{steps - rows}" == str(_hidden(text)) for text in texts)
+
+
+def _hidden(text: str) -> int | None:
+    """Return how many steps a line such as `and 3 before, 5 after` counts."""
+    words = text.split()
+    return int(words[1]) + int(words[3]) if words[:1] == ["and"] else None
+
+
+def test_the_items_of_a_map_stand_behind_its_step() -> None:
+    run = DAGRun("d", "r")
+    for name in ("each", "after", "each@0", "each@1"):
+        run.add_step(name)
+
+    assert [step.step_id for step in in_order(run)] == ["each", "each@0", "each@1", "after"]
+
+
+def test_a_long_output_is_cut_but_for_verbose_and_an_object_is_json() -> None:
+    text = "\n".join(f"line {number}" for number in range(30))
+
+    assert output_lines(text, "r", verbose=True)[-1] == "line 29"
+    assert output_lines(text, "r", verbose=False)[20:] == [
+        "… and 10 more lines: `bluelabel run dag --status r --verbose`"
+    ]
+    assert output_lines({"a": "é\x1b"}, "r", verbose=False) == ["{", '  "a": "é\\u001b"', "}"]
+
+
+@pytest.mark.parametrize(
+    ("item", "line"),
+    [
+        (Waiting("ask", "approval", "HUMAN"), "ask waits for HUMAN: `bluelabel approve r ask`, or reject"),
+        (
+            Waiting("ask", "approval", None, START, "ARCH"),
+            "ask waits for somebody: `bluelabel approve r ask`, or reject; after 2025-05-28 10:30:00 ARCH is asked too",
+        ),
+        (
+            Waiting("do", "handoff", "CC", START),
+            "do waits for the answer of CC; its message is in `bluelabel thread r`; "
+            "after 2025-05-28 10:30:00 the step fails",
+        ),
+    ],
+)
+def test_whom_a_step_waits_for_is_told_with_what_they_can_do(item: Waiting, line: str) -> None:
+    assert waits(item, "r") == line
 
 
 def test_a_line_for_a_move_is_one_line() -> None:
@@ -181,7 +251,8 @@ def test_a_workflow_of_functions_runs(root: Any) -> None:
     run = bluelabel(root, "run", "dag", "--status", "r1", "--json").object
     assert run["steps"]["add"]["result"] == {"sum": 41}
     assert run["steps"]["who"]["result"] == "r1:who:1"
-    assert (run["owned"], run["waiting"]) == (False, [])
+    assert (run["owned"], run["waiting"], run["output"]) == (False, [], None)
+    assert run["metadata"]["base"] == "."
     assert bluelabel(root, "run", "dag", str(root / "flow.yaml"), "--run-id", "r1").code == 4
 
 
@@ -195,6 +266,40 @@ def test_a_failed_workflow_says_so(root: Any) -> None:
         "hint: see why with `bluelabel run dag --status r1 --verbose`",
     ]
     assert "in boom" in done.object["steps"]["boom"]["metadata"]["error_history"][0]["traceback"]
+
+
+def test_what_a_run_came_to_is_shown_and_verbose_shows_every_result(root: Any) -> None:
+    flow = (root / "flow.yaml").read_text()
+    (root / "sub").mkdir()
+    (root / "sub" / "told.yaml").write_text(flow + 'output: "{{ steps.add.result.sum }} in all"\n')
+    done = bluelabel(root, "run", "dag", str(root / "sub" / "told.yaml"), "--run-id", "r1")
+    shown = bluelabel(root, "run", "dag", "--status", "r1", "-v")
+    run = bluelabel(root, "run", "dag", "--status", "r1", "--json").object
+
+    assert done.out.endswith("\nOutput:\n3 in all\n")
+    assert 'Results:\nadd: {"sum": 3}\nwho: "r1:who:1"\n\nOutput:\n3 in all\n' in shown.out
+    assert run["output"] == "3 in all"
+    assert run["metadata"]["base"] == "sub"
+
+
+def test_an_output_that_names_what_did_not_succeed_is_none(root: Any) -> None:
+    text = (root / "bad.yaml").read_text().replace("call: 'steps:boom'", "call: 'steps:boom', critical: false")
+    (root / "half.yaml").write_text(text + '  - {id: ok, command: ["true"]}\noutput: "{{ steps.boom.result.x }}"\n')
+    done = bluelabel(root, "run", "dag", str(root / "half.yaml"), "--json")
+
+    assert (done.object["status"], done.object["output"]) == ("partial_success", None)
+
+
+def test_a_step_that_waits_says_for_whom_while_its_run_is_shown(root: Any) -> None:
+    (root / "late.yaml").write_text(
+        "name: late\nversion: 1.0.0\ninputs: {who: {type: string, default: CC}}\nsteps:\n"
+        "  - {id: named, handoff: {to: CC, deadline: 1ms}, critical: false}\n"
+        "  - {id: found, handoff: {to: '{{ inputs.who }}', deadline: 1ms}, critical: false}\n"
+    )
+    done = bluelabel(root, "run", "dag", str(root / "late.yaml"), "--run-id", "r1")
+
+    assert "named waits for the answer of CC; its message is in `bluelabel thread r1`; after 20" in done.err
+    assert "found waits for the answer of somebody; " in done.err
 
 
 def test_wrong_inputs_and_files_are_told_before_anything_runs(root: Any) -> None:

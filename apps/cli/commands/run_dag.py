@@ -138,12 +138,17 @@ def _run(app: App, runs: Runs, runner: StatefulDAGRunner, options: Mapping[str, 
     _end(app, runs, done.run)
 
 
-def _tell(app: App, _run: DAGRun, changes: Sequence[Mapping[str, Any]]) -> None:
-    from bluelabel.apps.cli.utils.dag_run_printer import change_line
+def _tell(app: App, run: DAGRun, changes: Sequence[Mapping[str, Any]]) -> None:
+    from bluelabel.apps.cli.utils.dag_run_printer import change_line, waits
+    from bluelabel.services.workflow.waiting import waiting
 
+    begun = {change["step"] for change in changes if change.get("status") == "running" and "step" in change}
     for change in changes:
         if "step" in change and change["was"] is not None:
             app.say(change_line(str(change["step"]), dict(change)))
+    for item in waiting(run) if begun else ():
+        if item.step_id in begun:
+            app.note(waits(item, run.run_id))
 
 
 def _end(app: App, runs: Runs, run: DAGRun) -> None:
@@ -158,11 +163,12 @@ def _show(app: App, runs: Runs, run: DAGRun) -> None:
     _emit(app, runs, run)
     if app.as_json or app.quiet:
         return
-    from bluelabel.apps.cli.utils.dag_run_printer import print_dag_run
+    from bluelabel.apps.cli.utils.dag_run_printer import print_dag_run, waits
+    from bluelabel.services.workflow.waiting import waiting
 
-    print_dag_run(app.console(), run, runs.store.clock.now(), verbose=app.verbose)
-    for step_id, by in _waiting(runs, run):
-        app.note(f"{step_id} waits for {by}: `bluelabel approve {run.run_id} {step_id}`, or reject")
+    print_dag_run(app.console(), run, runs.store.clock.now(), verbose=app.verbose, output=runs.output(run))
+    for item in waiting(run):
+        app.note(waits(item, run.run_id))
     if not run.is_complete and not runs.is_owned(run.run_id):
         app.note(f"no runner is at work on it; go on with `bluelabel run dag --retry {run.run_id}`")
     if runs.store.files.fault is not None:
@@ -171,14 +177,11 @@ def _show(app: App, runs: Runs, run: DAGRun) -> None:
 
 def _emit(app: App, runs: Runs, run: DAGRun) -> None:
     if app.as_json:
-        waiting = [{"step_id": step_id, "by": by} for step_id, by in _waiting(runs, run)]
-        app.emit("run", {**run.to_dict(), "owned": runs.is_owned(run.run_id), "waiting": waiting})
+        from bluelabel.services.workflow.waiting import waiting
 
-
-def _waiting(runs: Runs, run: DAGRun) -> list[tuple[str, str]]:
-    from bluelabel.services.workflow.approvals import waiting
-
-    return [(step_id, by) for run_id, step_id, by in waiting(runs.store.book) if run_id == run.run_id]
+        asked = [{"step_id": item.step_id, "kind": item.kind, "by": item.by} for item in waiting(run)]
+        owned = runs.is_owned(run.run_id)
+        app.emit("run", {**run.to_dict(), "owned": owned, "waiting": asked, "output": runs.output(run)})
 
 
 def _cancel(app: App, runs: Runs, run_id: str, reason: str | None) -> None:

@@ -20,7 +20,7 @@ from bluelabel.interfaces.errors import (
     machine_error,
 )
 from bluelabel.interfaces.limits import MESSAGE_BYTES, WORKFLOW_BYTES
-from bluelabel.interfaces.names import identifier, nearest
+from bluelabel.interfaces.names import identifier
 
 if TYPE_CHECKING:
     from bluelabel.services.workflow.graph import Graph
@@ -86,8 +86,7 @@ def new(app: App, name: str, template: str, folder: Path, editor: bool) -> None:
 
     name = identifier(name.removesuffix(".yaml"), "a name for a workflow")
     if template not in TEMPLATES:
-        near = nearest(template, TEMPLATES, 1)
-        raise UsageError("no template of this name", where=template, hint=f"try {', '.join(near or TEMPLATES)}")
+        raise UsageError("no template of this name", where=template, hint=f"there are {', '.join(TEMPLATES)}")
     path, beside = folder / f"{name}.yaml", folder / "workflow.schema.json"
     made = new_workflow(name, template)
     if editor:

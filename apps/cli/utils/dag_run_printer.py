@@ -1,20 +1,23 @@
-"""How a run looks in a terminal: header, table of steps, what went wrong, progress, a chart of time."""
+"""How a run looks in a terminal: header, table of steps, what went wrong, what it gave, whom it waits for."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from bluelabel.apps.cli.app import plain
 from bluelabel.interfaces.times import from_text
-from bluelabel.services.workflow.dag_run_states import OPEN_RUN, OPEN_STEP, DAGRunStatus, DAGStepStatus, seconds_between
+from bluelabel.services.workflow.dag_run_states import OPEN_RUN, DAGStepStatus, seconds_between
 from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
+from bluelabel.services.workflow.definition import StepKind
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from bluelabel.services.workflow.run_records import RunRow
+    from bluelabel.services.workflow.waiting import Waiting
 
 COLORS: Final = {
     "PENDING": "bright_black",
@@ -36,7 +39,9 @@ GLYPHS: Final = {
     "SKIPPED": "»",
     "CANCELLED": "■",
 }
-_BAR = 30
+_NARROW = 60
+_SHORT = 20
+"""Lines of a run's output that are shown without `--verbose`."""
 
 
 def format_duration(seconds: float | None) -> str:
@@ -91,25 +96,51 @@ def header(run: DAGRun, now: datetime, *, verbose: bool = False) -> list[str]:
     return [plain(line) for line in lines]
 
 
-def steps_table(run: DAGRun, now: datetime, *, verbose: bool = False) -> RenderableType:
-    """Return the table of steps: id, status, retries done and allowed, duration; with `verbose` also when."""
+def in_order(run: DAGRun) -> list[DAGStepState]:
+    """Return the steps of a run as people read them: the items of a map behind its step."""
+    items: dict[str, list[DAGStepState]] = {}
+    for step in run.steps.values():
+        items.setdefault(step.step_id.partition("@")[0], []).append(step)
+    return [step for steps in items.values() for step in steps]
+
+
+def steps_table(
+    steps: Sequence[DAGStepState],
+    now: datetime,
+    began: datetime | None = None,
+    *,
+    verbose: bool = False,
+    screen: int | None = None,
+) -> RenderableType:
+    """Return the table of steps: id, status, retries done and allowed, duration; with `verbose` also when.
+
+    Args:
+        steps: the rows.
+        now: the present moment, for the duration of what goes on.
+        began: when the run began; of moments on the same day only the time is shown.
+        verbose: show when each step began and ended.
+        screen: the columns that each step must fit into with one line; it may take more lines when None.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SQUARE, header_style="bold")
-    for column in ("Step ID", "Status", "Retries", "Duration", *(("Started", "Completed") if verbose else ())):
-        table.add_column(column, overflow="fold", no_wrap=column != "Step ID")
-    for step in run.steps.values():
+    narrow, fits = screen is not None and screen < _NARROW, screen is not None
+    columns = ["Step ID", "Status", *(() if narrow else ("Retries",)), "Duration"]
+    for column in (*columns, *(("Started", "Completed") if verbose else ())):
+        named = column == columns[0]
+        table.add_column(column, overflow="ellipsis" if fits else "fold", no_wrap=fits or not named)
+    for step in steps:
         name = step.status.name
         cells = [
             Text(plain(step.step_id)),
             Text(name, style=COLORS[name]),
-            Text(f"{step.retry_count}/{step.max_retries}"),
+            *(() if narrow else (Text(f"{step.retry_count}/{step.max_retries}"),)),
             Text(format_duration(elapsed(step, now))),
         ]
         if verbose:
-            cells += [Text(format_time(moment, run.start_time)) for moment in (step.start_time, step.end_time)]
+            cells += [Text(format_time(moment, began)) for moment in (step.start_time, step.end_time)]
         table.add_row(*cells)
     return table
 
@@ -117,7 +148,7 @@ def steps_table(run: DAGRun, now: datetime, *, verbose: bool = False) -> Rendera
 def faults(run: DAGRun) -> list[str]:
     """Return what went wrong, step by step: each attempt with error and stack trace, and why steps were skipped."""
     lines: list[str] = []
-    for step in run.steps.values():
+    for step in in_order(run):
         for entry in step.metadata.get("error_history", ()):
             what = f"{entry.get('error_type')}: {entry.get('error')}"
             lines.append(f"{step.step_id}, attempt {entry.get('attempt')}, {entry.get('timestamp')}: {what}")
@@ -126,6 +157,35 @@ def faults(run: DAGRun) -> list[str]:
         if step.status is DAGStepStatus.SKIPPED and step.metadata.get("skip_reason"):
             lines.append(f"{step.step_id} was skipped: {step.metadata['skip_reason']}")
     return [plain(line) for line in lines]
+
+
+def results(run: DAGRun) -> list[str]:
+    """Return what each step gave, on one line."""
+    given = [(step.step_id, step.result) for step in in_order(run) if step.result is not None]
+    return [plain(f"{step_id}: {json.dumps(result, ensure_ascii=False)[:300]}") for step_id, result in given]
+
+
+def output_lines(output: object, run_id: str, *, verbose: bool) -> list[str]:
+    """Return what a run came to: a text as it is, else JSON; only its beginning without `verbose`."""
+    text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False, indent=2)
+    lines = [plain(line) for line in text.splitlines()]
+    if verbose or len(lines) <= _SHORT:
+        return lines
+    left = len(lines) - _SHORT
+    return [*lines[:_SHORT], f"… and {left} more lines: `bluelabel run dag --status {run_id} --verbose`"]
+
+
+def waits(item: Waiting, run_id: str) -> str:
+    """Return whom a step waits for, and what they can do."""
+    who = item.by or "somebody"
+    if item.kind == StepKind.APPROVAL.value:
+        text = f"{item.step_id} waits for {who}: `bluelabel approve {run_id} {item.step_id}`, or reject"
+    else:
+        text = f"{item.step_id} waits for the answer of {who}; its message is in `bluelabel thread {run_id}`"
+    if item.until is None:
+        return plain(text)
+    after = f"{item.then} is asked too" if item.then else "the step fails"
+    return plain(f"{text}; after {format_moment(item.until)} {after}")
 
 
 def moves(run: DAGRun) -> list[str]:
@@ -142,37 +202,24 @@ def moves(run: DAGRun) -> list[str]:
     ]
 
 
-def progress(run: DAGRun, now: datetime) -> str:
-    """Return one line: a bar, how many steps have ended, and when the rest may be done."""
-    total = len(run.steps)
-    done = total - len(run.steps_in(*OPEN_STEP))
-    filled = _BAR * done // total if total else _BAR
-    share = 100 * done // total if total else 100
-    left = eta(run, now)
-    tail = f"  about {format_duration(left)} left" if left is not None else ""
-    return f"{'█' * filled}{'░' * (_BAR - filled)} {done}/{total} {share}%{tail}"
+def gantt(steps: Sequence[DAGStepState], now: datetime, width: int = 72, *, running: bool = False) -> list[str]:
+    """Return a line for each step that has begun: its name, and when among the others it was at work.
 
-
-def eta(run: DAGRun, now: datetime) -> float | None:
-    """Return the seconds that the open steps may still take, at the pace of those that have ended; None if unknown."""
-    open_steps = run.steps_in(*OPEN_STEP)
-    done = len(run.steps) - len(open_steps)
-    spent = elapsed(run, now)
-    if run.status is not DAGRunStatus.RUNNING or not open_steps or not done or spent is None:
-        return None
-    return spent / done * len(open_steps)
-
-
-def gantt(run: DAGRun, now: datetime, width: int = 40) -> list[str]:
-    """Return a line for each step that has begun: its name, and when in the run it was at work."""
-    begun = [step for step in run.steps.values() if step.start_time is not None]
+    Args:
+        steps: in the order of the lines.
+        now: the present moment, up to which the chart goes while `running`.
+        width: the columns of a line, name included.
+        running: whether the run goes on.
+    """
+    begun = [step for step in steps if step.start_time is not None]
     if not begun:
         return []
     first = min(step.start_time for step in begun if step.start_time is not None)
-    last = max([*(step.end_time for step in begun if step.end_time is not None), now if run.is_running else first])
+    last = max([*(step.end_time for step in begun if step.end_time is not None), now if running else first])
     whole = max(0.001, (last - first).total_seconds())
-    label = min(30, max(len(step.step_id) for step in begun))
-    return [plain(_gantt_line(step, first, last, whole, label, width)) for step in begun]
+    label = min(30, width // 2, max(len(step.step_id) for step in begun))
+    bars = max(5, min(width, 120) - label - 1)
+    return [plain(_gantt_line(step, first, last, whole, label, bars)) for step in begun]
 
 
 def change_line(step_id: str, change: dict[str, object]) -> str:
@@ -183,26 +230,22 @@ def change_line(step_id: str, change: dict[str, object]) -> str:
     return plain(f"{GLYPHS.get(name, ' ')} {step_id} {name}{tail}")
 
 
-def print_dag_run(console: Console, run: DAGRun, now: datetime, *, verbose: bool = False) -> None:
-    """Print a run: header, table and, with `verbose`, errors with traces, every move and the chart of time."""
+def print_dag_run(
+    console: Console, run: DAGRun, now: datetime, *, verbose: bool = False, output: object = None
+) -> None:
+    """Print a run: header, table, `output` and, with `verbose`, errors with traces, results, every move and a chart."""
     _lines(console, header(run, now, verbose=verbose))
     _lines(console, ["", "Steps:"])
-    console.print(steps_table(run, now, verbose=verbose))
-    if not verbose:
-        return
-    for title, lines in (("Errors:", faults(run)), ("History:", moves(run)), ("Time:", gantt(run, now))):
+    console.print(steps_table(in_order(run), now, run.start_time, verbose=verbose))
+    parts: list[tuple[str, list[str]]] = []
+    if verbose:
+        chart = gantt(in_order(run), now, running=run.is_running)
+        parts = [("Errors:", faults(run)), ("History:", moves(run)), ("Time:", chart), ("Results:", results(run))]
+    if output is not None:
+        parts.append(("Output:", output_lines(output, run.run_id, verbose=verbose)))
+    for title, lines in parts:
         if lines:
             _lines(console, ["", title, *lines])
-
-
-def live_view(run: DAGRun, now: datetime) -> RenderableType:
-    """Return what `--watch` shows: header, table, progress and chart."""
-    from rich.console import Group
-    from rich.text import Text
-
-    text = "\n".join(header(run, now))
-    chart = "\n".join(gantt(run, now)[-20:])
-    return Group(Text(text), steps_table(run, now), Text(progress(run, now)), Text(chart))
 
 
 def _lines(console: Console, lines: Iterable[str]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bluelabel.apps.cli.utils.dag_run_printer import change_line, live_view
+from bluelabel.apps.cli.utils.dag_run_printer import change_line
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from bluelabel.apps.cli.app import App
     from bluelabel.services.workflow.runs import Runs
 
@@ -31,12 +33,18 @@ def watch(app: App, runs: Runs, run_id: str) -> DAGRun:
 def _live(app: App, runs: Runs, run: DAGRun) -> DAGRun:
     from rich.live import Live
 
-    book, now = runs.store.book, runs.store.clock.now
-    with Live(live_view(run, now()), console=app.console(), refresh_per_second=4, transient=True) as live:
+    from bluelabel.apps.cli.utils.dag_run_chart import live_view
+
+    book, now, console = runs.store.book, runs.store.clock.now, app.console()
+
+    def view() -> RenderableType:
+        return live_view(run, now(), console.width, console.height)
+
+    with Live(view(), console=console, refresh_per_second=4, transient=True) as live:
         while not run.is_complete:
             after = book.head().seq
             run = runs.store.require(run.run_id)
-            live.update(live_view(run, now()))
+            live.update(view())
             if not run.is_complete:
                 book.wait(after, _TURN)
     return run

@@ -153,7 +153,7 @@ def test_new_touches_no_file_that_is_there(call: Caller, tmp_path: Path) -> None
 
 def test_new_refuses_names_and_templates_that_are_none(call: Caller, tmp_path: Path) -> None:
     assert call("workflow", "new", "../up").code == 2
-    assert "hint: try basic" in call("workflow", "new", "x", "--template", "bsic").err
+    assert "hint: there are basic, handoff, commands" in call("workflow", "new", "x", "--template", "bsic").err
     (tmp_path / "file").write_text("", encoding="utf-8")
     assert call("workflow", "new", "x", "--dir", "file").code in {4, 6}
     assert list(tmp_path.glob("*.yaml")) == []
