@@ -13,6 +13,7 @@ from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.times import span
 from bluelabel.runner.flows import open_runs
 from bluelabel.runner.workspace import Workspace
+from bluelabel.services.workflow.binding import check_inputs
 from bluelabel.services.workflow.dag_run_states import DAGRunStatus
 from bluelabel.services.workflow.definition import Definition, ScheduleSpec
 from bluelabel.services.workflow.runs import SCHEDULED, Runs, load_definition
@@ -23,6 +24,7 @@ LOOK: Final = 2.0
 PAUSE: Final = 60.0
 """Seconds between two tries to go on with one run."""
 
+_NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 _Entry = tuple[ScheduleSpec, Definition, Path]
 
 
@@ -84,7 +86,7 @@ class Timetable:
             path = self._workspace.root / str(text)
             entry = self._entry(path)
             if entry is not None:
-                found[re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-") or "workflow"] = entry
+                found[_NO_NAME.sub("-", str(Path(str(text)).with_suffix(""))).strip("-") or "workflow"] = entry
         return found
 
     def _entry(self, path: Path) -> _Entry | None:
@@ -101,6 +103,7 @@ class Timetable:
             if definition.schedule is None:
                 self._say(f"{path}: the workflow has no schedule")
             else:
+                check_inputs(definition, {})
                 entry = (definition.schedule, definition, path.parent)
         except BluelabelError as error:
             self._say(f"the schedule of {path.name} is not kept: {error}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from bluelabel.interfaces.errors import InvalidName
+from bluelabel.interfaces.errors import InvalidName, UsageError
 from bluelabel.interfaces.names import identifier
+from bluelabel.services.workflow.cron import parse_cron
 from bluelabel.services.workflow.definition import (
     CatchUp,
     Definition,
@@ -22,7 +24,7 @@ from bluelabel.services.workflow.loader_step import build_step
 from bluelabel.services.workflow.workflow_schema import INPUT, INPUT_TYPES, MAX_PARALLEL, SCHEDULE, TOP
 from bluelabel.services.workflow.yaml_nodes import Node, NodeKind
 
-_CRON = re.compile(r"(?:[0-9A-Za-z*?,/-]{1,64}\s+){4}[0-9A-Za-z*?,/-]{1,64}", re.ASCII)
+_SOME_DAY: Final = datetime(2001, 1, 1, tzinfo=UTC)
 _INPUT_NAME = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 _FITS: Final[dict[str, tuple[type, ...]]] = {
     "string": (str,),
@@ -54,6 +56,7 @@ def build(root: Node, findings: Findings) -> Definition:
         output=_output(top),
     )
     _check_steps(steps, findings)
+    _check_schedule(definition, root, findings)
     check_names(definition, root, [node for _, node in steps], findings)
     return definition
 
@@ -159,10 +162,22 @@ def _schedule(top: Fields, findings: Findings) -> ScheduleSpec | None:
         catch_up = fields.choice("catch_up", CatchUp, CatchUp.NONE)
     if cron is None:
         return None
-    if not _CRON.fullmatch(cron.strip()):
-        hint = 'write five fields: minute hour day month weekday, for example "0 6 * * 1-5"'
-        findings.error("cron", f"{cron[:40]!r} is no cron line", (node.get("cron") or node).place, hint)
+    place = (node.get("cron") or node).place
+    try:
+        if parse_cron(cron).after(_SOME_DAY) is None:
+            findings.error("cron", f"{cron[:40]!r} is never due", place, "no month has such a day")
+    except UsageError as error:
+        findings.error("cron", f"{cron[:40]!r} is no cron line: {error.what}", place, error.hint)
     return ScheduleSpec(cron.strip(), catch_up)
+
+
+def _check_schedule(definition: Definition, root: Node, findings: Findings) -> None:
+    if definition.schedule is None:
+        return
+    for name, spec in definition.inputs.items():
+        if spec.required and spec.default is None:
+            place = (root.get("schedule") or root).place
+            findings.warn("schedule", f"no schedule gives the input {name!r}", place, "give it a default")
 
 
 def _output(top: Fields) -> Any:

@@ -78,6 +78,46 @@ def test_a_workflow_that_is_due_is_started_once_and_run(workspace: Any) -> None:
     assert workspace.runs.list_runs() == []
 
 
+def test_a_schedule_that_cannot_be_kept_keeps_no_other_back(workspace: Any) -> None:
+    needs = FLOW.replace("steps:", "inputs: {who: {type: string, required: true}}\nsteps:")
+    (workspace.root / "plain.yaml").write_text(needs)
+    (workspace.root / "gone.yaml").write_text(FLOW.replace('"* * * * *"', '"61 * * * *"'))
+    said: list[str] = []
+    timetable = Timetable(workspace, said.append)
+    timetable.look()
+    workspace.clock.ahead = timedelta(minutes=1)
+    timetable.look()
+    end_all(timetable)
+
+    assert [line for line in said if "is not kept" in line] == [
+        "the schedule of plain.yaml is not kept: workflow tick needs an input: who",
+        said[1],
+    ]
+    assert "'61 * * * *' is no cron line" in said[1]
+    assert [row.status.value for row in workspace.runs.list_runs()] == ["success"]
+
+
+def test_schedules_of_one_name_in_two_folders_are_two(workspace: Any) -> None:
+    for folder in ("a", "b"):
+        (workspace.root / folder).mkdir()
+        (workspace.root / folder / "tick.yaml").write_text(FLOW)
+    settings = workspace.root / "bluelabel.toml"
+    settings.write_text(settings.read_text().replace('"plain.yaml", "gone.yaml"', '"a/tick.yaml", "b/tick.yaml"'))
+    workspace.close()
+    again = Workspace.open(workspace.root)
+    again.clock = workspace.clock
+    said: list[str] = []
+    timetable = Timetable(again, said.append)
+    timetable.look()
+    workspace.clock.ahead = timedelta(minutes=1)
+    timetable.look()
+    end_all(timetable)
+    found = sorted(row.run_id.rpartition("-")[0] for row in again.runs.list_runs())
+    again.close()
+
+    assert [name.split("-2")[0] for name in found] == ["a-tick", "b-tick", "tick"]
+
+
 def test_a_run_whose_runner_died_is_gone_on_with_and_others_wait_for_a_person(workspace: Any) -> None:
     runs = open_runs(workspace)
     definition = load_definition(workspace.root / "plain.yaml")

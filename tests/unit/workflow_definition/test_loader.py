@@ -35,7 +35,7 @@ name: everything
 version: 1.10
 description: Uses each key once.
 inputs:
-  place: {type: string, required: true, description: where}
+  place: {type: string, required: true, default: here, description: where}
   kind: {type: string, enum: [a, b], default: a}
   count: integer
   free:
@@ -108,7 +108,7 @@ def test_every_key_is_read() -> None:
     )
     assert made.schedule == ScheduleSpec("0 6 * * 1-5", CatchUp.LAST)
     assert made.inputs == {
-        "place": InputSpec("string", required=True, description="where"),
+        "place": InputSpec("string", required=True, default="here", description="where"),
         "kind": InputSpec("string", default="a", enum=("a", "b")),
         "count": InputSpec("integer"),
         "free": InputSpec(),
@@ -159,6 +159,15 @@ def test_an_approval_without_a_name_is_for_a_human() -> None:
     assert good(one_step("approval: true")).steps[0].target == {"by": "HUMAN"}
     assert good(one_step("approval:")).steps[0].target == {"by": "HUMAN"}
     assert good(one_step("approval: {prompt: x}")).steps[0].target == {"by": "HUMAN", "prompt": "x"}
+
+
+def test_a_schedule_that_gives_no_input_that_is_needed_is_warned_of() -> None:
+    head = "schedule: '@daily'\ninputs: {a: {required: true}, b: {required: true, default: 1}, c: any}"
+    definition, problems = load(one_step("agent: a", head).encode(), "flow.yaml")
+
+    assert definition is not None
+    assert definition.schedule == ScheduleSpec("@daily")
+    assert [(problem.code, problem.line, problem.column) for problem in problems] == [("schedule", 2, 11)]
 
 
 def test_a_schedule_may_be_the_cron_line_alone() -> None:
@@ -268,6 +277,8 @@ MISTAKES = [
     (one_step("agent: a", "inputs: {x: {enum: a}}"), "wrong-value", 2, 20, "a list"),
     (one_step("agent: a", "pools: {p: 0}"), "wrong-value", 2, 12, "from 1 to"),
     (one_step("agent: a", "schedule: daily"), "cron", 2, 11, "'daily'"),
+    (one_step("agent: a", "schedule: '61 * * * *'"), "cron", 2, 11, "not a minute"),
+    (one_step("agent: a", "schedule: {cron: '0 0 31 2 *'}"), "cron", 2, 18, "is never due"),
     (one_step("agent: a", "schedule: {catch_up: all}"), "missing", 2, 11, "no cron"),
     (one_step("agent: a", "max_parallel: 0"), "wrong-value", 2, 15, "from 1 to"),
 ]
