@@ -129,7 +129,7 @@ class Workspace:
         from bluelabel.services.workflow.dag_run_store import DAGRunStore
 
         folder = self.root / "data" / "dag_runs"
-        return DAGRunStore(folder, book=self.book, home=self.home, clock=self.clock, by=self.actor)
+        return DAGRunStore(folder, book=self.book, home=self.home, clock=self.clock, by=self.actor, root=self.root)
 
     def cards(self, file: str | None = None) -> Board:
         """Return the board over the card file, or over another file of the same form."""

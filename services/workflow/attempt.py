@@ -17,6 +17,7 @@ from bluelabel.services.workflow.results import Results
 from bluelabel.services.workflow.retry import StepFailure
 from bluelabel.services.workflow.scheduling import Plan
 from bluelabel.services.workflow.threads import THREADS
+from bluelabel.services.workflow.trace_paths import portable
 
 _TRACE_CHARS = 8000
 _OURS = frozenset(f"bluelabel.services.workflow.{room}" for room in ("under_way", "attempt", "threads", "steps_call"))
@@ -153,14 +154,17 @@ async def perform(call: Callable[[StepContext], Any], step: Registered, context:
         raise
 
 
-def trace_of(error: BaseException) -> str | None:
-    """Return the stack trace of `error`, from the step's own code on, its end if it is long; None for a StepFailure."""
+def trace_of(error: BaseException, root: str) -> str | None:
+    """Return the stack trace of `error`, from the step's own code on, its end if it is long; None for a StepFailure.
+
+    Its paths are relative to `root`: see `portable`.
+    """
     if isinstance(error, StepFailure):
         return None
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_globals.get("__name__") in _OURS:
         trace = trace.tb_next
-    text = "".join(traceback.format_exception(type(error), error, trace))
+    text = portable("".join(traceback.format_exception(type(error), error, trace)), root)
     return text if len(text) <= _TRACE_CHARS else "…" + text[-_TRACE_CHARS:]
 
 

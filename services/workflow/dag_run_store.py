@@ -44,6 +44,7 @@ class DAGRunStore:
         home: where the locks of runs and large results are; beside the ledger when None.
         clock: where time comes from.
         by: who is named as the author of changes.
+        root: the folder to which the paths of stack traces are relative; the working directory when None.
     """
 
     def __init__(
@@ -54,11 +55,13 @@ class DAGRunStore:
         home: Path | None = None,
         clock: Clock | None = None,
         by: str = "HUMAN",
+        root: Path | None = None,
     ) -> None:
         self.clock = clock or SystemClock()
         self.by = by
         self.storage_path = Path(storage_path)
         self.home = home or self.storage_path / ".bluelabel"
+        self.root = (root or Path()).absolute()
         self._owns_book = book is None
         self.book = book or _own_book(self.home, self.clock)
         self.files = RunFiles(self.storage_path, self.clock.uptime)

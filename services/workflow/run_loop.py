@@ -77,6 +77,7 @@ class RunLoop:
         self.run = run
         self.steps = dict(steps)
         self._results = results
+        self._root = str(store.root)
         self._loop = asyncio.get_running_loop()
         self._timer = timer or self._loop.call_later
         self._roll = roll
@@ -275,11 +276,11 @@ class RunLoop:
             self._give_up(step, state, error)
             return
         pause = delay_before(state.retry_count + 1, step.retry, self._roll())
-        state.retry(error, delay=pause, trace=trace_of(error))
+        state.retry(error, delay=pause, trace=trace_of(error, self._root))
         self._rest(step.step_id, pause)
 
     def _give_up(self, step: Registered, state: DAGStepState, error: BaseException) -> None:
-        state.fail(error, trace=trace_of(error))
+        state.fail(error, trace=trace_of(error, self._root))
         self._conclude(step.step_id, Outcome.BROKEN if step.critical else Outcome.PASSED)
 
     def _rest(self, step_id: str, seconds: float) -> None:

@@ -98,7 +98,6 @@ def test_any_text_gives_text_with_as_many_lines_and_doing_it_twice_changes_nothi
     assert portable(once, root) == once
 
 
-@pytest.mark.xfail(strict=True, reason="`attempt.trace_of` does not call `portable` yet")
 def test_the_snapshot_of_a_failed_run_names_no_folder_of_this_machine(tmp_path: Path) -> None:
     def work() -> None:
         yaml.safe_load("a: [")
