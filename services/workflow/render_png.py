@@ -56,15 +56,12 @@ class _Painter:
 
     def paint(self, picture: Scene) -> None:
         """Draw lines first, so that boxes lie over them."""
-        heading = f"{picture.title} · {picture.status}" if picture.status else picture.title
-        self._text((MARGIN, MARGIN + 6), heading, 17, _INK, "lm")
+        self._text((MARGIN, MARGIN + 6), picture.title, 17, _INK, "lm")
         width = max(1, round(1.5 * self.scale))
         for curve in picture.curves:
             points = [(x * self.scale, y * self.scale) for x, y in bends(curve, 24)]
             self.draw.line(points, fill=_EDGE, width=width, joint="curve")
-            x, y = curve.end
-            corners = [(x - 4, y - 2), (x + 4, y - 2), (x, y + 5)]
-            self.draw.polygon([(a * self.scale, b * self.scale) for a, b in corners], fill=_EDGE)
+            self.draw.polygon([(x * self.scale, y * self.scale) for x, y in curve.tip], fill=_EDGE)
         for box in picture.boxes:
             self._box(box)
 

@@ -26,7 +26,7 @@ def render_svg(graph: Graph) -> str:
         f'role="img" aria-label={quoteattr(_spoken(picture))}>',
         f"<style>{_STYLE}{_colours()}</style>",
         f'<rect class="page" width="{width}" height="{height}"/>',
-        f'<text class="title" x="{_n(MARGIN)}" y="{_n(MARGIN + 12)}">{escape(_heading(picture))}</text>',
+        f'<text class="title" x="{_n(MARGIN)}" y="{_n(MARGIN + 12)}">{escape(picture.title)}</text>',
         *(_edge(curve) for curve in picture.curves),
         *(_box(box) for box in picture.boxes),
         "</svg>",
@@ -37,10 +37,6 @@ def render_svg(graph: Graph) -> str:
 def _spoken(picture: Scene) -> str:
     count = len(picture.boxes)
     return f"{picture.title or 'Workflow'}: {count} {'step' if count == 1 else 'steps'}"
-
-
-def _heading(picture: Scene) -> str:
-    return f"{picture.title} · {picture.status}" if picture.status else picture.title
 
 
 def _colours() -> str:
@@ -56,8 +52,7 @@ def _edge(curve: SceneCurve) -> str:
     path = f"M{_n(curve.start[0])} {_n(curve.start[1])}"
     for first, second, end in curve.pieces:
         path += f"C{_n(first[0])} {_n(first[1])} {_n(second[0])} {_n(second[1])} {_n(end[0])} {_n(end[1])}"
-    x, y = curve.end
-    tip = f"{_n(x - 4)},{_n(y - 2)} {_n(x + 4)},{_n(y - 2)} {_n(x)},{_n(y + 5)}"
+    tip = " ".join(f"{_n(x)},{_n(y)}" for x, y in curve.tip)
     return f'<path class="edge" d="{path}"/><polygon class="tip" points="{tip}"/>'
 
 

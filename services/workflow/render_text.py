@@ -190,11 +190,17 @@ class _Canvas:
         for char in text:
             size = cell(char)
             if size == 0:
+                self._join(y, at - 1, char)
                 continue
             self.rows[y][at] = char
             if size == 2:
                 self.rows[y][at + 1] = ""
             at += size
+
+    def _join(self, y: int, at: int, mark: str) -> None:
+        """Put a combining mark on the character before it, which may take two cells."""
+        row = self.rows[y]
+        row[at if row[at] else at - 1] += mark
 
     def _channel(self, layer: int, pieces: list[_Piece]) -> None:
         bundles: dict[_Key, Bundle] = {}

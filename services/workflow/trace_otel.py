@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bluelabel.interfaces.errors import MachineError
+from bluelabel.interfaces.errors import MachineError, Refused
 from bluelabel.services.workflow.trace_events import Span, trace
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def export_otel(run: Mapping[str, Any], provider: TracerProvider | None = None) 
 
     Raises:
         MachineError: OpenTelemetry is not installed.
+        Refused: it is not set up, so the spans would be lost.
     """
     try:
         from opentelemetry import trace as api
@@ -31,7 +32,11 @@ def export_otel(run: Mapping[str, Any], provider: TracerProvider | None = None) 
     found = trace(run)
     if found.start is None or found.end is None:
         return 0
-    tracer = (provider or api.get_tracer_provider()).get_tracer("bluelabel.workflow")
+    taker = provider or api.get_tracer_provider()
+    if isinstance(taker, api.ProxyTracerProvider | api.NoOpTracerProvider):
+        hint = "run it under `opentelemetry-instrument`, or take --format json"
+        raise Refused("OpenTelemetry is not set up for this program, so nobody takes the spans", hint=hint)
+    tracer = taker.get_tracer("bluelabel.workflow")
     root = tracer.start_span(f"run {run.get('dag_id')}", start_time=_nanoseconds(found.start))
     for key in ("run_id", "dag_id", "status", "total_retries"):
         value = run.get(key)

@@ -233,9 +233,15 @@ def test_a_run_file_is_drawn_traced_and_compared(call: Caller, tmp_path: Path, r
     assert call("workflow", "compare", run_file, "run_r-2.json", "--json").objects[0]["same"] is False
 
 
-def test_spans_go_where_the_program_sends_them(call: Caller, run_file: Path) -> None:
-    pytest.importorskip("opentelemetry")
+def test_spans_go_where_the_program_sends_them_and_are_refused_where_that_is_nowhere(
+    call: Caller, run_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sdk = pytest.importorskip("opentelemetry.sdk.trace")
 
+    lost = call("workflow", "trace", run_file, "--format", "otel")
+    assert (lost.code, lost.out) == (1, "")
+    assert "OpenTelemetry is not set up" in lost.err
+    monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", sdk.TracerProvider)
     assert call("workflow", "trace", run_file, "--format", "otel").out == "handed over 2 spans\n"
 
 

@@ -7,6 +7,7 @@ import io
 import re
 import sys
 import unicodedata
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -163,7 +164,7 @@ def test_any_graph_gives_dot_whose_texts_are_closed(made: Graph) -> None:
 
 
 @given(graphs())
-def test_boxes_of_a_picture_do_not_touch_and_lines_end_above_their_box(made: Graph) -> None:
+def test_boxes_of_a_picture_do_not_touch_and_lines_end_above_or_left_of_their_box(made: Graph) -> None:
     picture = scene(made)
     boxes = {box.id: box for box in picture.boxes}
 
@@ -172,13 +173,54 @@ def test_boxes_of_a_picture_do_not_touch_and_lines_end_above_their_box(made: Gra
         assert one.x + one.width <= picture.width
         assert one.y + HEIGHT <= picture.height
         for other in picture.boxes:
-            apart = one.x + one.width <= other.x or other.x + other.width <= one.x or one.y != other.y
-            assert one is other or apart
+            beside = one.x + one.width <= other.x or other.x + other.width <= one.x
+            assert one is other or beside or abs(one.y - other.y) >= HEIGHT
     for curve in picture.curves:
         points = bends(curve)
         assert points[0] == curve.start
         assert points[-1] == pytest.approx(curve.end)
-        assert abs(curve.end[0] - (boxes[curve.target].x + boxes[curve.target].width / 2)) < 0.01
+        target = boxes[curve.target]
+        above, left = (target.x + target.width / 2, target.y), (target.x, target.y + HEIGHT / 2)
+        assert curve.tip[2] in (pytest.approx(above), pytest.approx(left))
+
+
+def fan(count: int) -> Graph:
+    names = ["start", *(f"leaf-{number}" for number in range(count)), "end"]
+    edges = [pair for name in names[1:-1] for pair in (("start", name), (name, "end"))]
+    nodes = tuple(GraphNode(id=name, label=name, detail="a program", status="success") for name in names)
+    return Graph(title="fan", nodes=nodes, edges=(*edges, ("start", "end")), status="success")
+
+
+def test_a_graph_that_would_be_far_wider_than_high_goes_to_the_right() -> None:
+    picture = scene(fan(30))
+    boxes = {box.id: box for box in picture.boxes}
+    rows = sorted(box.y for box in picture.boxes if box.id.startswith("leaf"))
+
+    assert picture.width < picture.height
+    assert boxes["start"].x + boxes["start"].width < boxes["leaf-0"].x
+    assert all(below - above >= HEIGHT for above, below in pairwise(rows))
+    assert all(box.x + box.width <= picture.width and box.y + HEIGHT <= picture.height for box in picture.boxes)
+    for curve in picture.curves:
+        source, target = boxes[curve.source], boxes[curve.target]
+        assert curve.start == pytest.approx((source.x + source.width, source.y + HEIGHT / 2))
+        assert curve.tip[2] == pytest.approx((target.x, target.y + HEIGHT / 2))
+        assert bends(curve)[-1] == pytest.approx(curve.end)
+    few = scene(fan(3))
+    assert few.width > few.height
+
+
+def test_a_picture_has_room_for_its_title_and_status() -> None:
+    made = Graph(title="W" * 70, nodes=(GraphNode(id="a", label="a"),), edges=(), status="partial_success")
+
+    assert scene(made).width > 70 * 10
+    assert f"{'W' * 70} · partial_success</text>" in render_svg(made)
+
+
+def test_marks_that_combine_stay_on_their_letter_in_a_terminal() -> None:
+    label = "e\u0301 漢\u3099 x"
+    drawn = render_text(Graph(title="", nodes=(GraphNode(id="a", label=label),), edges=(), status=None))
+
+    assert f"│ {label} │" in drawn
 
 
 def test_a_png_is_as_large_as_its_picture_and_shows_colours() -> None:
