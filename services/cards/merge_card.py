@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import groupby
 from typing import Final
 
 from bluelabel.services.cards.body import checklist
-from bluelabel.services.cards.diff3 import Lines, union
+from bluelabel.services.cards.diff3 import Entry, Lines, union
 from bluelabel.services.cards.document import parse_text
+from bluelabel.services.cards.lines import heading_metadata, metadata
 from bluelabel.services.cards.model import shown
 
 OTHER_SIDE: Final = "(other side)"
 """Stands in the key of a metadata line that a merge kept beside ours: `Status (other side): …`."""
 
+_NUMBERED = re.compile(r"([ \t]*)(\d{1,4})([.)][ \t].*)$", re.DOTALL)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 _VALUE = re.compile(r"([^:]*:(?:\*\*|__)?[ \t]*)(.*)$", re.DOTALL)
 
@@ -34,7 +38,7 @@ def merge_card(base: str | None, ours: str, theirs: str) -> tuple[str, list[str]
         return theirs, []
     start = _lines(base) if base is not None else Lines([], [])
     entries, clashes = union(start, _lines(ours), _lines(theirs), _resolve)
-    return "\n".join(entry.text for entry in entries), [_words(key) for key in clashes]
+    return "\n".join(_counted(entries)), [_words(key) for key in clashes]
 
 
 def merge_value(ours: str, theirs: str) -> str | None:
@@ -49,7 +53,7 @@ def _lines(text: str) -> Lines:
     """Key the lines of a card: a field's line by the field, an entry by its words, a blank line by what follows."""
     document = parse_text(text)
     texts = text.split("\n")
-    keys = [f"={bare}" if (bare := line.rstrip()) else "" for line in texts]
+    keys = [_key(line.rstrip()) for line in texts]
     if document.cards:
         card = document.cards[0]
         for item in checklist(document, card):
@@ -66,10 +70,50 @@ def _lines(text: str) -> Lines:
     return Lines(keys, texts)
 
 
+def _key(bare: str) -> str:
+    """A numbered entry is known by its words: one that is put in above it must not make it another."""
+    entry = _NUMBERED.match(bare)
+    return f"\1number\1{entry[1]}{entry[3]}" if entry else f"={bare}" if bare else ""
+
+
+def _counted(entries: list[Entry]) -> Iterator[str]:
+    """Yield the merged lines; a numbered list whose numbers no longer count up is counted anew."""
+    for is_list, group in groupby(entries, key=lambda entry: entry.key.startswith("\1number")):
+        texts = [entry.text for entry in group]
+        matches = [match for text in texts if is_list and (match := _NUMBERED.match(text))]
+        numbers = [int(match[2]) for match in matches]
+        counting = numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True
+        if counting or len(set(numbers)) == 1:
+            yield from texts
+        else:
+            yield from (f"{match[1]}{number}{match[3]}" for number, match in enumerate(matches, numbers[0]))
+
+
+def _field(base: str, ours: str, theirs: str) -> str | None:
+    """Merge a metadata line by how it is written and by its value; None when both sides set it differently."""
+    parts = [_parted(line) for line in (base, ours, theirs)]
+    chosen = [
+        mine if other in (old, mine) else other if mine == old else None
+        for old, mine, other in zip(*parts, strict=True)
+    ]
+    lead, value, blanks = (found if found is not None else mine for found, mine in zip(chosen, parts[1], strict=True))
+    return None if chosen[1] is None else lead + value + blanks
+
+
+def _parted(line: str) -> tuple[str, str, str]:
+    """Return what stands before the value of a metadata line, the value, and the blanks after it."""
+    found = metadata(line) or heading_metadata(line)
+    at = found.value if found else 0
+    value = line[at:].rstrip()
+    return line[:at], value, line[at + len(value) :]
+
+
 def _resolve(key: str, base: str, ours: str, theirs: str) -> tuple[list[str], bool]:
     _, kind, name = key.split("\1", 2) if key.startswith("\1") else ("", "", "")
     if kind == "field" and name == "updated" and (later := merge_value(ours, theirs)):
         return [later], False
+    if kind == "field" and (merged := _field(base, ours, theirs)) is not None:
+        return [merged], False
     if kind == "field" and (found := _VALUE.match(theirs)):
         marks = re.match(r"(.*?[A-Za-z])((?:\*\*|__)?[ \t]*:.*)$", theirs, re.DOTALL)
         second = f"{marks[1]} {OTHER_SIDE}{marks[2]}" if marks else f"{found[1]}{OTHER_SIDE} {found[2]}"
@@ -77,6 +121,8 @@ def _resolve(key: str, base: str, ours: str, theirs: str) -> tuple[list[str], bo
     if kind == "item":
         # Ticked on one side and only moved or spaced on the other: a tick is never taken back by a merge.
         return [theirs if base == ours or len(theirs) < len(ours) else ours], False
+    if kind == "number":
+        return [ours], False
     if kind == "heading":
         return [ours, f"<!-- title {OTHER_SIDE}: {theirs.strip('# ').rstrip()} -->"], True
     return ([ours], False) if ours.rstrip() == theirs.rstrip() else ([ours, theirs], True)
@@ -85,5 +131,7 @@ def _resolve(key: str, base: str, ours: str, theirs: str) -> tuple[list[str], bo
 def _words(key: str) -> str:
     if key.startswith("\1"):
         _, kind, name = key.split("\1", 2)
-        return {"field": name, "value": name, "item": f"the entry “{shown(name[:40])}”", "heading": "the title"}[kind]
+        return {"field": name, "value": name, "item": f"the entry “{shown(name[:40])}”", "heading": "the title"}.get(
+            kind, f"the entry “{shown(name[:40])}”"
+        )
     return f"the line “{shown(key.strip('= ')[:40])}”"
