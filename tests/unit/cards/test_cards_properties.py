@@ -1,3 +1,4 @@
+import os
 import time
 from typing import Any
 
@@ -48,7 +49,12 @@ garbled = st.tuples(text, st.binary(max_size=6), st.integers(0, 400)).map(
 )
 
 
-@settings(max_examples=200, deadline=None)
+def examples(count: int) -> settings:
+    """As many examples as `make test` has time for, or as many as BLUELABEL_EXAMPLES asks for."""
+    return settings(max_examples=max(count, int(os.environ.get("BLUELABEL_EXAMPLES", "0"))), deadline=None)
+
+
+@examples(200)
 @given(garbled)
 def test_parse_then_write_gives_the_very_bytes_and_everything_in_it_can_be_asked(data: Any) -> None:
     document = parse(data)
@@ -62,7 +68,7 @@ def test_parse_then_write_gives_the_very_bytes_and_everything_in_it_can_be_asked
         claims(document, card)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(garbled, st.sampled_from(["status", "assignee", "branch"]), st.integers(0, 9))
 def test_a_set_changes_one_field_of_one_card_and_can_be_taken_back(data: Any, field: Any, number: Any) -> None:
     document = parse(data)
@@ -86,7 +92,7 @@ def test_a_set_changes_one_field_of_one_card_and_can_be_taken_back(data: Any, fi
             assert edit.set_field(after, after.cards[place], field, found.raw) == data
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(garbled, st.integers(0, 9))
 def test_archiving_keeps_every_card_or_refuses(data: Any, number: Any) -> None:
     document = parse(data)
@@ -100,7 +106,7 @@ def test_archiving_keeps_every_card_or_refuses(data: Any, number: Any) -> None:
     assert sorted(edit.block(after, card) for card in after.cards) == before
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(garbled, garbled, garbled)
 def test_a_merge_of_anything_never_fails_and_never_loses_an_id(base: Any, ours: Any, theirs: Any) -> None:
     found = set(parse(merge(base, ours, theirs).content).by_id)
@@ -110,7 +116,7 @@ def test_a_merge_of_anything_never_fails_and_never_loses_an_id(base: Any, ours: 
     assert set(sides[0].by_id) | set(sides[1].by_id) <= found | gone
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(garbled)
 def test_a_repair_of_anything_never_fails_and_keeps_every_id(data: Any) -> None:
     fixed = repair(data)
