@@ -45,11 +45,7 @@ def merge_branches(desk: Desk, record: Record) -> Record:
     _note_earlier(desk, plan, found)
     ours = {note.data["branch"] for note in desk.notes(plan, "merged") if note.data.get("fresh")}
     left = [words for branch in found if branch.name in ours and (words := _delete(changes, branch))]
-    told = (
-        f"merged {len(waiting)} branch{'es' if len(waiting) > 1 else ''}"
-        if waiting
-        else "every branch was merged already"
-    )
+    told = f"merged {', '.join(b.name for b in waiting)}" if waiting else "every branch was merged already"
     facts = {"merged": [b.name for b in waiting], "kept": left}
     return record.adding(Finding("merge", told + (f"; kept: {'; '.join(left)}" if left else ""), (), facts))
 
