@@ -43,6 +43,7 @@ from bluelabel.services.workflow.steps_approval import wake_time
 from bluelabel.services.workflow.steps_workflow import child_id
 from bluelabel.services.workflow.stored_definition import definition_from_json, definition_to_json
 from bluelabel.services.workflow.tools import Tools
+from bluelabel.services.workflow.waiting import waiting
 
 START = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
@@ -344,7 +345,7 @@ def test_an_approval_ends_with_the_word_of_whoever_was_asked(tools: Any) -> None
 
     assert {"approved": True, "by": "HUMAN", "reason": "so"}.items() <= found.get_step("s").result.items()
     assert tools.courier.sent["r:s:1:approval"].subject == "Go?"
-    assert approvals.waiting(tools.store.book) == []
+    assert waiting(found) == []
     assert [name for name, _ in tools.courier.withdrawn] == ["r:s:1:approval"]
 
 
@@ -425,7 +426,7 @@ def test_only_a_step_that_waits_takes_an_approval_and_only_from_whom_it_waits_fo
     found.start()
     found.get_step("s").start()
     store.update(found)
-    assert approvals.waiting(book) == [("r", "s", "HUMAN")]
+    assert [(item.step_id, item.kind, item.by) for item in waiting(found)] == [("s", "approval", "HUMAN")]
     with pytest.raises(Refused, match="waits for HUMAN, not for CC"):
         give(by="CC")
     give()
