@@ -30,6 +30,7 @@ from bluelabel.services.workflow.run_records import (
     list_rows,
     load_run,
     missing_run,
+    statistics,
 )
 
 DEFAULT_FOLDER = "data/dag_runs"
@@ -227,14 +228,8 @@ class DAGRunStore:
 
         The success rate is the share of SUCCESS among the runs that ended, None where none has.
         """
-        where, values = ("WHERE r.dag_id = ?", (dag_id,)) if dag_id is not None else ("", ())
         with self.book.reading() as db:
-            counts = dict(db.execute(f"SELECT status, COUNT(*) FROM dag_runs r {where} GROUP BY status", values))
-            seconds = f"SELECT AVG((julianday(ended) - julianday(started)) * 86400) FROM dag_runs r {where}"
-            average = db.execute(seconds, values).fetchone()[0]
-            sql = f"SELECT COUNT(*), TOTAL(s.retry_count) FROM dag_steps s JOIN dag_runs r USING (run_id) {where}"
-            steps, retries = db.execute(sql, values).fetchone()
-        return _statistics(counts, average, steps, int(retries))
+            return statistics(db, dag_id)
 
     def mend(self) -> int:
         """Write the snapshots that do not show what the ledger has, as a kill leaves them; return how many."""
@@ -308,15 +303,3 @@ class DAGRunStore:
 def _own_book(home: Path, clock: Clock) -> Book:
     make_directory(home)
     return Book.open(home, [RunsProjection()], clock=clock)
-
-
-def _statistics(counts: Mapping[str, int], average: float | None, steps: int, retries: int) -> dict[str, Any]:
-    ended = sum(count for status, count in counts.items() if DAGRunStatus(status) not in OPEN_RUN)
-    return {
-        "total_runs": sum(counts.values()),
-        "status_counts": {status.value: counts.get(status.value, 0) for status in DAGRunStatus},
-        "success_rate": counts.get("success", 0) / ended if ended else None,
-        "average_duration_seconds": average,
-        "total_steps": steps,
-        "total_retries": retries,
-    }

@@ -18,16 +18,15 @@ from bluelabel.services.workflow.dag_run_states import (
     DAGStepStatus,
     Transition,
     naive,
-    refuse_move,
-    seconds_between,
     utc_now,
 )
 from bluelabel.services.workflow.dag_step_state import DAGStepState
+from bluelabel.services.workflow.tracked import Tracked
 
 __all__ = ["DAGRun", "DAGRunStatus", "DAGStepState", "DAGStepStatus", "Transition"]
 
 
-class DAGRun:
+class DAGRun(Tracked[DAGRunStatus]):
     """One run of a workflow.
 
     Every move is checked, kept in a history that only grows, and put on a list of changes which
@@ -46,6 +45,9 @@ class DAGRun:
         now: where time comes from.
     """
 
+    _MOVES = RUN_MOVES
+    _WHAT = "the run"
+
     def __init__(
         self,
         dag_id: str,
@@ -60,45 +62,21 @@ class DAGRun:
         *,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
+        super().__init__(DAGRunStatus(status), start_time, end_time, error)
         self.dag_id = dag_id
         self.run_id = run_id
         self.steps: dict[str, DAGStepState] = {}
-        self.start_time = start_time
-        self.end_time = end_time
         self.total_retries = total_retries
-        self.error = error
         self.metadata: dict[str, Any] = dict(metadata or {})
         self.now = now
         self.epoch = 0
         """Which owner this object belongs to; the store refuses the changes of an owner that was replaced."""
         self.revision = 0
         """The ledger's sequence number of the last change this object knows of."""
-        self._status = DAGRunStatus(status)
-        self._history: list[Transition] = []
         self._changes: list[dict[str, Any]] = []
         self._known = dict(self.metadata)
         for step in (steps or {}).values():
             self.steps[step.step_id] = step.attach(self._clock, self._note_step)
-
-    @property
-    def status(self) -> DAGRunStatus:
-        """Where the run stands. Setting it is a move like any other: an illegal one is refused."""
-        return self._status
-
-    @status.setter
-    def status(self, to: DAGRunStatus | str) -> None:
-        if to != self._status:
-            self._move(DAGRunStatus(to), None)
-
-    @property
-    def history(self) -> tuple[Transition, ...]:
-        """Every move of the run itself, oldest first."""
-        return tuple(self._history)
-
-    @property
-    def duration_seconds(self) -> float | None:
-        """Seconds from the first start to the end; None before the end."""
-        return seconds_between(self.start_time, self.end_time)
 
     @property
     def is_running(self) -> bool:
@@ -206,8 +184,7 @@ class DAGRun:
 
     def cancel(self, reason: str | None = None) -> None:
         """End the run as CANCELLED, with every step that had not ended."""
-        if DAGRunStatus.CANCELLED not in RUN_MOVES[self._status]:
-            raise refuse_move("the run", self.run_id, self._status, DAGRunStatus.CANCELLED)
+        self._require(self.run_id, DAGRunStatus.CANCELLED)
         for step in self.steps_in(*OPEN_STEP):
             step.cancel(reason)
         self._end(DAGRunStatus.CANCELLED, reason)
@@ -302,17 +279,10 @@ class DAGRun:
         if self.start_time is None:
             self.start_time = self.end_time
 
-    def _move(self, to: DAGRunStatus, reason: str | None) -> datetime:
-        was = self._status
-        if to not in RUN_MOVES[was]:
-            raise refuse_move("the run", self.run_id, was, to)
+    def _move(self, to: DAGRunStatus, reason: str | None = None) -> datetime:
+        self._require(self.run_id, to)
         at = self.now()
-        self._status = to
-        self._history.append(Transition(at, str(was), str(to), 0, reason))
-        change: dict[str, Any] = {"was": str(was), "status": str(to), "t": to_text(at)}
-        if reason is not None:
-            change["reason"] = reason
-        self._changes.append(change)
+        self._changes.append(self._record(to, at, 0, reason))
         return at
 
     def _clock(self) -> datetime:

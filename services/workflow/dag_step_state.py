@@ -6,17 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Self
 
-from bluelabel.interfaces.times import to_text
 from bluelabel.services.workflow.dag_run_codec import history_of, step_fields, with_history
-from bluelabel.services.workflow.dag_run_states import (
-    STEP_MOVES,
-    DAGStepStatus,
-    Transition,
-    naive,
-    refuse_move,
-    seconds_between,
-    utc_now,
-)
+from bluelabel.services.workflow.dag_run_states import STEP_MOVES, DAGStepStatus, Transition, naive, utc_now
+from bluelabel.services.workflow.tracked import Tracked
 
 _S = DAGStepStatus
 
@@ -25,7 +17,7 @@ def _forget(_change: dict[str, Any], _retries: int) -> None:
     """Stand in for the run while a step belongs to none."""
 
 
-class DAGStepState:
+class DAGStepState(Tracked[DAGStepStatus]):
     """The state of one step.
 
     Args:
@@ -40,20 +32,10 @@ class DAGStepState:
         metadata: retry_delay, retry_backoff, critical, dependencies, error_history, skip_reason and more.
     """
 
-    __slots__ = (
-        "_history",
-        "_note",
-        "_now",
-        "_status",
-        "end_time",
-        "error",
-        "max_retries",
-        "metadata",
-        "result",
-        "retry_count",
-        "start_time",
-        "step_id",
-    )
+    __slots__ = ("_note", "_now", "max_retries", "metadata", "result", "retry_count", "step_id")
+
+    _MOVES = STEP_MOVES
+    _WHAT = "the step"
 
     def __init__(
         self,
@@ -67,16 +49,12 @@ class DAGStepState:
         result: Any = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
+        super().__init__(DAGStepStatus(status), start_time, end_time, error)
         self.step_id = step_id
-        self.start_time = start_time
-        self.end_time = end_time
         self.retry_count = retry_count
         self.max_retries = max_retries
-        self.error = error
         self.result = result
         self.metadata: dict[str, Any] = dict(metadata or {})
-        self._status = DAGStepStatus(status)
-        self._history: list[Transition] = []
         self._now: Callable[[], datetime] = utc_now
         self._note: Callable[[dict[str, Any], int], None] = _forget
 
@@ -85,26 +63,6 @@ class DAGStepState:
         self._now = now
         self._note = note
         return self
-
-    @property
-    def status(self) -> DAGStepStatus:
-        """Where the step stands. Setting it is a move like any other: an illegal one is refused."""
-        return self._status
-
-    @status.setter
-    def status(self, to: DAGStepStatus | str) -> None:
-        if to != self._status:
-            self._move(DAGStepStatus(to))
-
-    @property
-    def history(self) -> tuple[Transition, ...]:
-        """Every move, oldest first."""
-        return tuple(self._history)
-
-    @property
-    def duration_seconds(self) -> float | None:
-        """Seconds from the first start to the end, waits between attempts included; None before the end."""
-        return seconds_between(self.start_time, self.end_time)
 
     @property
     def critical(self) -> bool:
@@ -217,20 +175,13 @@ class DAGStepState:
 
     def _move(self, to: DAGStepStatus, reason: str | None = None, count: int | None = None, **facts: Any) -> datetime:
         """Change the status, and with it the number of retries to `count`; a refused move changes nothing."""
-        was = self._status
-        if to not in STEP_MOVES[was]:
-            raise refuse_move("the step", self.step_id, was, to)
+        self._require(self.step_id, to)
         at = self._now()
         retries = 0 if count is None else count - self.retry_count
-        self._status = to
         self.retry_count += retries
-        before, after = str(was), str(to)
-        self._history.append(Transition(at, before, after, self.retry_count, reason))
-        change: dict[str, Any] = {"step": self.step_id, "was": before, "status": after, "t": to_text(at)}
+        change = {"step": self.step_id, **self._record(to, at, self.retry_count, reason)}
         if self.retry_count or retries:
             change["n"] = self.retry_count
-        if reason is not None:
-            change["reason"] = reason
         for name, value in facts.items():
             if value is not None:
                 change[name] = value

@@ -13,7 +13,7 @@ from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.names import nearest
 from bluelabel.interfaces.times import to_text
 from bluelabel.services.workflow.dag_run_codec import parse_moment
-from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus, Transition, naive
+from bluelabel.services.workflow.dag_run_states import OPEN_RUN, DAGRunStatus, DAGStepStatus, Transition, naive
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.dag_step_state import DAGStepState
 
@@ -145,6 +145,25 @@ def list_rows(
     rows = db.execute(f"{_LIST}{where} ORDER BY made DESC LIMIT ?", values).fetchall()
     kinds = {status.value: status for status in DAGRunStatus}
     return [RunRow(a, b, kinds[status], *rest) for a, b, status, *rest in rows]
+
+
+def statistics(db: sqlite3.Connection, dag_id: str | None = None) -> dict[str, Any]:
+    """Return counts over all runs, or over one workflow's. See `DAGRunStore.get_statistics`."""
+    where, values = ("WHERE r.dag_id = ?", (dag_id,)) if dag_id is not None else ("", ())
+    counts = dict(db.execute(f"SELECT status, COUNT(*) FROM dag_runs r {where} GROUP BY status", values))
+    seconds = f"SELECT AVG((julianday(ended) - julianday(started)) * 86400) FROM dag_runs r {where}"
+    average = db.execute(seconds, values).fetchone()[0]
+    sql = f"SELECT COUNT(*), TOTAL(s.retry_count) FROM dag_steps s JOIN dag_runs r USING (run_id) {where}"
+    steps, retries = db.execute(sql, values).fetchone()
+    ended = sum(count for status, count in counts.items() if DAGRunStatus(status) not in OPEN_RUN)
+    return {
+        "total_runs": sum(counts.values()),
+        "status_counts": {status.value: counts.get(status.value, 0) for status in DAGRunStatus},
+        "success_rate": counts.get("success", 0) / ended if ended else None,
+        "average_duration_seconds": average,
+        "total_steps": steps,
+        "total_retries": int(retries),
+    }
 
 
 def missing_run(db: sqlite3.Connection, run_id: str) -> NotFound:
