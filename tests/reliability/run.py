@@ -113,6 +113,8 @@ def main() -> int:
 
 
 def _run(title: str, job: Job, keep: Path | None) -> Report:
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
     base = Path(tempfile.mkdtemp(prefix="reliability.", dir=keep))
     try:
         report = job(base / "x")
