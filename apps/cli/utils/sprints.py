@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,9 +14,17 @@ if TYPE_CHECKING:
 
 
 def which(command: Any) -> Any:
-    """Give a command the options that say which sprint is meant."""
-    command = click.option("--phase", help="Its phase, where several have a sprint of this number.")(command)
-    return click.option("--sprint", "number", help="Its number; the one under way if not given.")(command)
+    """Give a command the words that say which sprint is meant: its number, as for `sprint plan`, or `--sprint`."""
+
+    @functools.wraps(command)
+    def told(*args: Any, number: str | None, option: str | None, **values: Any) -> Any:
+        if number and option and number != option:
+            raise click.UsageError(f"two sprints are named: {number} and {option}")
+        return command(*args, number=number or option, **values)
+
+    told = click.option("--phase", help="Its phase, where several have a sprint of this number.")(told)
+    told = click.option("--sprint", "option", help="Its number; the one under way if not given.")(told)
+    return click.argument("number", required=False)(told)
 
 
 def desk_of(app: App) -> Desk:

@@ -62,6 +62,8 @@ def test_a_sprint_goes_round_by_commands(line: Line) -> None:
     assert plan["plan"]["tag"] == "v0.7-alpha1"
     assert "Phase 7 Sprint 1: First is launched" in line("sprint", "launch")
     assert "launched already" in line("sprint", "launch", "--sprint", "1")
+    assert "launched already" in line("sprint", "launch", "1")
+    assert "two sprints are named" in line("sprint", "launch", "1", "--sprint", "2", code=2)
     line.git("add", ".")
     line.git("commit", "-q", "-m", "Launch")
     assert "0 of 2 completed" in line("sprint", "status").replace("cards ", "")
