@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -367,3 +368,24 @@ def test_runs_are_listed_and_wrong_calls_are_told(repository: Any) -> None:
     call(repository, "run", "dag", "--status", "nobody", code=3)
     call(repository, "run", "dag", "missing.yaml", code=3)
     assert Workspace.open(repository).runs.list_runs(limit=1)
+
+
+def test_the_review_example_runs_to_its_end(repository: Any) -> None:
+    path = Path(__file__).parents[3] / "docs" / "examples" / "review-by-three.yaml"
+    runner = begin(repository, "run", "dag", path, "--run-id", "review-1", "--input", "branch=feature")
+    for agent, verdict in (("CA", "accept"), ("CC", "reject"), ("WA", "accept")):
+        (message,) = until(lambda agent=agent: inbox(repository, agent, "review-1"))
+        claimed = json.loads(call(repository, "claim", agent, "--json").out)
+        assert claimed["id"] == message["id"]
+        result = json.dumps({"verdict": verdict})
+        call(repository, "ack", message["id"], "--token", claimed["token"], "--result", result)
+    until(is_waiting(repository, "review-1", "approve"))
+    call(repository.parent / f"{repository.name}-other", "approve", "review-1", "approve")
+    (message,) = until(lambda: inbox(repository, "ARCH", "review-1"))
+    call(repository, "reply", message["id"], "--from", "ARCH", "--body", "merged")
+    out, err = runner.communicate(timeout=60)
+
+    assert runner.returncode == 0, out + err
+    votes = {"CA": "accept", "CC": "reject", "WA": "accept"}
+    assert run_of(repository, "review-1")["output"] == {"passed": True, "votes": votes}
+    assert "review-ca waits for the answer of CA; " in err
