@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 
 from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.times import from_text
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.ledger.file_ledger import FileLedger
 from bluelabel.services.ledger.verify import verify
+from bluelabel.services.postbox.quarantine import set_aside
 
 _SKEW = timedelta(seconds=60)
 _RECENT = 1_000
@@ -103,16 +103,12 @@ def _boxes(workspace: Workspace, *, fix: bool) -> Iterator[Finding]:
         elif not folder.is_dir():
             yield Finding("boxes", "bad", f"postbox/{name} is missing", "run `bluelabel doctor --fix`")
         else:
-            aside += sum(1 for item in _listed(folder / "quarantine") if not item.name.endswith(".why"))
+            aside += set_aside(workspace.root / "postbox", name)
     if aside:
         texts = "1 text is" if aside == 1 else f"{aside:,} texts are"
         yield Finding("boxes", "note", f"{texts} set aside as unreadable", "look into postbox/*/quarantine/")
     else:
         yield Finding("boxes", "ok", f"{len(workspace.settings.directory.mailboxes)} mailboxes")
-
-
-def _listed(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
 def _git(workspace: Workspace) -> Iterator[Finding]:

@@ -18,6 +18,13 @@ FOLDER: Final = "quarantine"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
+def set_aside(postbox: Path, agent: str) -> int:
+    """Return how many texts of an agent are set aside in one worktree, without the reasons beside them."""
+    folder = postbox / agent / FOLDER
+    names = [item.name for item in folder.iterdir()] if folder.is_dir() else []
+    return sum(not name.startswith(".") and not name.endswith(".why") for name in names)
+
+
 class Quarantine:
     """The folder ``postbox/<agent>/quarantine/`` of one worktree.
 

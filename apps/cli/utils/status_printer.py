@@ -9,6 +9,7 @@ from bluelabel.apps.cli.app import App
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.cards.reading import read_cards
 from bluelabel.services.postbox import queries
+from bluelabel.services.postbox.quarantine import set_aside
 
 _STATES = ("sent", "claimed", "acked", "dead", "expired", "withdrawn")
 
@@ -24,12 +25,16 @@ def show_status(app: App) -> None:
     cards = _cards(workspace)
     seq = workspace.book.head().seq
     answer = {"root": str(workspace.root), "home": str(workspace.home), "seq": seq, "mailboxes": mailboxes}
-    app.emit("status", answer | {"cards": cards, "runs": runs})
+    aside = {name: count for name in mailboxes if (count := set_aside(workspace.root / "postbox", name))}
+    app.emit("status", answer | {"cards": cards, "runs": runs, "quarantine": aside})
     app.say(f"workspace {workspace.root}, {seq:,} events in the ledger")
     rows = [[name, *(f"{states.get(state, 0):,}" for state in _STATES)] for name, states in mailboxes.items()]
     app.table(("Mailbox", "Waiting", "Claimed", "Acked", "Dead", "Expired", "Withdrawn"), rows)
     app.say(f"cards: {_listed(cards)}")
     app.say(f"runs:  {_listed(runs)}")
+    for name, count in aside.items():
+        texts = "1 text" if count == 1 else f"{count:,} texts"
+        app.say(f"{texts} set aside as unreadable in postbox/{name}/quarantine/, each with its reason beside it")
 
 
 def _cards(workspace: Workspace) -> dict[str, int]:

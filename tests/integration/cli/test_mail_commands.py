@@ -210,6 +210,19 @@ def test_control_characters_of_a_message_do_not_reach_the_terminal(root: Path) -
     assert "\x07" not in shown
 
 
+def test_status_says_how_many_texts_are_set_aside_and_where(root: Path) -> None:
+    assert bluelabel(root, "status", "--json").object["quarantine"] == {}
+    for agent, names in (("CC", ("a", "b")), ("ARCH", ("a",))):
+        for name in names:
+            (root / "postbox" / agent / "drop" / f"{name}.json").write_bytes(b"\xff no JSON " + name.encode())
+    bluelabel(root, "recover")
+    shown = bluelabel(root, "status")
+
+    assert bluelabel(root, "status", "--json").object["quarantine"] == {"CC": 2, "ARCH": 1}
+    assert "2 texts set aside as unreadable in postbox/CC/quarantine/, each with its reason beside it\n" in shown.out
+    assert "1 text set aside as unreadable in postbox/ARCH/quarantine/" in shown.out
+
+
 def test_without_a_workspace_the_hint_says_how_to_make_one(tmp_path: Path) -> None:
     answer = bluelabel(tmp_path, "status")
 
