@@ -1,6 +1,6 @@
-"""The budgets of the post office and of runs, as ratios within one run, and its peers beside it.
+"""The budgets of the post office, cards and runs, as ratios within one run, and its peers beside it.
 
-    python tests/bench/run.py [--rows growth,scale,delivery,start,runs,peers] [--quick] [--out DIR] [--peers PYTHON]
+    python tests/bench/run.py [--rows growth,scale,…] [--quick] [--out DIR] [--peers PYTHON]
 
 Writes ``benchmarks.md`` and its plots into ``docs`` unless told otherwise. The libraries of the peers are installed
 into an environment of their own, ``.bench-venv``; without it they are left out with a word. Absolute figures belong
@@ -23,12 +23,13 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests")]
 
 from bench import paper  # noqa: E402
+from bench.cards import cards  # noqa: E402
 from bench.measure import Losses, Speed  # noqa: E402
 from bench.rows import QUICK, Plan, Row, growth, peers, starting, waiting  # noqa: E402
 from bench.runs import runs  # noqa: E402
 from bench.scale import scale  # noqa: E402
 
-ROWS = ("growth", "scale", "delivery", "start", "runs", "peers")
+ROWS = ("growth", "scale", "cards", "delivery", "start", "runs", "peers")
 HEAD = """# Benchmarks
 
 Written by `make bench`. Every ratio compares two things measured in turns within one run on one machine; the
@@ -90,6 +91,7 @@ def main() -> int:
     about, rows, speeds = machine(), list[Row](), list[Speed]()
     parts: dict[str, Callable[[Plan], list[Row]]] = {
         "scale": scale,
+        "cards": cards,
         "delivery": waiting,
         "start": starting,
         "runs": lambda plan: runs(plan, environment(options.peers)),
