@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from itertools import zip_longest
 from typing import Any
 
 import click
@@ -14,8 +15,11 @@ from bluelabel.apps.cli.utils.card_files import file_option, open_board, read_do
 from bluelabel.interfaces.errors import NotFound, UsageError
 from bluelabel.services.cards import dependencies, statistics
 from bluelabel.services.cards import lint as linting
-from bluelabel.services.cards.model import Card, CardDocument, shown
+from bluelabel.services.cards.model import Card, CardDocument
 from bluelabel.services.cards.words import CardStatus, status_of
+
+_COLUMN = 26
+"""Characters that a column of the board needs to be read."""
 
 
 @click.command("list")
@@ -121,18 +125,22 @@ def next_card(app: App, assignee: str | None, all_: bool, file: str | None) -> N
 @file_option
 @pass_app
 def board(app: App, file: str | None) -> None:
-    """Show the cards by status, side by side."""
+    """Show the cards by status: side by side, or one status below the other where the terminal is narrow."""
     document = read_document(app, file)
     columns = printer.columns(document)
     listed = {name or "NONE": [printer.record(document, card) for card in cards] for name, cards in columns.items()}
     app.emit("board", {"columns": listed})
-    deepest = max((len(cards) for cards in columns.values()), default=0)
-    titles = [f"{name or 'NO STATUS'} ({len(cards)})" for name, cards in columns.items()]
-    cells = [
-        [f"{cards[row].id} {shown(cards[row].title)}" if row < len(cards) else "" for cards in columns.values()]
-        for row in range(deepest)
-    ]
-    app.table(titles, cells)
+    filled = {f"{name or 'NO STATUS'} ({len(cards)})": printer.lines(cards) for name, cards in columns.items() if cards}
+    if app.console().width < _COLUMN * len(filled):
+        for title, lines in filled.items():
+            app.say(title)
+            for line in lines:
+                app.say(plain(f"  {line}"))
+    elif filled:
+        app.table(list(filled), zip_longest(*filled.values(), fillvalue=""))
+    empty = [name for name, cards in columns.items() if not cards]
+    if empty:
+        app.say(f"no card: {', '.join(empty)}")
 
 
 @click.command("stats")

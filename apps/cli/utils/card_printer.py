@@ -63,6 +63,11 @@ def rows(cards: Iterable[Card]) -> Iterator[Sequence[str]]:
         yield (card.id, status, shown(names), shown(card.raw("priority") or ""), shown(card.title))
 
 
+def lines(cards: Iterable[Card]) -> list[str]:
+    """Return one line for each card of the board: its id and its title."""
+    return [f"{card.id} {shown(card.title)}" for card in cards]
+
+
 def columns(document: CardDocument) -> dict[str, list[Card]]:
     """Return the cards by status, in the order of work; those without one first."""
     found: dict[str, list[Card]] = {"": [], **{status.value: [] for status in CardStatus}}

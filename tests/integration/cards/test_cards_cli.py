@@ -115,6 +115,22 @@ def test_next_and_board(space: Any) -> None:
     assert (nothing.code, "nothing to begin" in nothing.err) == (3, True)
 
 
+@pytest.mark.parametrize(("width", "line"), [("40", "  TASK-210A Build the reader\n"), ("200", "COMPLETED (2) ")])
+def test_a_board_stands_side_by_side_where_there_is_room(space: Any, width: str, line: str) -> None:
+    shown = card(space, "board", COLUMNS=width).out
+
+    assert line in shown
+    assert (width == "40") is (shown.startswith("NOT_STARTED (2)\n"))
+    assert "no card: BLOCKED, CANCELLED\n" in shown
+
+
+def test_a_board_without_cards_says_so(space: Any) -> None:
+    (space / "TASK_CARDS.md").write_text("# Task Cards\n")
+    card(space, "list")
+
+    assert card(space, "board").out == "no card: NOT_STARTED, IN_PROGRESS, COMPLETED, BLOCKED, CANCELLED\n"
+
+
 def test_a_card_is_made_set_ticked_moved_archived_and_all_of_it_undone(space: Any) -> None:
     options = ["--assignee", "CC", "--priority", "HIGH", "--depends", "TASK-210A", "--set", "branch=dev/x"]
     options += ["--deliverable", "do it", "--path", "a.py (new)", "--description", "What it is."]
