@@ -37,7 +37,7 @@ def check_value(field: str, value: str) -> str:
     """Return `value` if it may stand in a metadata line.
 
     Raises:
-        UsageError: it has line breaks or control characters, is too long, or is no status.
+        UsageError: it has line breaks or control characters, is too long, is an empty title, or is no status.
     """
     if len(value) > LONGEST_VALUE or any(ord(char) < 32 or char in "\x7f\x85\u2028\u2029" for char in value):
         raise UsageError("a field takes one line of text", where=field, hint="put longer text into the card by hand")
@@ -45,6 +45,8 @@ def check_value(field: str, value: str) -> str:
         value.encode("utf-8")
     except UnicodeEncodeError:
         raise UsageError("the value is not text", where=field, hint="give it in UTF-8") from None
+    if field == "title" and not value.strip():
+        raise UsageError("a card needs a title", hint="say in a few words what is to be done")
     if field == "status" and value and status_of(value) is None:
         hint = f"one of: {', '.join(CardStatus)}"
         raise UsageError("not a status", where=repr(value[:40]), hint=hint)

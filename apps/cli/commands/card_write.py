@@ -9,8 +9,10 @@ from bluelabel.apps.cli.options import read_text
 from bluelabel.apps.cli.utils import card_printer as printer
 from bluelabel.apps.cli.utils.card_files import file_option, open_board, tell
 from bluelabel.interfaces.errors import NotFound, Refused, UsageError
+from bluelabel.interfaces.events import Event
 from bluelabel.services.cards.board import Board
-from bluelabel.services.cards.model import Card
+from bluelabel.services.cards.changes import unpack
+from bluelabel.services.cards.model import Card, shown
 
 
 def _show(app: App, board: Board, card: Card, text: str) -> None:
@@ -162,4 +164,18 @@ def undo(app: App, file: str | None) -> None:
     tell(app, board)
     for event in events:
         name = str(event.data.get("id"))
-        app.show("card_undone", {"id": name, "kind": event.kind, "seq": event.seq}, f"{name}: {event.kind}, taken back")
+        words = plain(f"{name}: {_again(event)}")
+        app.show("card_undone", {"id": name, "kind": event.kind, "seq": event.seq}, words)
+
+
+def _again(event: Event) -> str:
+    """Say how a card stands now that a change of it was taken back."""
+    data = event.data
+    if event.kind == "card.changed":
+        value = shown(unpack(data.get("after")) or "")
+        return f"{data.get('field')} is {value!r} again" if value else f"{data.get('field')} is empty again"
+    if event.kind == "card.checked":
+        return f"entry {data.get('number')} is {'ticked' if data.get('done') else 'clear'} again"
+    if event.kind == "card.restored":
+        return "back where it was"
+    return "archived again" if data.get("to") else "taken out again"

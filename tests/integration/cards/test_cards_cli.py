@@ -131,6 +131,33 @@ def test_a_board_without_cards_says_so(space: Any) -> None:
     assert card(space, "board").out == "no card: NOT_STARTED, IN_PROGRESS, COMPLETED, BLOCKED, CANCELLED\n"
 
 
+def test_undo_says_how_the_card_stands_then(space: Any) -> None:
+    said: list[str] = []
+    for words in (
+        ("set", "TASK-210A", "priority", "LOW"),
+        ("check", "TASK-210A", "1", "--off"),
+        ("archive", "TASK-210A"),
+        ("archive", "TASK-210A"),
+        ("new", "Fresh"),
+    ):
+        assert card(space, *words).code in (0, 3)
+        said.append(card(space, "undo").out)
+
+    assert said[:3] == [
+        "TASK-210A: priority is 'HIGH' again\n",
+        "TASK-210A: entry 1 is ticked again\n",
+        "TASK-210A: back where it was\n",
+    ]
+    assert said[3:] == ["TASK-210A: back where it was\n", "TASK-210F: taken out again\n"]
+    assert card(space, "undo").out == "TASK-210F: back where it was\n"
+
+
+def test_a_card_needs_a_title(space: Any) -> None:
+    for words in (("new", " "), ("set", "TASK-210A", "title", "")):
+        done = card(space, *words)
+        assert (done.code, "a card needs a title" in done.err) == (2, True)
+
+
 def test_a_card_is_made_set_ticked_moved_archived_and_all_of_it_undone(space: Any) -> None:
     options = ["--assignee", "CC", "--priority", "HIGH", "--depends", "TASK-210A", "--set", "branch=dev/x"]
     options += ["--deliverable", "do it", "--path", "a.py (new)", "--description", "What it is."]
