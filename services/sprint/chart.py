@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Final
 from xml.sax.saxutils import escape
@@ -13,6 +13,9 @@ from bluelabel.services.sprint.numbers import Day
 _WIDTH: Final = 720
 _HEIGHT: Final = 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 16, 40, 48
+_LABEL: Final = 72
+"""How wide a day is, written out."""
+
 _LETTERS: Final = 88
 """How many letters of a title fit."""
 
@@ -50,8 +53,9 @@ def svg(days: Sequence[Day], total: int, end: str, title: str) -> str:
     steps = [f"M {x(0)} {y(total)}"] + [f"H {x(n + 1)} V {y(day.remaining)}" for n, day in enumerate(days)]
     planned = max((date.fromisoformat(end) - first).days + 1, 1)
     words, shown = (escape(text, {'"': "&quot;"}) for text in (one_line(title), _shortened(one_line(title))))
+    middle = len(days) // 2
+    named = [(0, days[0].day), (len(days) - 1, days[-1].day), (planned - 1, end), (middle, days[middle].day)]
     ticks = sorted({0, height // 2, height})
-    labels = sorted({0, len(days) // 2, len(days) - 1})
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{words}"'
         ' font-family="sans-serif" font-size="12">',
@@ -60,7 +64,7 @@ def svg(days: Sequence[Day], total: int, end: str, title: str) -> str:
         f'<text x="{_LEFT}" y="24" font-size="14" fill="#111827">{shown}</text>',
         *(f'<path d="M {_LEFT} {y(n)} H {_WIDTH - _RIGHT}" stroke="#e5e7eb" fill="none"/>' for n in ticks),
         *(f'<text x="{_LEFT - 8}" y="{y(n)}" text-anchor="end" dy="4" fill="#374151">{n}</text>' for n in ticks),
-        *(f'<text {_place(x, n)} y="{_HEIGHT - _BOTTOM + 20}" fill="#374151">{days[n].day}</text>' for n in labels),
+        *_labels(x, named),
         f'<path d="M {x(0)} {y(total)} L {x(planned)} {y(0)}" stroke="#9ca3af" stroke-dasharray="6 4" fill="none"/>',
         f'<path d="{" ".join(steps)}" stroke="#2563eb" stroke-width="2.5" fill="none"/>',
         "</svg>",
@@ -72,6 +76,14 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _LETTERS else f"{text[: _LETTERS - 1].rstrip()}…"
 
 
-def _place(x: Callable[[float], str], number: int) -> str:
-    """Return where a day ends its stretch; the first one begins it instead, lest it leave the picture."""
-    return f'x="{x(number + 1)}" text-anchor="end"' if number else f'x="{x(0)}" text-anchor="start"'
+def _labels(x: Callable[[float], str], days: Sequence[tuple[int, str]]) -> Iterator[str]:
+    """Yield the labels of days, each at the end of its stretch; one that would lie over an earlier one is left out.
+
+    The first day stands at its beginning instead, lest it leave the picture.
+    """
+    taken: list[float] = []
+    for number, day in days:
+        end = float(x(number + 1)) if number else _LEFT + _LABEL
+        if all(abs(end - other) >= _LABEL + 8 for other in taken):
+            taken.append(end)
+            yield f'<text x="{end:.1f}" y="{_HEIGHT - _BOTTOM + 20}" text-anchor="end" fill="#374151">{day}</text>'

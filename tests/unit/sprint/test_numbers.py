@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -175,3 +177,16 @@ def test_the_chart_is_a_picture_with_a_name_that_no_title_can_break() -> None:
     assert root.get("aria-label") == 'A <b> & "c"'
     assert root[0].text == 'A <b> & "c"'
     assert len(fromstring(svg([Day("2026-01-01", 0)], 0, "2025-12-01", "t"))) > 5
+
+
+@pytest.mark.parametrize(("count", "last"), [(1, 1), (1, 3), (3, 30), (28, 20)])
+def test_the_days_under_a_chart_do_not_lie_over_each_other(count: int, last: int) -> None:
+    from xml.etree.ElementTree import fromstring
+
+    end = f"2026-11-{last:02}"
+    drawn = fromstring(svg([Day(f"2026-11-{n + 3:02}", 1) for n in range(count)], 1, end, "t"))
+    found = [(float(e.get("x", "0")), e.text) for e in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    placed = sorted((x, text) for x, text in found if text is not None and text.startswith("2026"))
+
+    assert placed[0][1] == "2026-11-03"
+    assert all(right[0] - left[0] >= 72 for left, right in pairwise(placed))
