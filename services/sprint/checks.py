@@ -116,7 +116,7 @@ def check_repository(desk: Desk, record: Record) -> Record:
 def _in_words(found: Sequence[Branch]) -> str:
     if not found:
         return "the sprint has no branches of its own"
-    told = f"{len(found)} branches, {sum(branch.state == 'merged' for branch in found)} of them merged"
+    told = f"{sum(branch.state == 'merged' for branch in found)} of {len(found)} branches merged"
     for state, words in (("unmerged", "to merge"), ("missing", "missing")):
         names_told = [branch.name for branch in found if branch.state == state]
         told += f"; {words}: {', '.join(names_told)}" if names_told else ""

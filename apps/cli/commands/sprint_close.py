@@ -70,6 +70,10 @@ def _judge(app: App, outcome: Outcome, chosen: Sprint, dry_run: bool) -> None:
     if dry_run and not outcome.drifts:
         app.say("nothing is in the way of closing")
         return
+    if dry_run and all(drift.waits for drift in outcome.drifts):
+        names = ", ".join(drift.target for drift in outcome.drifts)
+        hint = "agree with `bluelabel sprint closeout --approve merge`, or merge it yourself"
+        raise Refused("nothing else is in the way, but this is not merged yet", where=names, hint=hint)
     if outcome.drifts and outcome.stopped_at in (None, "verdict"):
         hint = outcome.hint or "put them right, then close again"
         raise Refused(

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from bluelabel.interfaces.errors import LockTimeout
 from bluelabel.services.sprint.checklist import APPROVALS
 from bluelabel.services.sprint.closeout import close, look
 from bluelabel.services.sprint.papers import write_template
 from bluelabel.services.sprint.programs import Programs
 from bluelabel.services.sprint.settings import sprint_settings
-from bluelabel.services.workflow.processes import Footprint
+from bluelabel.services.workflow.ownership import run_lock
+from bluelabel.services.workflow.processes import Footprint, started
 
 from .steps import completed, planned
 
@@ -129,3 +131,36 @@ def test_what_a_killed_closing_left_running_is_ended_by_the_next(office: Any, tm
 
     assert done.exit_code == 0
     assert left.wait(10) == -signal.SIGKILL
+
+
+def test_a_closing_that_is_interrupted_ends_its_tests_and_goes_on_when_called_again(
+    office: Any, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    once = f"test -e .git/once || {{ touch .git/once; echo $$ > {pipe}; exec sleep 60; }}"
+    office.write("bluelabel.toml", f'[evidence]\ntest = ["sh", "-c", "{once}"]\n')
+    ready(office)
+    office.commit("Say how to test", "bluelabel.toml")
+    argv = [sys.executable, "-m", "bluelabel.apps.cli.main", "--root", str(office.root), "sprint", "closeout", "--yes"]
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    tests = int(pipe.read_text())
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert "interrupted; the same command goes on where it stood\n" in told
+    assert started(tests) == ""
+    assert subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
+def test_a_second_closing_leaves_everything_to_the_first(office: Any) -> None:
+    sprint = ready(office)
+    head = office.book.head()
+    with (
+        run_lock(office.desk.runs.home / "runs", f"{sprint.run_id}-closing"),
+        pytest.raises(LockTimeout, match="another process is closing this sprint"),
+    ):
+        close(office.desk, sprint, APPROVALS)
+
+    assert office.book.head() == head

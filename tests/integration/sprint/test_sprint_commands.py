@@ -220,3 +220,71 @@ def test_a_routine_that_the_project_chose_is_what_runs_and_what_the_checklist_sa
     assert headings == [step.title for step in CHECKLIST if step.id in steps]
     assert "reports" in steps
     assert not {"tests", "sync", "coverage"} & set(steps)
+
+
+def test_a_slip_in_a_plan_is_named_and_no_plan_is_launched_by_chance(line: Line) -> None:
+    planned(line)
+    line("sprint", "launch")
+    line("card", "set", "TASK-1", "status", "COMPLETED")
+    assert "is launched already" in line("sprint", "launch").replace("was launched", "is launched")
+    slips = ("--card", "TASK-1", "--card", "TASK-9", "--branch", "nowhere", "--tag", "-x")
+
+    assert line.json("sprint", "plan", "2", "--phase", "7", *slips)["remarks"] == [
+        "not in TASK_CARDS.md yet, and added at the launch: TASK-9",
+        "done already: TASK-1",
+        "assigned to nobody: TASK-9",
+        "there is no branch called 'nowhere' to end on",
+        "git allows no tag called '-x'",
+    ]
+    assert "cannot be launched without" in line("sprint", "plan", "3", "--phase", "7")
+    assert "not an id of a card: 'T9'" in line("sprint", "plan", "4", "--phase", "7", "--card", "T9", code=2)
+    assert "the first day is not a day: '20261128'" in line(
+        "sprint", "plan", "4", "--phase", "7", "--start", "20261128", code=2
+    )
+    assert "is not launched" in line("sprint", "closeout", "--sprint", "2", "--dry-run", code=4)
+    line("card", "set", "TASK-2", "status", "COMPLETED")
+    line.git("add", ".")
+    line.git("commit", "-q", "-m", "Done")
+    assert line.json("sprint", "closeout", "--sprint", "1", "--yes")["closed"]
+    assert "Sprint 1: First is closed" in line("sprint", "closeout", "--sprint", "1", "--dry-run")
+    assert "several sprints are planned: 2, 3" in line("sprint", "launch", code=1)
+
+
+def test_what_nobody_has_read_yet_is_named_by_a_dry_run_and_read_by_the_closing(line: Line) -> None:
+    closable(line)
+    box = line.root / "postbox/CA/outbox.json"
+    report = {"to": "ARCH", "type": "task_result", "task_id": "TASK-1", "content": {"body": "done"}}
+    box.write_text(json.dumps([*json.loads(box.read_text())[:-1], report, None]))
+    before = box.read_bytes()
+
+    told = line("sprint", "closeout", "--dry-run", code=1)
+    assert "written into the boxes of CA and not read yet" in told
+    assert "error: nothing else is in the way, but this is not merged yet: dev/TASK-1-x\n" in told
+    assert box.read_bytes() == before
+    assert "1 of 2 completed cards were reported on" in line("sprint", "closeout", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "what"),
+    [
+        ("[sprint]\nremote = 'up'\n\n  tag = 1\n", 4, "sprint.tag is not a text"),
+        (
+            '[[sprint.step]]\nid = "a"\nrun = ["x"]\nafter = "tests"\n[[sprint . step]]\nid = "b"\nrun = 1\n',
+            7,
+            "list",
+        ),
+        ('[[sprint.step]]\nrun = ["x"]\n', 1, "sprint.step.id is not a text"),
+        ('[sprint.documents]\n"A.md" = 1\n', 1, "names no paths"),
+        ("[evidence]\ntest = 5\n", 2, "evidence.test is not a list"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_with_its_place(line: Line, text: str, number: int, what: str) -> None:
+    planned(line)
+    file = line.root / "bluelabel.toml"
+    start = file.read_text().count("\n")
+    with file.open("a") as settings:
+        settings.write(text)
+    told = line("sprint", "closeout", "--dry-run", code=5)
+
+    assert what in told
+    assert f"bluelabel.toml:{start + number}\nhint: " in told
