@@ -41,7 +41,7 @@ PATIENCE = 240.0
 _FOREIGN = re.compile(r"Unable to create '(/\S*far\.git/\S+\.lock)': File exists")
 _PUSHED = 2
 """So many references are pushed, each of which a killed git may have left locked over there."""
-FLOOR = 100
+FLOOR = 50
 """A closing of two branches with a remote passes through more states than this; fewer mean that the walk is blind."""
 PASSED_OVER = r"(^|/)objects/|/index\.db"
 """Files that make no two states differ: objects, which count from the moment on at which something refers to them,
