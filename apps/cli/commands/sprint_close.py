@@ -43,11 +43,12 @@ def closeout(
     def tell(finding: Finding) -> None:
         app.say(f"{finding.step:<10}  {finding.words}")
 
+    unread = Boxes(app.workspace()).unread() if dry_run else []
     if dry_run:
         outcome = look(desk, chosen, tell)
         if outcome.left_out:
             app.say(f"left out: {', '.join(outcome.left_out)}")
-        if unread := Boxes(app.workspace()).unread():
+        if unread:
             app.say(f"not counted: what was written into the boxes of {', '.join(unread)} and not read yet")
     else:
         app.workspace().read_edits()  # reports that agents wrote into their boxes by hand count as well
@@ -57,7 +58,7 @@ def closeout(
             app.note("interrupted; the same command goes on where it stood")
             raise
         app.workspace().refresh_views(desk.postbox.directory.mailboxes)
-    app.emit("closeout", described(desk.fresh(chosen)) | outcome.as_json())
+    app.emit("closeout", described(desk.fresh(chosen)) | outcome.as_json() | {"unread": unread})
     _judge(app, outcome, chosen, dry_run)
 
 

@@ -260,6 +260,7 @@ def test_what_nobody_has_read_yet_is_named_by_a_dry_run_and_read_by_the_closing(
     told = line("sprint", "closeout", "--dry-run", code=1)
     assert "written into the boxes of CA and not read yet" in told
     assert "error: nothing else is in the way, but this is not merged yet: dev/TASK-1-x\n" in told
+    assert line.json("sprint", "closeout", "--dry-run", code=1)["unread"] == ["CA"]
     assert box.read_bytes() == before
     assert "1 of 2 completed cards were reported on" in line("sprint", "closeout", "--yes")
 
