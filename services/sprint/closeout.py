@@ -162,9 +162,8 @@ def _run(desk: Desk, record: Record, tell: Tell | None) -> Outcome:
     _register(runner, desk, record, tell, hints)
     try:
         run = asyncio.run(runner.execute())
-    except KeyboardInterrupt:
+    finally:  # interrupted or cancelled, the step that runs it is still at it
         record.programs.stop()
-        raise
     failed = next((s for s in run.steps.values() if s.status is DAGStepStatus.FAILED), None)
     closed = run.status is DAGRunStatus.SUCCESS
     found = _findings(desk, run)

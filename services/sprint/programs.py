@@ -50,7 +50,7 @@ class Programs:
         return done
 
     def stop(self) -> None:
-        """End the program under way and its children: its closing was interrupted."""
+        """End the program under way and its children, if there is one: its closing has ended."""
         self._stopped = True
         if self._leader is not None:
             signal_group(self._leader, signal.SIGKILL)
