@@ -71,6 +71,8 @@ class Directory:
     def expand(self, recipients: Iterable[str], sender: str) -> tuple[str, ...]:
         """Return the mailboxes that a message to `recipients` goes to, each once, in order.
 
+        Everyone, or everyone in a group, means everyone else: the sender gets a copy only where it names itself.
+
         Raises:
             UnknownAgent: no agent, group or queue has that name.
         """
@@ -79,7 +81,7 @@ class Directory:
             if name == EVERYONE:
                 found.update(dict.fromkeys(agent for agent in self.agents if agent != sender))
             elif name in self.groups:
-                found.update(dict.fromkeys(self.groups[name]))
+                found.update(dict.fromkeys(member for member in self.groups[name] if member != sender))
             else:
                 found[self.check(name)] = None
         return tuple(found)

@@ -240,6 +240,17 @@ def test_all_groups_and_queues_reach_whom_they_name() -> None:
     assert states(office, queue) == {"review": "sent"}
 
 
+def test_a_sender_gets_a_copy_only_where_it_names_itself() -> None:
+    office = Office()
+
+    def reached(*recipients: str) -> set[str]:
+        return set(states(office, office.box.send(OutgoingMessage("CA", recipients)).id))
+
+    assert reached("ALL") == {"CC", "WA", "ARCH"}
+    assert reached("builders") == {"CC"}
+    assert reached("builders", "CA") == {"CC", "CA"}
+
+
 def test_one_of_many_takes_a_message_from_a_queue() -> None:
     office = Office()
     queue = office.send("review")
