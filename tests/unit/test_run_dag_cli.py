@@ -182,6 +182,15 @@ def _hidden(text: str) -> int | None:
     return int(words[1]) + int(words[3]) if words[:1] == ["and"] else None
 
 
+def test_a_narrow_terminal_shows_names_and_statuses_whole() -> None:
+    run, clock = the_run_of_the_seed()
+    out = io.StringIO()
+    print_dag_run(Console(file=out, width=40, no_color=True), run, clock())
+
+    assert "│ fetch_data │ SUCCESS │ 2.1s     │" in out.getvalue()
+    assert "│ Step ID    │ Status  │ Duration │" in out.getvalue()
+
+
 def test_the_items_of_a_map_stand_behind_its_step() -> None:
     run = DAGRun("d", "r")
     for name in ("each", "after", "each@0", "each@1"):

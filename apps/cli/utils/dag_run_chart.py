@@ -55,7 +55,7 @@ def live_view(run: DAGRun, now: datetime, width: int = 80, height: int = 40) -> 
     steps = in_order(run)
     shown = _window(steps, room if len(steps) <= room else room - 1)
     parts: list[RenderableType] = [Text(line, no_wrap=True, overflow="ellipsis") for line in top]
-    parts.append(steps_table(shown, now, run.start_time, screen=width))
+    parts.append(steps_table(shown, now, run.start_time, width=width, fits=True))
     left = room - len(shown)
     if len(shown) < len(steps):
         before = steps.index(shown[0])

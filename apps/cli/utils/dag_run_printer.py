@@ -39,7 +39,7 @@ GLYPHS: Final = {
     "SKIPPED": "»",
     "CANCELLED": "■",
 }
-_NARROW = 60
+_NARROW = 52
 _SHORT = 20
 """Lines of a run's output that are shown without `--verbose`."""
 
@@ -110,7 +110,8 @@ def steps_table(
     began: datetime | None = None,
     *,
     verbose: bool = False,
-    screen: int | None = None,
+    width: int = 80,
+    fits: bool = False,
 ) -> RenderableType:
     """Return the table of steps: id, status, retries done and allowed, duration; with `verbose` also when.
 
@@ -119,14 +120,15 @@ def steps_table(
         now: the present moment, for the duration of what goes on.
         began: when the run began; of moments on the same day only the time is shown.
         verbose: show when each step began and ended.
-        screen: the columns that each step must fit into with one line; it may take more lines when None.
+        width: the columns there are; where they are few, the retries are left out.
+        fits: each step must fit into one line.
     """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SQUARE, header_style="bold")
-    narrow, fits = screen is not None and screen < _NARROW, screen is not None
+    narrow = width < _NARROW
     columns = ["Step ID", "Status", *(() if narrow else ("Retries",)), "Duration"]
     for column in (*columns, *(("Started", "Completed") if verbose else ())):
         named = column == columns[0]
@@ -236,7 +238,7 @@ def print_dag_run(
     """Print a run: header, table, `output` and, with `verbose`, errors with traces, results, every move and a chart."""
     _lines(console, header(run, now, verbose=verbose))
     _lines(console, ["", "Steps:"])
-    console.print(steps_table(in_order(run), now, run.start_time, verbose=verbose))
+    console.print(steps_table(in_order(run), now, run.start_time, verbose=verbose, width=console.width))
     parts: list[tuple[str, list[str]]] = []
     if verbose:
         chart = gantt(in_order(run), now, running=run.is_running)
