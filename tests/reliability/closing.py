@@ -48,6 +48,15 @@ PASSED_OVER = r"(^|/)objects/|/index\.db"
 and the index of the ledger, which is made anew when in doubt. Of states equal otherwise the earliest is looked at."""
 
 
+_UNHURRIED = """
+from bluelabel.apps.cli.main import main
+from bluelabel.services.git import changes
+changes.PUSH_SECONDS = 7200.0
+main()
+"""
+"""The command, with more time for a push: it is stopped at each of its calls, and a copy of the disk is made."""
+
+
 def git(where: Path, *args: str) -> str:
     """Return what git says, whether it succeeds or not."""
     done = subprocess.run(
@@ -225,7 +234,7 @@ def _after(image: Path, where: Path, album: Album) -> State:
 
 
 def _walk(base: Path, live: Path) -> Walk:
-    argv = [sys.executable, "-m", "bluelabel.apps.cli.main", *closing(live)]
+    argv = [sys.executable, "-c", _UNHURRIED, *closing(live)]
     return Walk(argv, base, base / "told", environment({**ENV, **GIT_ENV}))
 
 
