@@ -80,6 +80,8 @@ class BoxOffice:
         report = IntakeReport(touched={name for name in agents if name in self.mailboxes})
         with self._lock(report) as locked:
             if locked:
+                for agent in sorted(report.touched):
+                    self._look(agent, report, drop=False)
                 self._publish_all(report)
         return report
 
@@ -156,15 +158,16 @@ class BoxOffice:
             elif self._is_clean(held.found) or self._desk.take(held.agent, held.box, held.found, report):
                 self._held.was_read(name, digest)
 
-    def _look(self, agent: str, report: IntakeReport) -> None:
-        """See whether a mailbox was edited, and take in what was dropped there."""
+    def _look(self, agent: str, report: IntakeReport, *, drop: bool = True) -> None:
+        """See whether a mailbox was edited, keep what a crash left there, and take in what was dropped (`drop`)."""
         try:
             with opened(self._folder, agent) as folder:
                 for name, left in leftovers(folder):
                     self._held.take(folder, left, agent, name.removesuffix(".json"), self._ids.token())
                 if any(self._is_edited(folder, agent, box) for box in BOXES):
                     report.touched.add(agent)
-            self._take_dropped(agent, report)
+            if drop:
+                self._take_dropped(agent, report)
         except FileNotFoundError:
             return
         except UnreadableInput as error:

@@ -637,6 +637,17 @@ def test_a_file_left_by_a_crash_in_the_middle_of_publishing_is_read(post: Counte
     assert [path.name for path in (post.folder / "CC").iterdir() if path.name.startswith(".")] == []
 
 
+def test_what_only_refreshes_a_box_also_clears_what_a_crash_left_beside_it(post: Counter) -> None:
+    left = post.folder / "CC" / ".inbox.json.0123.new"
+    left.write_text(post.text("CC", "inbox"), encoding="utf-8")
+    dropped = post.folder / "CC" / "drop" / "note.json"
+    dropped.write_text('{"to": "CA", "subject": "s"}', encoding="utf-8")
+    post.refresh("CC")
+
+    assert not left.exists()
+    assert dropped.exists(), "what is dropped is taken in by those who read boxes"
+
+
 def test_a_busy_worktree_is_left_to_the_one_that_is_busy_there(post: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(box_office, "_LOCK_SECONDS", 0.01)
     other = BoxOffice(post.box, post.folder, post.state, post.clock, post.office._ids)
