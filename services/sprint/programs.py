@@ -37,10 +37,13 @@ class Programs:
         Raises:
             KeyboardInterrupt: it was stopped; what called it goes no further.
         """
+        mark: Mapping[str, str] = {}
         if self._note:
             self._note.end_leftover()
+            mark = self._note.promise()
         try:
-            done = run_tests(command, self._root, seconds, environment={**os.environ, **(more or {})}, begun=self._keep)
+            environment = {**os.environ, **(more or {}), **mark}
+            done = run_tests(command, self._root, seconds, environment=environment, begun=self._keep)
         finally:
             self._leader = None
             if self._note:

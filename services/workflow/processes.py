@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from bluelabel.interfaces.errors import machine_error
 
@@ -30,6 +32,10 @@ def signal_group(leader: int, number: int) -> bool:
     return True
 
 
+_MARK: Final = "BLUELABEL_FOOTPRINT"
+_PROMISED: Final = "0 0"
+
+
 class Footprint:
     """A small file that names the process of a step, so that the next runner can end what a killed one left behind.
 
@@ -40,15 +46,29 @@ class Footprint:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def promise(self) -> Mapping[str, str]:
+        """Write down that a process is about to begin; return what its environment has to hold.
+
+        By that it is found when we are killed before we can say who it is.
+
+        Raises:
+            MachineError: the file could not be written.
+        """
+        self._write(_PROMISED)
+        return {_MARK: str(self.path)}
+
     def leave(self, pid: int) -> None:
         """Write down the process.
 
         Raises:
             MachineError: the file could not be written.
         """
+        self._write(f"{pid} {started(pid)}")
+
+    def _write(self, text: str) -> None:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.write_text(f"{pid} {started(pid)}\n", encoding="ascii")
+            self.path.write_text(f"{text}\n", encoding="ascii")
         except OSError as error:
             raise machine_error(error, "noting a step's process", str(self.path)) from error
 
@@ -64,13 +84,27 @@ class Footprint:
         A process id is used again some day; together with the moment of its start it is unique.
         """
         try:
-            pid_text, start = self.path.read_text(encoding="ascii").split()
+            text = self.path.read_text(encoding="ascii").strip()
+            pid_text, start = text.split()
             pid = int(pid_text)
         except (OSError, ValueError):
             return False
-        there = pid > 1 and start == started(pid) != "" and signal_group(pid, signal.SIGKILL)
+        if text == _PROMISED:
+            leaders = list(_marked(f"{_MARK}={self.path}"))
+        else:
+            leaders = [pid] if pid > 1 and start == started(pid) != "" else []
+        there = [signal_group(leader, signal.SIGKILL) for leader in leaders]
         self.wipe()
-        return there
+        return any(there)
+
+
+def _marked(mark: str) -> Iterator[int]:
+    """Yield the leaders of process groups that have `mark` in their environment, where the system shows it."""
+    for place in Path("/proc").glob("[1-9]*/environ"):
+        pid = int(place.parent.name)
+        with suppress(OSError):  # it ended, or is somebody else's
+            if mark.encode() in place.read_bytes().split(b"\0") and os.getpgid(pid) == pid:
+                yield pid
 
 
 def started(pid: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bluelabel.interfaces import strict_json
@@ -40,12 +40,13 @@ def command_step(spec: StepSpec, tools: Tools) -> Callable[[StepContext], Any]:
         given = json.dumps(render(dict(spec.input), context.names)).encode() if spec.input else b""
         footprint = Footprint(tools.store.home / "runs" / context.run_id / f"{context.step_id}.pid")
         footprint.end_leftover()
-        process = await _begin(arguments, context, tools)
+        mark, process = footprint.promise(), None
         try:
+            process = await _begin(arguments, context, tools, mark)
             footprint.leave(process.pid)
             code, out, err = await _talk(process, given, context)
         finally:
-            if process.returncode is None:
+            if process is not None and process.returncode is None:
                 await asyncio.shield(end_group(process, tools.grace))
             footprint.wipe()
         if code != 0:
@@ -65,8 +66,11 @@ def _arguments(spec: StepSpec, context: StepContext) -> list[str]:
     return arguments
 
 
-async def _begin(arguments: list[str], context: StepContext, tools: Tools) -> asyncio.subprocess.Process:
+async def _begin(
+    arguments: list[str], context: StepContext, tools: Tools, mark: Mapping[str, str]
+) -> asyncio.subprocess.Process:
     facts = {
+        **mark,
         "BLUELABEL_RUN_ID": context.run_id,
         "BLUELABEL_STEP_ID": context.step_id,
         "BLUELABEL_ATTEMPT": str(context.attempt),

@@ -1,6 +1,9 @@
 """Every kind of step, its helpers in memory: agents, functions, programs, handoffs, approvals, waits, workflows."""
 
 import asyncio
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -244,6 +247,23 @@ def test_a_program_past_its_time_is_killed_with_its_children(tools: Any, tmp_pat
 
     assert found.get_step("s").error == "no result after 0.5 s"
     assert [started(int(pid)) for pid in note.read_text().split()] == ["", ""]
+
+
+def test_a_process_whose_runner_was_killed_before_it_could_say_who_it_is_is_found(tmp_path: Path) -> None:
+    footprint = Footprint(tmp_path / "deep" / "s.pid")
+    mark = footprint.promise()
+    command = [sys.executable, "-c", "print('up', flush=True); import time; time.sleep(600)"]
+    ours, other = (
+        subprocess.Popen(command, env={**os.environ, **more}, stdout=subprocess.PIPE, start_new_session=True)
+        for more in (mark, {name: f"{value}.other" for name, value in mark.items()})
+    )
+    with ours, other:
+        assert [process.stdout.readline() for process in (ours, other) if process.stdout] == [b"up\n", b"up\n"]
+        assert Footprint(footprint.path).end_leftover() is True
+        assert ours.wait(60) == -signal.SIGKILL
+        assert other.poll() is None
+        other.kill()
+    assert not footprint.path.exists()
 
 
 def test_a_footprint_ends_only_the_process_it_was_left_for(tmp_path: Path) -> None:
