@@ -208,6 +208,7 @@ def test_random_histories_of_two_branches_merge_without_loss(scratch: Any) -> No
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 def test_sixty_random_histories_merge_without_loss(scratch: Any) -> None:
     run_trials(scratch, 60, 2)
 

@@ -69,6 +69,7 @@ def test_git_brings_cards_together_without_conflict_or_loss(scratch: Any, way: s
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("seed", range(10, 15))
 def test_git_brings_all_families_of_cards_together(scratch: Any, way: str, seed: int) -> None:
@@ -141,6 +142,7 @@ def test_git_brings_boxes_together_without_conflict_or_loss(scratch: Any, way: s
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("way", WAYS)
 def test_git_brings_a_hundred_boxes_together_each_way(scratch: Any, way: str) -> None:
     check_boxes(scratch, way, 100, 2)

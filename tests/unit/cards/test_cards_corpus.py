@@ -35,6 +35,7 @@ def test_every_file_is_read_as_it_is_known_to_be() -> None:
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 def test_every_status_set_and_set_back_gives_the_very_file() -> None:
     for path in files():
         data = path.read_bytes()

@@ -201,6 +201,7 @@ def test_a_small_file_mutated_by_a_rule_is_read_as_the_rule_says(mutation: Mutat
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
 def test_every_file_mutated_by_a_rule_is_read_as_the_rule_says(mutation: Mutation) -> None:
     """Over 80 files, each 4 times: more than 320 files for each of 11 rules."""
@@ -243,6 +244,7 @@ def test_a_field_of_a_card_set_and_set_back_gives_the_very_file() -> None:
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 def test_every_field_of_every_card_set_and_set_back_gives_the_very_file() -> None:
     """Every card of every file, more than 2,000 of them: the status of each, of every third all three fields."""
     assert set_and_back(None) > 2000

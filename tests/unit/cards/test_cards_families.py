@@ -44,6 +44,7 @@ def test_a_merge_loses_nothing_and_says_only_true_clashes(family: Family) -> Non
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
 def test_a_hundred_merges_of_each_family_lose_nothing(family: Family) -> None:
     for seed in range(100, 200):

@@ -299,6 +299,7 @@ def test_branches_that_touch_different_things_never_conflict() -> None:
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 def test_a_thousand_histories_never_conflict() -> None:
     for seed in range(1000, 2000):
         check_history(seed)
