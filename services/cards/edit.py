@@ -259,7 +259,7 @@ def _head(document: CardDocument, card: Card) -> list[Field]:
     run: list[Field] = []
     at, line = card.heading_end, card.line
     for field in sorted(card.fields.values(), key=lambda found: found.start):
-        if document.text[at : field.start].strip() or (run and field.line > line + 1):
+        if document.text[at : field.start].strip(" \t\r\n") or (run and field.line > line + 1):
             break
         run.append(field)
         at = max(field.end, field.value_end)

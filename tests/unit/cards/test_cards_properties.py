@@ -3,7 +3,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.errors import Refused
@@ -70,6 +70,7 @@ def test_parse_then_write_gives_the_very_bytes_and_everything_in_it_can_be_asked
 
 @examples(80)
 @given(garbled, st.sampled_from(["status", "assignee", "branch"]), st.integers(0, 9))
+@example("### TASK-1: One\n\u2028\nStatus: a | b".encode(), "branch", 0)  # a line that only looks blank
 def test_a_set_changes_one_field_of_one_card_and_can_be_taken_back(data: Any, field: Any, number: Any) -> None:
     document = parse(data)
     if not document.cards:
