@@ -8,6 +8,7 @@ A block that stands whole inside a code fence is an example of somebody's and no
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,31 +47,35 @@ def _fences(data: bytes) -> list[tuple[int, int]]:
     """Return where code fences begin and end; one that is never closed quotes nothing."""
     found: list[tuple[int, int]] = []
     opened: tuple[int, bytes] | None = None
-    at = 0
-    for line in data.splitlines(keepends=True):
+    for at, line in _lines(data):
         match = _FENCE.match(line)
         if match and opened is None:
             opened = (at, match[1])
         elif match and opened is not None and match[1].startswith(opened[1]) and not line[match.end() :].strip():
             found.append((opened[0], at + len(line)))
             opened = None
-        at += len(line)
     return found
 
 
 def _marked(data: bytes, marks: Marks) -> list[Block]:
     found: list[Block] = []
     opened: tuple[int, int] | None = None
-    at = len(_BOM) if data.startswith(_BOM) else 0
-    for line in data[at:].splitlines(keepends=True):
+    for at, line in _lines(data):
         word = line.strip()
         if word == marks.begin:
             opened = (at, at + len(line))
         elif word == marks.end and opened is not None:
             found.append(Block(*opened, at, at + len(line)))
             opened = None
-        at += len(line)
     return found
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield each line and where it begins; a byte order mark is no part of the first."""
+    at = len(_BOM) if data.startswith(_BOM) else 0
+    for line in data[at:].splitlines(keepends=True):
+        yield at, line
+        at += len(line)
 
 
 def body(data: bytes, marks: Marks) -> bytes | None:

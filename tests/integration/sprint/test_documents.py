@@ -399,6 +399,12 @@ def test_a_file_of_nothing_but_a_byte_order_mark_gets_one_block() -> None:
     assert take(once, marks("sprint")) == bom
 
 
+def test_a_block_in_a_fence_behind_a_byte_order_mark_is_left() -> None:
+    quoted = b"\xef\xbb\xbf```\n" + OURS + b"```\n"
+
+    assert put(quoted, marks("sprint"), "new").startswith(quoted)
+
+
 def test_every_copy_of_a_block_is_brought_up_to_date_and_a_quoted_one_is_left() -> None:
     fenced = b"```\n" + OURS + b"```\n"
     after = put(OURS + b"words\n" + OURS + fenced, marks("sprint"), "new")
