@@ -77,7 +77,7 @@ def test_of_two_runners_on_one_run_one_proceeds(tmp_path: Path) -> None:
     first = start(str(script), str(tmp_path / "runs"), "hold")
     assert first.stdout.readline() == "began 0\n"
     second = start(str(script), str(tmp_path / "runs"), "go")
-    out, _ = second.communicate(timeout=30)
+    out, _ = second.communicate(timeout=60)
     first.kill()
     first.communicate()
 
@@ -94,7 +94,7 @@ def test_a_dead_runners_run_is_taken_over_at_once(tmp_path: Path) -> None:
     os.kill(first.pid, signal.SIGKILL)
     first.communicate()
     second = start(str(script), str(tmp_path / "runs"), "go")
-    out, err = second.communicate(timeout=30)
+    out, err = second.communicate(timeout=60)
 
     assert (out, second.returncode) == ("began 1\nsuccess\n", 0), err
     with DAGRunStore(tmp_path / "runs") as store:
@@ -181,6 +181,6 @@ def test_runs_share_a_pool_and_a_dead_runner_gives_its_slot_back(tmp_path: Path)
     before = other.stdout.readline()
     holder.kill()
     holder.communicate()
-    out, err = other.communicate(timeout=30)
+    out, err = other.communicate(timeout=60)
 
     assert (before, out) == ("needs none\n", "has it\nsuccess\n"), err

@@ -55,7 +55,7 @@ def flow(root: Any, name: Any, text: Any) -> Any:
     return str(path)
 
 
-def until(check: Any, seconds: float = 20.0) -> Any:
+def until(check: Any, seconds: float = 60.0) -> Any:
     """Look until `check` gives something; processes of their own leave no event to wait for."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -178,7 +178,7 @@ def test_a_cancelled_run_ends_its_programs_and_their_children(repository: Any) -
     runner = begin(repository, "run", "dag", path, "--run-id", "cancelled-1")
     tree = tree_of(note)
     run = json.loads(call(repository, "run", "dag", "--cancel", "cancelled-1", "--reason", "enough", "--json").out)
-    runner.communicate(timeout=20)
+    runner.communicate(timeout=60)
 
     assert (run["status"], run["error"], runner.returncode) == ("cancelled", "enough", 1)
     assert gone(tree)
@@ -192,7 +192,7 @@ def test_a_stopped_runner_ends_its_programs_and_leaves_a_run_to_go_on_with(repos
     runner = begin(repository, "run", "dag", path, "--run-id", name)
     tree = tree_of(note)
     runner.send_signal(number)
-    _, err = runner.communicate(timeout=20)
+    _, err = runner.communicate(timeout=60)
 
     assert runner.returncode == 130, err
     assert gone(tree)
@@ -242,7 +242,7 @@ def test_an_approval_from_another_worktree_lets_only_its_branch_go_on(repository
     until(lambda: run_of(repository, "asked-1")["steps"]["after"]["status"] == "success")
     assert run_of(repository, "asked-1")["steps"]["other"]["status"] == "running"
     call(other_tree, "reject", "asked-1", "other", "--reason", "not this one")
-    runner.communicate(timeout=20)
+    runner.communicate(timeout=60)
 
     run = run_of(repository, "asked-1")
     assert runner.returncode == 1
@@ -275,7 +275,7 @@ def test_a_handoff_is_answered_after_its_runner_was_restarted_twice(repository: 
     message = claimed.get("message", claimed)
     call(repository, "claim", "CC", code=3)
     call(repository, "ack", message["id"], "--token", claimed["token"], "--result", '{"verdict": "ok"}')
-    out, err = runner.communicate(timeout=20)
+    out, err = runner.communicate(timeout=60)
 
     assert runner.returncode == 0, out + err
     run = run_of(repository, "handed-1")
@@ -290,7 +290,7 @@ def test_the_coordinator_can_answer_what_was_handed_to_it(repository: Any) -> No
     for name, sender in (("CA", "ARCH"), ("CA", "CA"), ("ARCH", "ARCH")):
         (message,) = until(lambda name=name: inbox(repository, name, "own-1"))
         call(repository, "reply", message["id"], "--from", sender, "--body", f"from {sender}")
-    out, err = runner.communicate(timeout=20)
+    out, err = runner.communicate(timeout=60)
 
     assert runner.returncode == 0, out + err
     steps = run_of(repository, "own-1")["steps"]
@@ -317,7 +317,7 @@ def test_a_deadline_that_passes_is_escalated_to_a_person_who_answers(repository:
     entry = until(told)[0]
     message = entry.get("message", entry)
     call(repository, "reply", message["id"], "--from", "HUMAN", "--body", "go ahead")
-    runner.communicate(timeout=20)
+    runner.communicate(timeout=60)
 
     assert runner.returncode == 0
     assert run_of(repository, "late-1")["steps"]["review"]["result"]["body"] == "go ahead"

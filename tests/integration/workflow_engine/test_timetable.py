@@ -54,7 +54,7 @@ def workspace(tmp_path: Path) -> Iterator[Any]:
 
 def end_all(timetable: Any) -> None:
     for runner in timetable._runners.values():
-        assert runner.wait(30) == 0
+        assert runner.wait(60) == 0
 
 
 def test_a_workflow_that_is_due_is_started_once_and_run(workspace: Any) -> None:
