@@ -75,7 +75,7 @@ _FILES_LINE: Final = re.compile(
 _MERGED: Final = re.compile(r"\bmerged?\b", re.IGNORECASE)
 _TAG: Final = re.compile(
     r"\btag(?:ged)?(?:\*\*)?(?:[ \t]+(?:as|it|named))*[ \t:*]*"
-    r"(?:`([\w./+-]{1,100})`|(v[0-9](?:[\w.+-]*\w)?|[0-9]+\.[\w.+-]*\w))",
+    r"(?:`((?:[\w./+-]{0,99}[-./])?v?[0-9][\w.+-]{0,99})`|(v[0-9](?:[\w.+-]*\w)?|[0-9]+\.[\w.+-]*\w))",
     re.IGNORECASE,
 )
 _HASH: Final = re.compile(r"(?<![\w/.-])([0-9a-f]{7,64})(?![\w/.-])", re.IGNORECASE)
@@ -194,7 +194,9 @@ def _line_claims(line: str, number: int, section: str, *, heading: bool) -> Iter
         yield Claim(ClaimKind.MERGED, text, name, number, into[1] if into else "")
     for match in (_PLAIN_BRANCH if "branch" in section else _MERGED_BRANCH).finditer(line):
         into = _INTO.match(line, match.end())
-        if match[1] not in _TRUNKS and not _is_path(match[1]):
+        # "Merged `Reader` and `Writer`" is about code: only a branch goes into a trunk, or is called one.
+        sure = into is not None or "branch" in section or "branch" in match[0]
+        if sure and match[1] not in _TRUNKS and not _is_path(match[1]):
             yield Claim(ClaimKind.MERGED, text, match[1], number, into[1] if into else "")
     named = _FILES_LINE.match(line)
     where = named[1].casefold() if named else section
