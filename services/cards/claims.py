@@ -123,7 +123,8 @@ def _field_claims(card: Card) -> Iterator[Claim]:
         if kind is ClaimKind.BRANCH:
             yield from _branches(field.raw, field.line, merged=bool(_MERGED.search(field.raw)), word=True)
         elif kind is ClaimKind.TAG:
-            yield _tag(field.raw.split()[0].strip("`*,"), field.raw, 0, field.line)
+            tag = field.raw.split()[0].strip("`*,")
+            yield _tag(tag, field.raw, field.raw.index(tag) + len(tag), field.line)
         else:
             yield from _commits(field.raw, field.line, named=True)
     merged = card.fields.get("merged")
@@ -139,7 +140,7 @@ def _field_claims(card: Card) -> Iterator[Claim]:
 def _tag(name: str, words: str, end: int, line: int) -> Claim:
     """Return the claim of a tag: annotated or not, and perhaps where; `end` is where its name ends in `words`."""
     into = "annotated" if "annotated" in words.casefold() else ""
-    place = _AT_HASH.match(words, end) or _AT_HASH.search(words, end)
+    place = _AT_HASH.match(words, end)
     return Claim(ClaimKind.TAG, shown(words.strip()), name, line, into, place[1] if place else "")
 
 

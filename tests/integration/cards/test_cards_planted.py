@@ -175,6 +175,7 @@ OTHERS = [
     ("Tag: v1.0 at {first}", "f"),
     ("Tag: v1.0 ({first:.8})", "f"),
     ("**Done:**\n- Tagged v1.0 on {first:.8}", "f"),
+    ("**Done:**\n- Tag v1.0 made; the fix on {first:.8} is in it", "v"),
     ("**Done:**\n- Tag `v9` pushed", "f"),
     ("**Done:**\n- Tag `release/9.1` pushed", "f"),
     ("**Done:**\n- Tagged 50 pictures", ""),
