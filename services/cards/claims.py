@@ -80,6 +80,9 @@ _TAG: Final = re.compile(
 )
 _HASH: Final = re.compile(r"(?<![\w/.-])([0-9a-f]{7,64})(?![\w/.-])", re.IGNORECASE)
 _NAMED_HASH: Final = re.compile(r"(?<![\w/.-])([0-9a-f]{4,64})(?![\w/.-])", re.IGNORECASE)
+_COMMITS_LINE: Final = re.compile(
+    r"[ \t]*(?:[-*+][ \t]+)?\**commits?\**[ \t]*:\**[ \t]*`?[0-9a-f]{4,64}\b", re.IGNORECASE
+)
 _AT_HASH: Final = re.compile(
     r"[`*]*[ \t]*(?:@|\(|at|on|→|->|:)[ \t]*(?:commit[ \t]+)?`?([0-9a-f]{7,64})\b", re.IGNORECASE
 )
@@ -208,7 +211,7 @@ def _line_claims(line: str, number: int, section: str, *, heading: bool) -> Iter
     for match in _TAG.finditer(line):
         yield _tag(match[1] or match[2], line, match.end(), number)
     if "commit" in section or "commit" in line.casefold():
-        yield from _commits(line, number)
+        yield from _commits(line, number, named=_COMMITS_LINE.match(line) is not None)
     if section.startswith("test") and _PASSING.match(line):
         yield Claim(ClaimKind.TESTS, text, "", number)
     for match in _TESTS.finditer(line):

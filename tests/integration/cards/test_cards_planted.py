@@ -183,6 +183,7 @@ OTHERS = [
     ("Tag: release-1", "f"),
     ("Commit: {first:.5}", "v"),
     ("Commits: {first:.7}, {head:.7}", "vv"),
+    ("Commits: {first:.7}, 1234567, fedcbaf", "vff"),
     ("Commit: `{first:.10}` - did it", "v"),
     ("Commit: 1234567", "f"),
     ("Commit: deadbee", "f"),
