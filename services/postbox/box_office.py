@@ -92,8 +92,7 @@ class BoxOffice:
     def _says_more(self, agent: str) -> bool:
         try:
             with opened(self._folder, agent) as folder:
-                there = [box for box in BOXES if signature_at(folder, f"{box}.json")]
-                if any(self._is_edited(folder, agent, box) for box in there):
+                if any(signature_at(folder, f"{box}.json") and self._is_edited(folder, agent, box) for box in BOXES):
                     return True
             with opened(self._folder, agent, DROP) as folder:
                 return bool(names_in(folder))
