@@ -114,6 +114,8 @@ def _start(app: App, runs: Runs, options: Mapping[str, Any]) -> None:
 
 
 def _retry(app: App, runs: Runs, options: Mapping[str, Any]) -> None:
+    workspace = app.workspace()  # often the first to come after a crash, which may have left a box half written
+    workspace.refresh_views(workspace.settings.directory.mailboxes)
     runner = runs.retry(
         options["retry_id"], options["from_step"], options["reason"], max_parallel=options["max_parallel"]
     )

@@ -144,6 +144,24 @@ def test_a_failed_run_leaves_with_one_and_retry_finishes_it(repository: Any) -> 
     assert "━" in told
 
 
+def test_going_on_after_a_power_cut_also_makes_the_torn_box_of_an_agent_whole(repository: Any) -> None:
+    flag = repository / "power"
+    steps = f"""        steps:
+          - id: only
+            command: ["test", "-e", "{flag}"]
+        """
+    path = flow(repository, "unplugged", steps)
+    call(repository, "run", "dag", path, "--run-id", "unplugged-1", code=1)
+    flag.write_text("")
+    box = repository / "postbox" / "CC" / "inbox.json"
+    before = box.read_bytes()
+    box.write_bytes(b"\0" * len(before))
+    call(repository, "run", "dag", "--retry", "unplugged-1")
+
+    assert box.read_bytes().startswith(before[:20])
+    assert json.loads(box.read_text())
+
+
 def tree_of(path: Any) -> Any:
     """Wait for a program's note of its own and its child's process id, and return both with their starts."""
     until(lambda: path.exists() and len(path.read_text().split()) == 2)
