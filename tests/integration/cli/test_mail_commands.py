@@ -214,7 +214,9 @@ def test_status_says_how_many_texts_are_set_aside_and_where(root: Path) -> None:
     assert bluelabel(root, "status", "--json").object["quarantine"] == {}
     for agent, names in (("CC", ("a", "b")), ("ARCH", ("a",))):
         for name in names:
-            (root / "postbox" / agent / "drop" / f"{name}.json").write_bytes(b"\xff no JSON " + name.encode())
+            text = root / "postbox" / agent / "drop" / f"{name}.json"
+            text.write_bytes(b"\xff no JSON " + name.encode())
+            os.utime(text, (0, 0))  # a fresh one may still be on its way
     bluelabel(root, "recover")
     shown = bluelabel(root, "status")
 
