@@ -1,6 +1,6 @@
 """The closing of a sprint, cut off at every state that it passes through, and on disks with ever less room.
 
-    python -m reliability.closing kill|drop|commit|room [--limit N] [--json FILE]
+    python -m reliability.closing kill|drop|commit|room --base DIR [--limit N] [--only PATTERN] [--json FILE]
 
 * kill: every process dies at once. The page cache survives.
 * drop, commit: the power fails; see `power.py`. A whole walk on one image shows what each moment leaves.
