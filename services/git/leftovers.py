@@ -100,7 +100,7 @@ def settle_merge(repository: GitRepository, before: str, tip: str) -> str:
     head = repository.resolve("HEAD")
     merging = repository.resolve("MERGE_HEAD")
     if head is not None and _parents(repository, head) == (before, tip):
-        if merging == tip:
+        if merging == tip or (merging is None and unfinished(repository) == "merge"):  # git does not sync MERGE_HEAD
             _must(repository, "clear the merge state", "merge", "--quit")
         _complete_update(repository, before, head)
         return "done"

@@ -211,6 +211,7 @@ def _priority(word: str | None) -> Priority:
 
 
 def _register(desk: Desk, whole: Plan) -> list[str]:
+    desk.board.recover()  # a killed launch may have recorded a card that is not in the file yet
     known = desk.cards().by_id
     missing = [card for card in whole.cards if card.id not in known]
     for card in missing:

@@ -367,6 +367,19 @@ def test_files_that_a_power_loss_took_from_a_finished_merge_come_back(scratch: A
     assert repository.resolve("HEAD") == made.name
 
 
+@pytest.mark.parametrize("left", [b"", bytes(41)], ids=["empty", "zeroes"])
+def test_a_finished_merge_whose_state_file_lost_its_text_is_done(scratch: Any, left: bytes) -> None:
+    before, tip = fork(scratch)
+    repository, changes = opened(scratch)
+    made = changes.merge("side", tip, "Merge")
+    (scratch.root / ".git/MERGE_HEAD").write_bytes(left)
+
+    assert settle_merge(repository, before, tip) == "done"
+    assert unfinished(repository) is None
+    assert repository.resolve("HEAD") == made.name
+    assert is_clean(scratch)
+
+
 def test_an_index_that_was_cut_short_is_made_anew_and_kept(scratch: Any) -> None:
     scratch.commit("base", a="1")
     repository, _ = opened(scratch)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bluelabel.interfaces.errors import IllegalTransition, InvalidName, NotFound, Refused, UnknownAgent, UsageError
+from bluelabel.services.cards import files
 from bluelabel.services.git.managed import put, take
 from bluelabel.services.sprint.action_items import items
 from bluelabel.services.sprint.checklist import APPROVALS, CHECKLIST
@@ -174,6 +175,25 @@ def test_a_launch_sends_each_assignment_once_and_can_be_finished_later(office: A
     assert [m.get("task_id") for m in sent] == ["TASK-0", "TASK-1", "TASK-2", None]
     assert sent[0]["content"]["branch"] == "dev/TASK-0-piece"
     assert sent[-1]["recipients"] == ["ARCH"]
+
+
+def test_a_launch_killed_between_a_card_s_event_and_its_file_is_finished_later(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = tuple(PlannedCard(f"TASK-{n}", f"Piece {n}", "CC") for n in range(2))
+    sprint, _ = plan(office.desk, Plan("1", "6.13", "", "2026-11-20", "2026-11-27", "v1", cards=cards))
+
+    def killed(*_: object) -> bytes:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "publish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            launch(office.desk, sprint)
+    assert [e.data["id"] for e in office.book.read() if e.kind == "card.created"] == ["TASK-0"]
+    launch(office.desk, sprint)
+
+    assert [card.id for card in office.desk.cards().cards] == ["TASK-0", "TASK-1"]
 
 
 def test_a_plan_takes_from_the_cards_what_it_is_not_told(office: Any) -> None:
