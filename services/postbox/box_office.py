@@ -163,7 +163,7 @@ class BoxOffice:
             with opened(self._folder, agent) as folder:
                 for name, left in leftovers(folder):
                     self._held.take(folder, left, agent, name.removesuffix(".json"), self._ids.token())
-                if any(self._is_edited(folder, agent, box) for box in BOXES):
+                if agent not in report.touched and any(self._is_edited(folder, agent, box) for box in BOXES):
                     report.touched.add(agent)
             if drop:
                 self._take_dropped(agent, report)

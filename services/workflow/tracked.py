@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +14,7 @@ from bluelabel.services.workflow.dag_run_states import Transition, refuse_move, 
 S = TypeVar("S", bound=StrEnum)
 
 
-class Tracked(Generic[S]):
+class Tracked(ABC, Generic[S]):
     """A thing that is tracked.
 
     Args:
@@ -55,9 +56,9 @@ class Tracked(Generic[S]):
         """Seconds from the first start to the end, waits between attempts included; None before the end."""
         return seconds_between(self.start_time, self.end_time)
 
+    @abstractmethod
     def _move(self, to: S) -> datetime:
         """Change the status, put the move on record, and return its moment."""
-        raise NotImplementedError
 
     def _require(self, name: str, to: S) -> None:
         """Refuse a move that the rules do not have.

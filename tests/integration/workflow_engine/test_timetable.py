@@ -57,6 +57,17 @@ def end_all(timetable: Any) -> None:
         assert runner.wait(60) == 0
 
 
+def a_minute_of(workspace: Any) -> list[str]:
+    """Keep the schedules of a workspace for a minute, until all that it started has ended; return what was said."""
+    said: list[str] = []
+    timetable = Timetable(workspace, said.append)
+    timetable.look()
+    workspace.clock.ahead = timedelta(minutes=1)
+    timetable.look()
+    end_all(timetable)
+    return said
+
+
 def test_a_workflow_that_is_due_is_started_once_and_run(workspace: Any) -> None:
     said: list[str] = []
     timetable = Timetable(workspace, said.append)
@@ -82,12 +93,7 @@ def test_a_schedule_that_cannot_be_kept_keeps_no_other_back(workspace: Any) -> N
     needs = FLOW.replace("steps:", "inputs: {who: {type: string, required: true}}\nsteps:")
     (workspace.root / "plain.yaml").write_text(needs)
     (workspace.root / "gone.yaml").write_text(FLOW.replace('"* * * * *"', '"61 * * * *"'))
-    said: list[str] = []
-    timetable = Timetable(workspace, said.append)
-    timetable.look()
-    workspace.clock.ahead = timedelta(minutes=1)
-    timetable.look()
-    end_all(timetable)
+    said = a_minute_of(workspace)
 
     assert [line for line in said if "is not kept" in line] == [
         "the schedule of plain.yaml is not kept: workflow tick needs an input: who",
@@ -106,12 +112,7 @@ def test_schedules_of_one_name_in_two_folders_are_two(workspace: Any) -> None:
     workspace.close()
     again = Workspace.open(workspace.root)
     again.clock = workspace.clock
-    said: list[str] = []
-    timetable = Timetable(again, said.append)
-    timetable.look()
-    workspace.clock.ahead = timedelta(minutes=1)
-    timetable.look()
-    end_all(timetable)
+    a_minute_of(again)
     found = sorted(row.run_id.rpartition("-")[0] for row in again.runs.list_runs())
     again.close()
 
