@@ -7,12 +7,16 @@ nesting past the limit are refused, because two readers that disagree on them ca
 from __future__ import annotations
 
 import json
+from json import encoder
 from typing import Any, NoReturn
 
 from bluelabel.interfaces.errors import TooLarge, UnreadableInput
 from bluelabel.interfaces.limits import JSON_DEPTH, MESSAGE_BYTES
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False).encode
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
+_in_c: Any = getattr(encoder, "c_make_encoder", None)
+# Kept, because `encode` makes one for each value, which takes as long as to write a short one.
+_pieces = _in_c and _in_c(None, _ENCODER.default, encoder.encode_basestring, None, ":", ",", False, False, False)
 
 
 def loads(text: str | bytes, where: str, *, max_bytes: int = MESSAGE_BYTES, max_depth: int = JSON_DEPTH) -> Any:
@@ -82,7 +86,7 @@ def check(value: object, where: str, *, max_depth: int = JSON_DEPTH) -> int:
 
 def dumps(value: object) -> str:
     """Return `value` as one line of JSON, as the ledger and `--json` write it: no blanks, UTF-8 kept readable."""
-    return _encode(value)
+    return "".join(_pieces(value, 0)) if _pieces else _ENCODER.encode(value)
 
 
 def _encodable(text: str) -> bool:

@@ -20,9 +20,9 @@ def to_text(moment: datetime) -> str:
     return _utc_to_text(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
 
 
-@lru_cache(maxsize=64)  # a moment stands in several places: an end is the next beginning, and part of a history
+@lru_cache(maxsize=4096)  # a moment stands in several places: an end is the next beginning, and part of a history
 def _utc_to_text(moment: datetime) -> str:
-    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return moment.isoformat("T", "microseconds")[:26] + "Z"
 
 
 def from_text(text: str) -> datetime:

@@ -44,7 +44,8 @@ def encode(drafts: Sequence[Draft], seq: int, h: str, at: str) -> tuple[bytes, l
         if left:
             left -= 1
             head["more"] = left
-        body = dumps({**head, **data})
+        head.update(data)
+        body = dumps(head)
         h = hashlib.sha256(f"{h}{body}".encode()).hexdigest()
         lines.append(f'{body[:-1]},"h":"{h}"}}\n')
         events.append(Event(seq, at, by, kind, data, h))
