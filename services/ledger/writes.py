@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Protocol, TypeVar, cast
+
+
+class Gathered(Protocol):
+    """What a projection gathers of many events, to write it as one."""
+
+    def write(self, db: sqlite3.Connection) -> None:
+        """Write everything that was taken in."""
+        ...
+
+
+G = TypeVar("G", bound=Gathered)
 
 
 class Writes:
@@ -20,6 +31,7 @@ class Writes:
         self._db = db
         self._groups: dict[str, tuple[int, list[tuple[Any, ...]]]] = {}
         self._last: dict[Hashable, int] = {}
+        self._gathered: dict[type[Gathered], Gathered] = {}
 
     @property
     def db(self) -> sqlite3.Connection:
@@ -44,9 +56,19 @@ class Writes:
         self._last[about] = group[0]
         group[1].append(row)
 
+    def gather(self, kind: type[G]) -> G:
+        """Return the one `kind` that gathers until the next look at `db`, and writes after all that was put."""
+        found = self._gathered.get(kind)
+        if found is None:
+            found = self._gathered[kind] = kind()
+        return cast("G", found)
+
     def flush(self) -> None:
-        """Write everything that was put."""
+        """Write everything that was put, then what was gathered."""
         for sql, (_, rows) in self._groups.items():
             self._db.executemany(sql, rows)
         self._groups.clear()
         self._last.clear()
+        for gathered in self._gathered.values():
+            gathered.write(self._db)
+        self._gathered.clear()

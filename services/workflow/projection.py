@@ -9,6 +9,7 @@ from typing import Any, Final
 from bluelabel.interfaces.events import Event
 from bluelabel.interfaces.strict_json import dumps
 from bluelabel.services.ledger.writes import Writes
+from bluelabel.services.workflow.moves import Moves, write_history
 
 DDL: Final = """
 CREATE TABLE IF NOT EXISTS dag_runs (
@@ -24,9 +25,7 @@ CREATE TABLE IF NOT EXISTS dag_steps (
     PRIMARY KEY (run_id, step_id)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS dag_history (
-    run_id TEXT NOT NULL, seq INTEGER NOT NULL, n INTEGER NOT NULL, step_id TEXT NOT NULL, was TEXT,
-    status TEXT NOT NULL, t TEXT NOT NULL, attempt INTEGER NOT NULL, reason TEXT, detail TEXT,
-    PRIMARY KEY (run_id, seq, n)
+    run_id TEXT NOT NULL, seq INTEGER NOT NULL, t TEXT NOT NULL, moves TEXT NOT NULL, PRIMARY KEY (run_id, seq)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS dag_approvals (
     run_id TEXT NOT NULL, step_id TEXT NOT NULL, seq INTEGER NOT NULL, verdict TEXT NOT NULL, by TEXT NOT NULL,
@@ -35,35 +34,19 @@ CREATE TABLE IF NOT EXISTS dag_approvals (
 CREATE TABLE IF NOT EXISTS dag_schedules (name TEXT PRIMARY KEY, due TEXT NOT NULL, run_id TEXT) WITHOUT ROWID
 """
 
-_HISTORY = "INSERT INTO dag_history VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _STEP = (
     "INSERT INTO dag_steps"
     " (run_id, step_id, place, status, started, ended, retry_count, max_retries, error, result, meta)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_HERE = " WHERE run_id = ? AND step_id = ?"
-_MOVES: Final[Mapping[str, str]] = {
-    "running": "UPDATE dag_steps SET status = 'running', started = COALESCE(started, ?), ended = NULL" + _HERE,
-    "success": "UPDATE dag_steps SET status = 'success', ended = ?, error = NULL, result = ?" + _HERE,
-    "failed": "UPDATE dag_steps SET status = 'failed', ended = ?, error = ?" + _HERE,
-    "retry": "UPDATE dag_steps SET status = 'retry', ended = NULL, error = NULL, retry_count = ?" + _HERE,
-    "skipped": "UPDATE dag_steps SET status = 'skipped', ended = ?" + _HERE,
-    "cancelled": "UPDATE dag_steps SET status = 'cancelled', ended = ?" + _HERE,
-}
-_INTERRUPTED = "UPDATE dag_steps SET status = 'pending', ended = NULL" + _HERE
-_RESET = (
-    "UPDATE dag_steps SET status = 'pending', started = NULL, ended = NULL, error = NULL, result = NULL,"
-    " retry_count = 0" + _HERE
-)
 _ADDED = 1_000_000_000  # steps that were added later stand behind those that the run was made with
-_DETAILS = ("error_type", "trace", "delay", "interrupted")
 
 
 class RunsProjection:
     """Keeps `dag_runs`, `dag_steps`, `dag_history`, `dag_approvals` and `dag_schedules`."""
 
     name = "dag"
-    version = 2
+    version = 3
     ddl = DDL
 
     def __init__(self) -> None:
@@ -86,34 +69,16 @@ class RunsProjection:
 
 
 def _step_status(writes: Writes, event: Event, data: Mapping[str, Any]) -> None:
-    run, step, to, moment = data["run"], data["step"], data["status"], data["t"]
-    about, count = (run, step), data.get("n", 0)
-    if to == "running":
-        writes.put(about, _MOVES[to], (moment, run, step))
-    elif to == "success":
-        result = data.get("result")
-        writes.put(about, _MOVES[to], (moment, None if result is None else dumps(result), run, step))
-    elif data["was"] is None:
+    run, step = data["run"], data["step"]
+    if data["was"] is None:
         meta = dumps(data.get("meta") or {})
-        writes.put(
-            about, _STEP, (run, step, _ADDED + event.seq, to, None, None, 0, data.get("max", 3), None, None, meta)
-        )
+        row = (run, step, _ADDED + event.seq, data["status"], None, None, 0, data.get("max", 3), None, None, meta)
+        writes.put((run, step), _STEP, row)
         return
-    elif to == "failed":
-        writes.put(about, _MOVES[to], (moment, data.get("reason"), run, step))
-    elif to == "retry":
-        writes.put(about, _MOVES[to], (count, run, step))
-    elif to == "pending":
-        writes.put(about, _INTERRUPTED if data.get("interrupted") else _RESET, (run, step))
-        if not data.get("interrupted"):  # what was said about it before does not count for the next time
-            writes.db.execute("DELETE FROM dag_approvals WHERE run_id = ? AND step_id = ?", (run, step))
-    else:
-        writes.put(about, _MOVES[to], (moment, run, step))
-    found = {key: data[key] for key in _DETAILS if key in data}
-    detail = dumps(found) if found else None
-    writes.put(
-        _HISTORY, _HISTORY, (run, event.seq, 0, step, data["was"], to, moment, count, data.get("reason"), detail)
-    )
+    if data["status"] == "pending" and not data.get("interrupted"):
+        # what was said about it before does not count for the next time
+        writes.db.execute("DELETE FROM dag_approvals WHERE run_id = ? AND step_id = ?", (run, step))
+    writes.gather(Moves).add(event)
 
 
 def _run_created(writes: Writes, event: Event, data: Mapping[str, Any]) -> None:
@@ -127,9 +92,10 @@ def _run_created(writes: Writes, event: Event, data: Mapping[str, Any]) -> None:
         ),
     )
     db.executemany(_STEP, (_created_step(run, place, step) for place, step in enumerate(data.get("steps") or ())))
-    for n, move in enumerate(data.get("past") or ()):
-        row = (run, event.seq, n, move["step"], move["was"], move["status"], move["t"], move["n"], move.get("reason"))
-        db.execute(_HISTORY, (*row, None))
+    past = data.get("past")
+    if past:
+        moves = ((m["step"], m["was"], m["status"], m["t"], m["n"], m.get("reason"), None, event.seq) for m in past)
+        write_history(db, run, list(moves))
 
 
 def _created_step(run: str, place: int, step: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -163,7 +129,7 @@ def _run_status(writes: Writes, event: Event, data: Mapping[str, Any]) -> None:
             " WHERE run_id = ?",
             (to, moment, moment, reason, run),
         )
-    db.execute(_HISTORY, (run, event.seq, 0, "", was, to, moment, 0, reason, None))
+    write_history(db, run, [("", was, to, moment, 0, reason, None, event.seq)])
 
 
 def _run_owner(writes: Writes, _event: Event, data: Mapping[str, Any]) -> None:

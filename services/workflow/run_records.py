@@ -41,9 +41,7 @@ _STEPS = (
     "SELECT step_id, status, started, ended, retry_count, max_retries, error, result, meta"
     " FROM dag_steps WHERE run_id = ? ORDER BY place"
 )
-_HISTORY = (
-    "SELECT step_id, was, status, t, attempt, reason, detail, seq FROM dag_history WHERE run_id = ? ORDER BY seq, n"
-)
+_HISTORY = "SELECT moves FROM dag_history WHERE run_id = ? ORDER BY seq"
 
 
 def created_draft(run: DAGRun, by: str) -> Draft:
@@ -113,12 +111,13 @@ def load_run(db: sqlite3.Connection, run_id: str) -> DAGRun | None:
     steps = {found[0]: _load_step(found) for found in db.execute(_STEPS, (run_id,))}
     moves: dict[str, list[Transition]] = {}
     revision = 0
-    for step_id, was, to, moment, attempt, reason, detail, seq in db.execute(_HISTORY, (run_id,)):
-        move = Transition(parse_moment(moment), was, to, attempt, reason)
-        moves.setdefault(step_id, []).append(move)
-        revision = seq
-        if step_id in steps:
-            _derive(steps[step_id], move, detail)
+    for (text,) in db.execute(_HISTORY, (run_id,)):
+        for step_id, was, to, moment, attempt, reason, details, seq in json.loads(text):
+            move = Transition(parse_moment(moment), was, to, attempt, reason)
+            moves.setdefault(step_id, []).append(move)
+            revision = seq
+            if step_id in steps:
+                _derive(steps[step_id], move, details or {})
     for step_id, step in steps.items():
         step.restore(moves.get(step_id, ()))
     times = (_moment(started), _moment(ended))
@@ -187,9 +186,8 @@ def _load_step(row: tuple[Any, ...]) -> DAGStepState:
     return DAGStepState(step_id, status, *times, retries, most, error, value, json.loads(meta))
 
 
-def _derive(step: DAGStepState, move: Transition, detail: str | None) -> None:
+def _derive(step: DAGStepState, move: Transition, facts: Mapping[str, Any]) -> None:
     """Bring the part of the metadata that follows from the history up to date with one more move."""
-    facts: dict[str, Any] = json.loads(detail) if detail else {}
     meta = step.metadata
     if move.status == DAGStepStatus.SKIPPED:
         meta["skip_reason"] = move.reason
