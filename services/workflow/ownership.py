@@ -6,11 +6,12 @@ import os
 import socket
 import sqlite3
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bluelabel.interfaces.errors import LockTimeout
 from bluelabel.interfaces.events import Draft
+from bluelabel.services.ledger.lock import ProcessLock
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.run_records import missing_run
@@ -23,19 +24,16 @@ def run_lock(folder: Path, run_id: str) -> Generator[None]:
     Raises:
         LockTimeout: another runner holds it.
     """
-    from filelock import FileLock, Timeout
-
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = FileLock(folder / f"{run_id}.lock", timeout=0, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        hint = f"watch it with `bluelabel run dag --watch {run_id}`, or stop it with --cancel"
-        raise LockTimeout("another runner is at work on this run", where=run_id, hint=hint) from None
-    try:
+    lock = ProcessLock(folder / f"{run_id}.lock", timeout=0)
+    with ExitStack() as held:
+        held.callback(lock.close)
+        try:
+            held.enter_context(lock)
+        except LockTimeout:
+            hint = f"watch it with `bluelabel run dag --watch {run_id}`, or stop it with --cancel"
+            raise LockTimeout("another runner is at work on this run", where=run_id, hint=hint) from None
         yield
-    finally:
-        lock.release()
 
 
 def is_owned(folder: Path, run_id: str) -> bool:
