@@ -14,9 +14,10 @@ from bluelabel.interfaces.errors import TooLarge, UnreadableInput
 from bluelabel.interfaces.limits import JSON_DEPTH, MESSAGE_BYTES
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
-_in_c: Any = getattr(encoder, "c_make_encoder", None)
 # Kept, because `encode` makes one for each value, which takes as long as to write a short one.
-_pieces = _in_c and _in_c(None, _ENCODER.default, encoder.encode_basestring, None, ":", ",", False, False, False)
+_in_c: Any = getattr(encoder, "c_make_encoder", None)
+_SETTINGS = (None, _ENCODER.default, encoder.encode_basestring, None, ":", ",", False, False, False)
+_pieces = _in_c and _in_c(*_SETTINGS)
 
 
 def loads(text: str | bytes, where: str, *, max_bytes: int = MESSAGE_BYTES, max_depth: int = JSON_DEPTH) -> Any:

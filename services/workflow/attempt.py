@@ -8,6 +8,7 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any
 
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
@@ -184,6 +185,8 @@ def _from_any_thread(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) 
 
 
 def _takes_argument(work: Callable[..., Any]) -> bool:
+    if isinstance(work, FunctionType) and not vars(work):  # neither wrapped nor signed: the code says it, at once
+        return work.__code__.co_argcount > 0 or bool(work.__code__.co_flags & inspect.CO_VARARGS)
     try:
         parameters = inspect.signature(work).parameters.values()
     except (TypeError, ValueError):
