@@ -6,15 +6,13 @@ import asyncio
 import functools
 import inspect
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
-from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.dag_runner_interface import StepContext, StepExecutor
 from bluelabel.services.workflow.definition import RetrySpec
-from bluelabel.services.workflow.results import Results
 from bluelabel.services.workflow.retry import StepFailure
 from bluelabel.services.workflow.scheduling import Plan
 from bluelabel.services.workflow.threads import THREADS
@@ -71,29 +69,6 @@ class Registered:
         if self.durable_start:
             found["durable_start"] = True
         return {**found, **self.facts}
-
-
-class StepsView(Mapping[str, Any]):
-    """The steps of a run as expressions see them: ``steps.ID.result``, ``.status``, ``.error``, ``.attempts``."""
-
-    def __init__(self, run: DAGRun, results: Results) -> None:
-        self._run = run
-        self._results = results
-
-    def __getitem__(self, step_id: str) -> Mapping[str, Any]:
-        state = self._run.steps[step_id]
-        return {
-            "result": self._results.load(state.result),
-            "status": state.status.value,
-            "error": state.error,
-            "attempts": state.retry_count + 1,
-        }
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._run.steps)
-
-    def __len__(self) -> int:
-        return len(self._run.steps)
 
 
 def caller(executor: StepExecutor) -> Callable[[StepContext], Any]:

@@ -27,9 +27,11 @@ from bluelabel.services.workflow.run_records import (
     change_drafts,
     check_changes,
     created_draft,
+    has_run,
     list_rows,
     load_run,
     missing_run,
+    run_ids,
     statistics,
 )
 
@@ -86,7 +88,7 @@ class DAGRunStore:
             identifier(step_id, "a step id")
 
         def decide(db: sqlite3.Connection) -> list[Draft]:
-            if db.execute("SELECT 1 FROM dag_runs WHERE run_id = ?", (run_id,)).fetchone():
+            if has_run(db, run_id):
                 hint = "choose another --run-id, or go on with it by `run dag --retry`"
                 raise AlreadyExists("there is a run of this name", where=run_id, hint=hint)
             return [created_draft(dag_run, self.by), *more]
@@ -182,14 +184,14 @@ class DAGRunStore:
     def knows(self, run_id: str) -> bool:
         """Tell whether the ledger holds a run; one that only a file holds can be taken in with `create`."""
         with self.book.reading() as db:
-            return db.execute("SELECT 1 FROM dag_runs WHERE run_id = ?", (run_id,)).fetchone() is not None
+            return has_run(db, run_id)
 
     def delete(self, run_id: str, reason: str | None = None) -> bool:
         """Remove a run from lists and folder; return whether it was there. Its events stay in the ledger."""
-        if not self._delete([run_id], reason):
-            return False
-        self._show_index()
-        return True
+        gone = self._delete([run_id], reason) > 0
+        if gone:
+            self._show_index()
+        return gone
 
     def list_runs(
         self,
@@ -261,8 +263,7 @@ class DAGRunStore:
 
     def _rows(self, dag_id: str | None, statuses: Sequence[DAGRunStatus], limit: int | None) -> Sequence[RunRow]:
         with self.book.reading() as db:
-            rows = list_rows(db, dag_id, statuses, limit)
-            known = {row[0] for row in db.execute("SELECT run_id FROM dag_runs")}
+            rows, known = list_rows(db, dag_id, statuses, limit), run_ids(db)
         others = [row for row in self.files.foreign(known) if dag_id in (None, row.dag_id)]
         if others:
             rows += [row for row in others if not statuses or row.status in statuses]
@@ -273,8 +274,7 @@ class DAGRunStore:
         gone: list[str] = []
 
         def decide(db: sqlite3.Connection) -> list[Draft]:
-            found = "SELECT 1 FROM dag_runs WHERE run_id = ?"
-            gone.extend(run_id for run_id in run_ids if db.execute(found, (run_id,)).fetchone())
+            gone.extend(run_id for run_id in run_ids if has_run(db, run_id))
             extra = {} if reason is None else {"reason": reason}
             return [Draft("run.deleted", self.by, {"run": run_id, **extra}) for run_id in gone]
 
@@ -295,8 +295,7 @@ class DAGRunStore:
         if not self.files.index_is_due(now=now):
             return
         with self.book.reading() as db:
-            rows = list_rows(db, limit=INDEX_RUNS)
-            known = {row[0] for row in db.execute("SELECT run_id FROM dag_runs")}
+            rows, known = list_rows(db, limit=INDEX_RUNS), run_ids(db)
         self.files.write_index(rows, known)
 
 

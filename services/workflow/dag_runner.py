@@ -13,18 +13,20 @@ from bluelabel.services.workflow.attempt import Registered
 from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
-from bluelabel.services.workflow.dag_runner_interface import IDAGRunner, IDAGRunnerFactory, StepExecutor
+from bluelabel.services.workflow.dag_runner_interface import IDAGRunner, StepExecutor
 from bluelabel.services.workflow.definition import RetryBackoffStrategy, RetrySpec
+from bluelabel.services.workflow.ending import Ending
 from bluelabel.services.workflow.feed import Feed
 from bluelabel.services.workflow.ownership import claim_run, drop_lock, run_lock
 from bluelabel.services.workflow.pools import SharedPools
 from bluelabel.services.workflow.recovery import reopen, take_up
+from bluelabel.services.workflow.resting import Timer
 from bluelabel.services.workflow.results import Results
 from bluelabel.services.workflow.retry import delay_before, strategy_of
-from bluelabel.services.workflow.run_loop import Ending, RunLoop, Timer
+from bluelabel.services.workflow.run_loop import RunLoop
 from bluelabel.services.workflow.scheduling import check_dependencies
 
-__all__ = ["DAGRunnerFactory", "RetryBackoffStrategy", "StatefulDAGRunner"]
+__all__ = ["RetryBackoffStrategy", "StatefulDAGRunner"]
 
 
 class StatefulDAGRunner(IDAGRunner):
@@ -275,38 +277,3 @@ class StatefulDAGRunner(IDAGRunner):
         for step_id, step in steps.items():
             if step_id not in self.dag_run.steps:
                 self.dag_run.add_step(step_id, step.retry.max_retries, **step.metadata())
-
-
-class DAGRunnerFactory(IDAGRunnerFactory):
-    """Makes runners that share a store and settings.
-
-    Args:
-        store: where runs are kept.
-        settings: further arguments of `StatefulDAGRunner`.
-    """
-
-    def __init__(self, store: DAGRunStore | None = None, **settings: Any) -> None:
-        self._store = store or DAGRunStore()
-        self._settings = settings
-
-    def create_runner(
-        self, dag_id: str, store: DAGRunStore | None = None, run_id: str | None = None
-    ) -> StatefulDAGRunner:
-        """Return a runner for a new run.
-
-        Raises:
-            AlreadyExists: there is a run of this name.
-        """
-        home = store or self._store
-        if run_id is not None and home.get(run_id) is not None:
-            raise AlreadyExists("there is a run of this name", where=run_id, hint="use `resume_runner`")
-        return StatefulDAGRunner(dag_id, home, run_id, **self._settings)
-
-    def resume_runner(self, run_id: str, store: DAGRunStore | None = None) -> StatefulDAGRunner:
-        """Return a runner for a run that is there.
-
-        Raises:
-            NotFound: there is none of this name.
-        """
-        home = store or self._store
-        return StatefulDAGRunner(home.require(run_id).dag_id, home, run_id, **self._settings)

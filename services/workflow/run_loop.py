@@ -11,18 +11,20 @@ import functools
 import random
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from enum import IntEnum
 from typing import Any
 
 from bluelabel.interfaces.errors import BluelabelError
-from bluelabel.services.workflow.attempt import Registered, StepsView, trace_of
+from bluelabel.services.workflow.attempt import Registered, trace_of
+from bluelabel.services.workflow.contexts import Contexts
 from bluelabel.services.workflow.dag_run_states import DAGStepStatus
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
 from bluelabel.services.workflow.dag_runner_interface import StepContext
+from bluelabel.services.workflow.ending import Ending
 from bluelabel.services.workflow.expressions import evaluate
 from bluelabel.services.workflow.feed import Feed
 from bluelabel.services.workflow.recovery import CONDITION, outcome_of, waited
+from bluelabel.services.workflow.resting import Resting, Timer
 from bluelabel.services.workflow.results import Results
 from bluelabel.services.workflow.retry import delay_before, worth_retrying
 from bluelabel.services.workflow.run_writer import RunWriter
@@ -31,19 +33,6 @@ from bluelabel.services.workflow.steps_map import run_map, without_map
 from bluelabel.services.workflow.under_way import UnderWay
 
 _WATCH_AFTER = 0.1
-_ASK_AGAIN = 0.2
-Timer = Callable[[float, Callable[[], None]], Any]
-
-
-class Ending(IntEnum):
-    """Why a run begins nothing more; a weightier reason replaces a lighter one."""
-
-    FAILING = 1
-    """A critical step failed: what is under way may end, what only waits is given up."""
-    STOP = 2
-    """The runner has to go: everything under way is ended, and made again by the next runner."""
-    CANCEL = 3
-    """Somebody cancelled it: everything under way is ended, for good."""
 
 
 class RunLoop:
@@ -79,15 +68,10 @@ class RunLoop:
         self._results = results
         self._root = str(store.root)
         self._loop = asyncio.get_running_loop()
-        self._timer = timer or self._loop.call_later
         self._roll = roll
         self._fail_fast = fail_fast
-        about = {"id": run.run_id, "dag_id": run.dag_id}
-        self._names: dict[str, Any] = {"steps": StepsView(run, results), "run": about}
-        self._names["inputs"] = run.metadata.get("inputs") or {}
+        self._contexts = Contexts(run, results)
         self._under_way = UnderWay()
-        self._resting: set[str] = set()
-        self._rested: set[str] = set()
         self._ending: Ending | None = None
         self._why = ""
         self._failure: str | None = None
@@ -98,8 +82,9 @@ class RunLoop:
         run.now = self._moment_of_turn
         self._writer = RunWriter(run, store)
         self.feed = Feed(store.book, self._look)
-        self._pools, self._asking = pools, False
+        self._pools = pools
         self._scheduler = Scheduler([step.plan() for step in self.steps.values()], max_parallel, pools)
+        self._resting = Resting(self._scheduler, timer or self._loop.call_later, self._under_way.ring)
 
     async def go(self) -> None:
         """Run until the run has ended, was stopped, or can write nothing more.
@@ -173,7 +158,7 @@ class RunLoop:
         while self._ending is None and (taken := self._scheduler.take()):
             begin += [step_id for step_id in taken if self._may_begin(step_id)]
         if self._ending is None and self._scheduler.outdone:
-            self._ask_again()
+            self._resting.ask_again()
         elif not self._under_way and not begin and (self._ending is not None or not self._resting):
             self._finish()
         self._moment = None
@@ -183,58 +168,40 @@ class RunLoop:
         """Return the present; within a turn it stands still: what is found together happened together."""
         return self._moment or self._now()
 
-    def _ask_again(self) -> None:
-        """Look once more, in a while, for slots that other runs hold: nobody tells when one is free."""
-        if not self._asking:
-            self._asking = True
-            self._timer(_ASK_AGAIN, self._asked)
-
-    def _asked(self) -> None:
-        self._asking = False
-        self._scheduler.try_again()
-        self._under_way.ring()
-
     def _may_begin(self, step_id: str) -> bool:
         step, state = self.steps[step_id], self.run.steps[step_id]
         if self._ending is not None:
             return False
-        if step_id in self._rested:
-            self._rested.discard(step_id)
+        if self._resting.is_over(step_id):
             state.start()
             return True
         if state.status is DAGStepStatus.RETRY:
             pause = delay_before(max(1, state.retry_count), step.retry)
-            self._rest(step_id, waited(state, pause, self.run.now()))
+            self._resting.begin(step_id, waited(state, pause, self.run.now()))
             return False
         try:
-            if step.when is not None and not evaluate(step.when, self._names_of(state)):
-                return self._skip(state, f"{CONDITION} is false: {step.when}")
-            if step.unless is not None and evaluate(step.unless, self._names_of(state)):
-                return self._skip(state, f"{CONDITION} is true: {step.unless}")
+            against = self._objection(step, state)
         except BluelabelError as error:
             self._give_up(step, state, error)
+            return False
+        if against is not None:
+            state.skip(f"{CONDITION} {against}")
+            self._conclude(step_id, Outcome.SKIPPED)
             return False
         state.start()
         return True
 
-    def _skip(self, state: DAGStepState, reason: str) -> bool:
-        state.skip(reason)
-        self._conclude(state.step_id, Outcome.SKIPPED)
-        return False
+    def _objection(self, step: Registered, state: DAGStepState) -> str | None:
+        """Return how the step's own condition keeps it from beginning; None if it does not."""
+        if step.when is not None and not evaluate(step.when, self._contexts.names(state)):
+            return f"is false: {step.when}"
+        if step.unless is not None and evaluate(step.unless, self._contexts.names(state)):
+            return f"is true: {step.unless}"
+        return None
 
     def _launch(self, step_id: str) -> None:
         step, state = self.steps[step_id], self.run.steps[step_id]
-        number = state.retry_count + 1
-        context = StepContext(
-            self.run.dag_id,
-            self.run.run_id,
-            step_id,
-            number,
-            state.metadata.get("interruptions", 0),
-            f"{self.run.run_id}:{step_id}:{number}",
-            state.start_time or self.run.now(),
-            self._names_of(state),
-        )
+        context = self._contexts.context(state)
         if step.map is not None:
             self._under_way.begin(without_map(step), context, functools.partial(run_map, self, step))
         else:
@@ -277,23 +244,11 @@ class RunLoop:
             return
         pause = delay_before(state.retry_count + 1, step.retry, self._roll())
         state.retry(error, delay=pause, trace=trace_of(error, self._root))
-        self._rest(step.step_id, pause)
+        self._resting.begin(step.step_id, pause)
 
     def _give_up(self, step: Registered, state: DAGStepState, error: BaseException) -> None:
         state.fail(error, trace=trace_of(error, self._root))
         self._conclude(step.step_id, Outcome.BROKEN if step.critical else Outcome.PASSED)
-
-    def _rest(self, step_id: str, seconds: float) -> None:
-        """Wait with the next attempt of a step; others may have its slots meanwhile."""
-        self._resting.add(step_id)
-        self._scheduler.pause(step_id)
-        self._timer(seconds, lambda: self._wake(step_id))
-
-    def _wake(self, step_id: str) -> None:
-        self._resting.discard(step_id)
-        self._rested.add(step_id)
-        self._scheduler.resume(step_id)
-        self._under_way.ring()
 
     def _conclude(self, step_id: str, outcome: Outcome) -> None:
         """Tell the scheduler, and whoever waits for the step, that it has ended."""
@@ -342,10 +297,6 @@ class RunLoop:
     def _heed(self) -> None:
         if self._writer.asked_to_stop is not None and not self.run.is_complete:
             self.end(Ending.CANCEL, self._writer.asked_to_stop)
-
-    def _names_of(self, state: DAGStepState) -> Mapping[str, Any]:
-        meta = state.metadata
-        return {**self._names, "item": meta.get("item"), "index": meta["index"]} if "index" in meta else self._names
 
     async def _abandon(self) -> None:
         """Leave the run to the next runner, in an orderly way, because the caller's own task ends."""

@@ -165,6 +165,16 @@ def statistics(db: sqlite3.Connection, dag_id: str | None = None) -> dict[str, A
     }
 
 
+def has_run(db: sqlite3.Connection, run_id: str) -> bool:
+    """Tell whether the tables have a run."""
+    return db.execute("SELECT 1 FROM dag_runs WHERE run_id = ?", (run_id,)).fetchone() is not None
+
+
+def run_ids(db: sqlite3.Connection) -> set[str]:
+    """Return the names of all runs that the tables have."""
+    return {row[0] for row in db.execute("SELECT run_id FROM dag_runs")}
+
+
 def missing_run(db: sqlite3.Connection, run_id: str) -> NotFound:
     """Return the error for a run that is not there; the hint names the nearest."""
     newest = [row[0] for row in db.execute("SELECT run_id FROM dag_runs ORDER BY made DESC LIMIT 500")]

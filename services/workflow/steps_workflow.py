@@ -10,7 +10,7 @@ from typing import Any
 
 from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.limits import ID_CHARS
-from bluelabel.services.workflow.attempt import StepsView
+from bluelabel.services.workflow.contexts import run_names
 from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.dag_runner import StatefulDAGRunner
@@ -76,11 +76,11 @@ def child_id(tools: Tools, context: StepContext) -> str:
 
 def output_of(definition: Definition, run: DAGRun, results: Results) -> Any:
     """Return what a run comes to: its definition's `output`, else the results of its steps by id."""
-    view = StepsView(run, results)
-    if definition.output is None:
-        return {name: view[name]["result"] for name, step in run.steps.items() if step.status is DAGStepStatus.SUCCESS}
-    names = {"inputs": run.metadata.get("inputs") or {}, "steps": view, "run": {"id": run.run_id, "dag_id": run.dag_id}}
-    return render(definition.output, names)
+    names = run_names(run, results)
+    if definition.output is not None:
+        return render(definition.output, names)
+    view = names["steps"]
+    return {name: view[name]["result"] for name, step in run.steps.items() if step.status is DAGStepStatus.SUCCESS}
 
 
 def _cancel(tools: Tools, run_id: str) -> None:

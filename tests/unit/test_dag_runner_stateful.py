@@ -21,7 +21,8 @@ from bluelabel.services.ledger.book import Book
 from bluelabel.services.workflow.dag_run_codec import parse_moment
 from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
-from bluelabel.services.workflow.dag_runner import DAGRunnerFactory, RetryBackoffStrategy, StatefulDAGRunner
+from bluelabel.services.workflow.dag_runner import RetryBackoffStrategy, StatefulDAGRunner
+from bluelabel.services.workflow.dag_runner_factory import DAGRunnerFactory
 from bluelabel.services.workflow.ownership import claim_run, run_lock
 from bluelabel.services.workflow.projection import RunsProjection
 from bluelabel.services.workflow.retry import PermanentFailure

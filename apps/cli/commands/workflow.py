@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bluelabel.apps.cli.app import App, Group, pass_app, plain
+from bluelabel.apps.cli.utils.named_run import named_run
 from bluelabel.interfaces.errors import (
     AlreadyExists,
     BluelabelError,
@@ -182,11 +183,7 @@ def _graph_of_run_id(app: App, target: str) -> Graph:
 
     if target.endswith((".yaml", ".yml", ".json")) or "/" in target:
         _read(target, 1)
-    run = app.workspace().runs.get(identifier(target, "a file or run id"))
-    if run is None:
-        hint = "`bluelabel run dag --list` shows the runs"
-        raise NotFound("no file and no run of this name", where=target, hint=hint)
-    return graph_of_run(run.to_dict())
+    return graph_of_run(named_run(app, target).to_dict())
 
 
 def _drawn(app: App, found: Graph, form: str, width: int | None, *, to_file: bool) -> str | bytes:

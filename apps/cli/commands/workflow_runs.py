@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from bluelabel.apps.cli.app import App, pass_app, plain
+from bluelabel.apps.cli.utils.named_run import named_run
 from bluelabel.interfaces import strict_json
-from bluelabel.interfaces.errors import NotFound, Refused, UnreadableInput, machine_error
+from bluelabel.interfaces.errors import Refused, UnreadableInput, machine_error
 from bluelabel.interfaces.limits import MESSAGE_BYTES
-from bluelabel.interfaces.names import identifier
 
 FORMATS = ("text", "json", "html", "otel")
 
@@ -101,12 +101,7 @@ def read_run_object(app: App, target: str) -> Mapping[str, Any]:
             raise UnreadableInput("this is no run", where=target, hint="a run file has dag_id, run_id and steps")
         found: Mapping[str, Any] = value
         return found
-    run = app.workspace().runs.get(identifier(target, "a file or run id"))
-    if run is None:
-        raise NotFound(
-            "no file and no run of this name", where=target, hint="`bluelabel run dag --list` shows the runs"
-        )
-    return run.to_dict()
+    return named_run(app, target).to_dict()
 
 
 def _side(side: Mapping[str, Any] | None) -> str:
