@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from bluelabel.interfaces.errors import BluelabelError
+from bluelabel.interfaces.errors import BluelabelError, MachineError
 from bluelabel.services.workflow.attempt import Registered, trace_of
 from bluelabel.services.workflow.contexts import Contexts
 from bluelabel.services.workflow.dag_run_states import DAGStepStatus
@@ -76,6 +76,7 @@ class RunLoop:
         self._why = ""
         self._failure: str | None = None
         self._fault: BaseException | None = None
+        self._halted_by: MachineError | None = None
         self._listeners: dict[str, Callable[[], None]] = {}
         self._now = run.now
         self._moment: datetime | None = None
@@ -107,7 +108,7 @@ class RunLoop:
                 if changed:
                     self._writer.show()
                 if self._parted():
-                    return
+                    break
                 if not self.run.is_complete:
                     await self._under_way.wait()
                     if self._fault is not None:
@@ -122,6 +123,8 @@ class RunLoop:
             self._writer.close()
             await self._under_way.stop_all()
             self._pools.close()
+        if self._halted_by is not None and not self.run.is_complete:
+            raise self._halted_by
 
     def end(self, how: Ending, why: str) -> None:
         """Begin nothing more, and end what `how` says; a weightier reason replaces a lighter one."""
@@ -221,6 +224,10 @@ class RunLoop:
             state.complete(self._results.keep(self.run.run_id, value))
             self._conclude(step_id, Outcome.PASSED)
         elif self._ending is not None and context.is_cancelled:
+            self._cut(state)
+        elif step.waits and isinstance(error, MachineError):  # what it waits for is kept on the same disk as the run
+            self._halted_by = error
+            self.end(Ending.STOP, f"{step_id} cannot wait: {error}")
             self._cut(state)
         else:
             self._failed(step, state, error)

@@ -26,7 +26,7 @@ from bluelabel.interfaces.errors import (
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.workflow import approvals
 from bluelabel.services.workflow.binding import bind, check_inputs, read_input
-from bluelabel.services.workflow.dag_run_states import DAGRunStatus
+from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_runner_interface import Answer, Sent, StepContext
 from bluelabel.services.workflow.definition import (
@@ -423,7 +423,32 @@ def test_whoever_has_no_mailbox_is_not_told_but_a_full_disk_is(tools: Any) -> No
 
     tools.courier.on_send = full
     tools.courier.sent.clear()
-    assert run(tools, spec("approval", {"by": "HUMAN"})).get_step("s").error == "the disk is full"
+    with pytest.raises(MachineError, match="the disk is full"):
+        run(tools, spec("approval", {"by": "HUMAN"}))
+
+
+def test_a_disk_that_fails_while_a_step_waits_costs_neither_the_run_nor_the_answer(
+    tools: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approve_when_asked(tools, approved=True)
+    definition = Definition(
+        "flow", "1", max_parallel=2, steps=(spec("approval", {"by": "HUMAN"}), spec("sleep", {"seconds": 600}, "z"))
+    )
+
+    def full(sent: Sent, reason: str) -> None:
+        raise MachineError("the disk is full")
+
+    with monkeypatch.context() as patch, pytest.raises(MachineError, match="the disk is full"):
+        patch.setattr(tools.courier, "withdraw", full)
+        asyncio.run(bind(definition, tools, "r").execute())
+    left = tools.store.require("r")
+    assert (left.status, left.get_step("s").status) == (DAGRunStatus.RETRY, DAGStepStatus.PENDING)
+    assert left.history[-1].reason == "s cannot wait: the disk is full"
+
+    definition = Definition("flow", "1", steps=(spec("approval", {"by": "HUMAN"}), spec("sleep", {"seconds": 0}, "z")))
+    found = asyncio.run(bind(definition, tools, "r").execute())
+    assert (found.status, found.get_step("s").result["by"]) == (DAGRunStatus.SUCCESS, "HUMAN")
+    assert len(tools.courier.sent) == 1
 
 
 def test_only_a_step_that_waits_takes_an_approval_and_only_from_whom_it_waits_for(tools: Any) -> None:
