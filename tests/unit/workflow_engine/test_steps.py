@@ -438,9 +438,10 @@ def test_a_disk_that_fails_while_a_step_waits_costs_neither_the_run_nor_the_answ
     def full(sent: Sent, reason: str) -> None:
         raise MachineError("the disk is full")
 
-    with monkeypatch.context() as patch, pytest.raises(MachineError, match="the disk is full"):
+    with monkeypatch.context() as patch:
         patch.setattr(tools.courier, "withdraw", full)
-        asyncio.run(bind(definition, tools, "r").execute())
+        with pytest.raises(MachineError, match="the disk is full"):
+            asyncio.run(bind(definition, tools, "r").execute())
     left = tools.store.require("r")
     assert (left.status, left.get_step("s").status) == (DAGRunStatus.RETRY, DAGStepStatus.PENDING)
     assert left.history[-1].reason == "s cannot wait: the disk is full"
