@@ -76,7 +76,6 @@ class RunLoop:
         self._why = ""
         self._failure: str | None = None
         self._fault: BaseException | None = None
-        self._halted_by: MachineError | None = None
         self._listeners: dict[str, Callable[[], None]] = {}
         self._now = run.now
         self._moment: datetime | None = None
@@ -103,16 +102,16 @@ class RunLoop:
                 changed = self.run.has_changes
                 if changed:
                     await self._write(begin)
+                if self._fault is not None:
+                    raise self._fault
                 for step_id in begin:
                     self._launch(step_id)
                 if changed:
                     self._writer.show()
                 if self._parted():
-                    break
+                    return
                 if not self.run.is_complete:
                     await self._under_way.wait()
-                    if self._fault is not None:
-                        raise self._fault
         except asyncio.CancelledError:
             await self._abandon()
             raise
@@ -123,8 +122,6 @@ class RunLoop:
             self._writer.close()
             await self._under_way.stop_all()
             self._pools.close()
-        if self._halted_by is not None and not self.run.is_complete:
-            raise self._halted_by
 
     def end(self, how: Ending, why: str) -> None:
         """Begin nothing more, and end what `how` says; a weightier reason replaces a lighter one."""
@@ -158,6 +155,9 @@ class RunLoop:
         for ended in self._under_way.ended():
             self._settle(*ended)
         begin: list[str] = []
+        if self._fault is not None:
+            self._moment = None
+            return begin
         while self._ending is None and (taken := self._scheduler.take()):
             begin += [step_id for step_id in taken if self._may_begin(step_id)]
         if self._ending is None and self._scheduler.outdone:
@@ -226,9 +226,7 @@ class RunLoop:
         elif self._ending is not None and context.is_cancelled:
             self._cut(state)
         elif step.waits and isinstance(error, MachineError):  # what it waits for is kept on the same disk as the run
-            self._halted_by = error
-            self.end(Ending.STOP, f"{step_id} cannot wait: {error}")
-            self._cut(state)
+            self._fault = error
         else:
             self._failed(step, state, error)
 
