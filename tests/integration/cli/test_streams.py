@@ -132,3 +132,19 @@ def test_in_a_pipe_each_row_is_one_line_and_a_narrow_terminal_shows_whole_ids(ro
     assert [line for line in piped if sent in line and subject.strip() in line]
     assert f"ID: {sent}" in narrow
     assert f"Subject: {subject}" in narrow
+
+
+def test_ctrl_c_while_the_program_is_being_read_is_no_crash(tmp_path: Path) -> None:
+    hook = (
+        "import importlib.abc, signal, sys\n"
+        "class Finger(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'click':\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finger())\n"
+        "from bluelabel.apps.cli.entry import main\n"
+        "main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", hook], capture_output=True, timeout=60, check=False, cwd=tmp_path)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")
