@@ -6,9 +6,9 @@ leaves a line in `work.log`, outside the ledger.
 
 from __future__ import annotations
 
+import builtins
 import json
 import os
-import re
 import signal
 import subprocess
 import time
@@ -57,9 +57,6 @@ steps:
   - {id: gate, approval: {}}
   - {id: after, call: "steps:good", depends_on: [gate]}
 """
-_STEP_HIT = re.compile(r"work\.log.*\(INJECTED\)")
-"""A fault that met a step's own file: the step fails, and with it the run, as they should."""
-
 _OPEN = ("created", "running", "retry")
 _AFTER_END = ("pending", "retry")
 
@@ -141,6 +138,8 @@ class Replay:
         self.approvals = 0
         self.resets = 0
         self.faults: list[str] = []
+        self.errors: list[tuple[str, str]] = []
+        """What steps failed with: the kind of error, and its text."""
         rules: dict[str, Callable[[dict[str, Any]], None]] = {
             "run.created": self._created,
             "run.status": self._run,
@@ -170,6 +169,7 @@ class Replay:
             self.faults.append(f"{name} had succeeded and became {to}")
         self.steps[name] = to
         self.resets += was == "success"
+        self.errors += [(data.get("error_type", ""), data.get("reason", ""))] if to == "failed" else []
         if to == "success":
             self.finished.append(name)
 
@@ -191,13 +191,20 @@ def judged_run(*ends: str | None, again: int = 0, kept: bool = True) -> Callable
                 wrong.append(f"acknowledged and lost: the run is {line['status']}, not {replay.status}")
             if line.get("schema") == "bluelabel.approval/1" and not replay.approvals:
                 wrong.append("acknowledged and lost: the approval")
-        allowed = (*ends, "failed") if _STEP_HIT.search(outcome.log) else ends
+        allowed = (*ends, "failed") if any(_is_of_system(*error) for error in replay.errors) else ends
         if outcome.recovered and replay.status not in allowed:
             wrong.append(f"the run ends as {replay.status}, not {' or '.join(map(str, allowed))}")
         wrong += _worked(outcome.dir, replay, again)
         return wrong + _snapshot(outcome, replay)
 
     return check
+
+
+def _is_of_system(error_type: str, reason: str) -> bool:
+    """Tell whether an error is the system's refusal of what a step itself wanted: it fails, and with it the run."""
+    kind = getattr(builtins, error_type, None)
+    # A folder that may not be listed is an empty one to Python's import.
+    return (isinstance(kind, type) and issubclass(kind, OSError)) or "No module named" in reason
 
 
 def _worked(where: Path, replay: Replay, again: int) -> list[str]:
