@@ -1,12 +1,14 @@
-"""What the steps of a run are told: the names of their expressions, and the context of each attempt."""
+"""What the steps of a run are told: the names of their expressions, whether to begin, and what an attempt is about."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bluelabel.services.workflow.attempt import Registered
 from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
 from bluelabel.services.workflow.dag_runner_interface import StepContext
+from bluelabel.services.workflow.expressions import evaluate
 from bluelabel.services.workflow.results import Results
 
 
@@ -55,6 +57,18 @@ class Contexts:
         """Return what the expressions of a step may name."""
         meta = state.metadata
         return {**self._names, "item": meta.get("item"), "index": meta["index"]} if "index" in meta else self._names
+
+    def objection(self, step: Registered, state: DAGStepState) -> str | None:
+        """Return how the step's own condition keeps it from beginning; None if it does not.
+
+        Raises:
+            BluelabelError: the condition cannot be evaluated.
+        """
+        if step.when is not None and not evaluate(step.when, self.names(state)):
+            return f"is false: {step.when}"
+        if step.unless is not None and evaluate(step.unless, self.names(state)):
+            return f"is true: {step.unless}"
+        return None
 
     def context(self, state: DAGStepState) -> StepContext:
         """Return the context of the attempt that a step has begun."""

@@ -21,7 +21,6 @@ from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
 from bluelabel.services.workflow.dag_runner_interface import StepContext
 from bluelabel.services.workflow.ending import Ending
-from bluelabel.services.workflow.expressions import evaluate
 from bluelabel.services.workflow.feed import Feed
 from bluelabel.services.workflow.recovery import CONDITION, outcome_of, waited
 from bluelabel.services.workflow.resting import Resting, Timer
@@ -108,8 +107,8 @@ class RunLoop:
                     self._launch(step_id)
                 if changed:
                     self._writer.show()
-                if self._parted():
-                    return
+                if self._ending is Ending.STOP and not self._under_way and not self.run.is_running:
+                    return  # the run was left for the next runner
                 if not self.run.is_complete:
                     await self._under_way.wait()
         except asyncio.CancelledError:
@@ -183,7 +182,7 @@ class RunLoop:
             self._resting.begin(step_id, waited(state, pause, self.run.now()))
             return False
         try:
-            against = self._objection(step, state)
+            against = self._contexts.objection(step, state)
         except BluelabelError as error:
             self._give_up(step, state, error)
             return False
@@ -193,14 +192,6 @@ class RunLoop:
             return False
         state.start()
         return True
-
-    def _objection(self, step: Registered, state: DAGStepState) -> str | None:
-        """Return how the step's own condition keeps it from beginning; None if it does not."""
-        if step.when is not None and not evaluate(step.when, self._contexts.names(state)):
-            return f"is false: {step.when}"
-        if step.unless is not None and evaluate(step.unless, self._contexts.names(state)):
-            return f"is true: {step.unless}"
-        return None
 
     def _launch(self, step_id: str) -> None:
         step, state = self.steps[step_id], self.run.steps[step_id]
@@ -280,10 +271,6 @@ class RunLoop:
             self.run.fail("no step can begin: the pools have no slots")
         else:
             self.run.complete()
-
-    def _parted(self) -> bool:
-        """Whether the run was left for the next runner."""
-        return self._ending is Ending.STOP and not self._under_way and not self.run.is_running
 
     async def _write(self, begin: list[str]) -> None:
         """Write the changes. Mere starts ride with the next sync, unless a step asks for more."""
