@@ -129,7 +129,8 @@ def _run(title: str, job: Job, keep: Path | None) -> Report:
 
 
 def _nightly() -> int:
-    argv = [sys.executable, "-m", "pytest", "-m", "nightly", "-q", "tests"]
+    # Nights are long: no stack is worth a look after two minutes.
+    argv = [sys.executable, "-m", "pytest", "-m", "nightly", "-q", "-o", "faulthandler_timeout=0", "tests"]
     return subprocess.run(argv, cwd=ROOT, check=False).returncode
 
 
