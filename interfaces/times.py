@@ -12,17 +12,14 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)?", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, None: 1.0, "": 1.0}
 
 
+@lru_cache(maxsize=4096)  # a moment stands in several places: an end is the next beginning, and part of a history
 def to_text(moment: datetime) -> str:
     """Return `moment` as ``2026-01-31T09:30:00.000000Z`` (UTC, microseconds).
 
     The width is fixed, so that texts sort as moments do.
     """
-    return _utc_to_text(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
-
-
-@lru_cache(maxsize=4096)  # a moment stands in several places: an end is the next beginning, and part of a history
-def _utc_to_text(moment: datetime) -> str:
-    return moment.isoformat("T", "microseconds")[:26] + "Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat("T", "microseconds")[:26] + "Z"
 
 
 def from_text(text: str) -> datetime:

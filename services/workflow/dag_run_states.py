@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from bluelabel.interfaces.errors import IllegalTransition
@@ -99,6 +100,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@lru_cache(maxsize=4096)  # as `to_text`: a snapshot writes each moment several times
 def naive(moment: datetime | None) -> str | None:
     """Return `moment` as run files write it: ISO in UTC, without a zone, with microseconds."""
     return None if moment is None else to_text(moment)[:-1]

@@ -274,6 +274,10 @@ class StatefulDAGRunner(IDAGRunner):
 
     def _add_steps(self, steps: Mapping[str, Registered]) -> None:
         check_dependencies({step_id: step.depends_on for step_id, step in steps.items()})
+        run, now = self.dag_run, self.dag_run.now
+        moment = now()
+        run.now = lambda: moment  # they all come at once
         for step_id, step in steps.items():
-            if step_id not in self.dag_run.steps:
-                self.dag_run.add_step(step_id, step.retry.max_retries, **step.metadata())
+            if step_id not in run.steps:
+                run.add_step(step_id, step.retry.max_retries, **step.metadata())
+        run.now = now
