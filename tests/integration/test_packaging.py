@@ -145,7 +145,7 @@ def test_the_command_and_the_agents_are_entry_points(builds: Builds, installed: 
         "import sys; from importlib.metadata import EntryPoint; [EntryPoint('n', p, 'g').load() for p in sys.argv[1:]]"
     )
 
-    assert parser["console_scripts"]["bluelabel"] == "bluelabel.apps.cli.main:main"
+    assert parser["console_scripts"]["bluelabel"] == "bluelabel.apps.cli.entry:main"
     python(installed, "-c", load, *places, cwd=tmp_path)
 
 
