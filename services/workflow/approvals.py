@@ -10,7 +10,7 @@ from bluelabel.interfaces.errors import Conflict, NotFound, Refused
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.names import nearest
 from bluelabel.services.ledger.book import Book
-from bluelabel.services.workflow.run_records import missing_run
+from bluelabel.services.workflow.run_records import has_run, missing_run
 
 _ASKED = "SELECT status, started, meta FROM dag_steps WHERE run_id = ? AND step_id = ?"
 _GIVEN = "SELECT verdict, by, reason, at FROM dag_approvals WHERE run_id = ? AND step_id = ? ORDER BY seq LIMIT 1"
@@ -59,7 +59,7 @@ def given(book: Book, run_id: str, step_id: str) -> Approval | None:
 def _check(db: sqlite3.Connection, run_id: str, step_id: str, by: str) -> None:
     import json
 
-    if db.execute("SELECT 1 FROM dag_runs WHERE run_id = ?", (run_id,)).fetchone() is None:
+    if not has_run(db, run_id):
         raise missing_run(db, run_id)
     row = db.execute(_ASKED, (run_id, step_id)).fetchone()
     if row is None:

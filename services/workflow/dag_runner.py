@@ -277,7 +277,9 @@ class StatefulDAGRunner(IDAGRunner):
         run, now = self.dag_run, self.dag_run.now
         moment = now()
         run.now = lambda: moment  # they all come at once
-        for step_id, step in steps.items():
-            if step_id not in run.steps:
-                run.add_step(step_id, step.retry.max_retries, **step.metadata())
-        run.now = now
+        try:
+            for step_id, step in steps.items():
+                if step_id not in run.steps:
+                    run.add_step(step_id, step.retry.max_retries, **step.metadata())
+        finally:
+            run.now = now

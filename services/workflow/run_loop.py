@@ -153,17 +153,19 @@ class RunLoop:
         self._moment = self._now()
         for ended in self._under_way.ended():
             self._settle(*ended)
+        begin = [] if self._fault is not None else self._choose()
+        self._moment = None
+        return begin
+
+    def _choose(self) -> list[str]:
+        """Return the steps that may begin now; end the run where nothing is left to do."""
         begin: list[str] = []
-        if self._fault is not None:
-            self._moment = None
-            return begin
         while self._ending is None and (taken := self._scheduler.take()):
             begin += [step_id for step_id in taken if self._may_begin(step_id)]
         if self._ending is None and self._scheduler.outdone:
             self._resting.ask_again()
         elif not self._under_way and not begin and (self._ending is not None or not self._resting):
             self._finish()
-        self._moment = None
         return begin
 
     def _moment_of_turn(self) -> datetime:

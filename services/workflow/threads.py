@@ -20,14 +20,13 @@ To hear from it through the loop takes longer than most short ones do.
 class _Job:
     """One call of a function, and what came of it once it has ended."""
 
-    __slots__ = ("ended", "error", "future", "is_over", "loop", "value", "work")
+    __slots__ = ("ended", "error", "future", "loop", "value", "work")
 
     def __init__(self, work: Callable[[], Any], loop: asyncio.AbstractEventLoop) -> None:
         self.work = work
         self.loop = loop
         self.value: Any = None
         self.error: BaseException | None = None
-        self.is_over = False
         self.ended = threading.Lock()
         self.ended.acquire()
         self.future: asyncio.Future[None] | None = None
@@ -70,7 +69,7 @@ class Threads:
     async def _hear(self, job: _Job) -> None:
         """Wait in the event loop for the end of a job."""
         with self._lock:
-            if job.is_over:
+            if not job.ended.locked():
                 return
             job.future = job.loop.create_future()
         await job.future
@@ -84,8 +83,7 @@ class Threads:
                 job.error = raised
             with self._lock:
                 self._idle += 1
-                job.is_over = True
-            job.ended.release()
+                job.ended.release()
             if job.future is not None:
                 with suppress(RuntimeError):  # the loop has ended: nobody waits, but this thread is counted as idle
                     job.loop.call_soon_threadsafe(_tell, job.future)
