@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -14,10 +16,17 @@ from bluelabel.interfaces.ports import Clock, Ledger
 from bluelabel.services.ledger.file_ledger import FileLedger
 from bluelabel.services.ledger.index import Index, Projection
 from bluelabel.services.ledger.memory_ledger import MemoryLedger
+from bluelabel.services.ledger.readers import Readers
 from bluelabel.services.ledger.system import SystemClock
 
 _BEHIND: Final = 256
 """How many events of its own a book writes before it takes them into the index."""
+
+_TOGETHER: Final = 1000
+"""How many events a follower is handed at once, at most."""
+
+_TURN: Final = 0.5
+"""Seconds after which somebody who follows the ledger looks whether to stop."""
 
 
 class Book:
@@ -32,6 +41,7 @@ class Book:
         self.ledger = ledger
         self.index = index
         self._lock = threading.RLock()
+        self._readers = Readers()
         self._behind = 0
 
     @classmethod
@@ -87,11 +97,32 @@ class Book:
 
     @contextmanager
     def reading(self) -> Generator[sqlite3.Connection]:
-        """Lend the index, up to date, for questions."""
+        """Lend the index, up to date, for questions.
+
+        Where the index is a file, a long question holds up no other thread, neither its sends nor its questions.
+        """
         with self._lock:
             db = self.look()
+            generation, reader = self.index.generation, self._reader()
+            if reader is None:
+                with self.index.usable():
+                    yield db
+                return
+        try:
             with self.index.usable():
-                yield db
+                yield reader
+        finally:
+            self._readers.give_back(reader, generation)
+
+    def _reader(self) -> sqlite3.Connection | None:
+        """Return a connection of the caller's own; None where the common one will do.
+
+        In a process of one thread there is nobody to hold up: a command that asks once opens no second connection.
+        """
+        index = self.index
+        if index.file is None or threading.active_count() == 1:
+            return None
+        return self._readers.take(index.file, index.generation, index.made_by, index.position()[0])
 
     def look(self) -> sqlite3.Connection:
         """Bring the index up to date and return it, in a decision; elsewhere use `reading`."""
@@ -119,8 +150,41 @@ class Book:
         """Wait until there is an event above `after`; False when `timeout` seconds passed without one."""
         return self.ledger.wait(after, timeout)
 
+    def follow(
+        self, after: int, stop: Callable[[], bool] | None = None, *, every: float | None = None
+    ) -> Iterator[list[Event]]:
+        """Yield what is written after event `after`, as it comes, until `stop` says so; for ever without it.
+
+        Args:
+            after: the last sequence number that the caller knows.
+            stop: asked before each wait and at least twice a second.
+            every: yield an empty list when so many seconds have passed without an event; never unless given.
+        """
+        stop = stop or _never
+        while not stop():
+            events = list(islice(self.read(after), _TOGETHER))
+            if events:
+                after = events[-1].seq
+                yield events
+            elif not self._came(after, stop, every) and not stop():
+                yield []
+
+    def _came(self, after: int, stop: Callable[[], bool], every: float | None) -> bool:
+        """Wait for an event above `after`, at most `every` seconds or until `stop` says so; tell whether it came."""
+        left = math.inf if every is None else every
+        while left > 0 and not stop():
+            if self.wait(after, min(_TURN, left)):
+                return True
+            left -= _TURN
+        return False
+
     def close(self) -> None:
         """Close ledger and index."""
         with self._lock:
+            self._readers.close()
             self.index.close()
             self.ledger.close()
+
+
+def _never() -> bool:
+    return False

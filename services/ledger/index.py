@@ -54,14 +54,24 @@ class Index:
         path: the file; None for memory.
         projections: whose tables it holds.
         boot: id of this start of the machine.
+
+    Attributes:
+        made_by: names and versions of the projections.
+        generation: changes whenever the database is closed or thrown away; what was opened beside it is then stale.
     """
 
     def __init__(self, path: Path | None, projections: Sequence[Projection], boot: str) -> None:
         self._path = path
         self._projections = tuple(projections)
         self._boot = boot
-        self._made_by = ";".join(f"{p.name}/{p.version}" for p in self._projections)
+        self.made_by = ";".join(f"{p.name}/{p.version}" for p in self._projections)
         self._db: sqlite3.Connection | None = None
+        self.generation = 0
+
+    @property
+    def file(self) -> Path | None:
+        """Where the database is; None while it is in memory, so that nobody else can open it."""
+        return self._path
 
     @property
     def db(self) -> sqlite3.Connection:
@@ -132,15 +142,21 @@ class Index:
         if self._db is not None:
             self._db.close()
             self._db = None
+            self.generation += 1
+
+    def position(self) -> tuple[int, str]:
+        """Return sequence number and hash of the last event whose rows are in the tables."""
+        row = self.db.execute("SELECT seq, h FROM index_meta").fetchone()
+        return int(row[0]), str(row[1])
 
     def _read_on(self, ledger: Ledger) -> None:
         db = self.db
         head = ledger.head()
-        if self._position() == (head.seq, head.h):
+        if self.position() == (head.seq, head.h):
             return
         db.execute("BEGIN IMMEDIATE")
         try:
-            seq, h = self._position()  # another process may have been here in between
+            seq, h = self.position()  # another process may have been here in between
             last = self._project(ledger.read(seq, h))
             if last is not None:
                 db.execute("UPDATE index_meta SET seq = ?, h = ?", (last.seq, last.h))
@@ -159,10 +175,6 @@ class Index:
             last = event
         writes.flush()
         return last
-
-    def _position(self) -> tuple[int, str]:
-        row = self.db.execute("SELECT seq, h FROM index_meta").fetchone()
-        return int(row[0]), str(row[1])
 
     def _prepare(self) -> sqlite3.Connection:
         name = ":memory:" if self._path is None else str(self._path)
@@ -188,7 +200,7 @@ class Index:
                     with suppress(sqlite3.OperationalError):  # a shadow table of FTS5 goes with its owner
                         db.execute(f'DROP TABLE IF EXISTS "{table}"')
                 db.execute(_META)
-                db.execute("INSERT INTO index_meta VALUES (?, ?, 0, ?)", (self._made_by, self._boot, GENESIS))
+                db.execute("INSERT INTO index_meta VALUES (?, ?, 0, ?)", (self.made_by, self._boot, GENESIS))
                 for projection in self._projections:
                     for statement in _statements(projection.ddl):
                         db.execute(statement)
@@ -201,7 +213,7 @@ class Index:
         if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'index_meta'").fetchone() is None:
             return False
         row = db.execute("SELECT made_by, boot FROM index_meta").fetchone()
-        return row is not None and tuple(row) == (self._made_by, self._boot)
+        return row is not None and tuple(row) == (self.made_by, self._boot)
 
 
 def _statements(script: str) -> Iterator[str]:
