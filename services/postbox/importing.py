@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from bluelabel.interfaces.errors import InvalidName, UsageError
-from bluelabel.interfaces.limits import SUBJECT_CHARS
+from bluelabel.interfaces.limits import KEY_CHARS, SUBJECT_CHARS
 from bluelabel.interfaces.messages import MESSAGE_FIELDS, Priority
 from bluelabel.interfaces.names import identifier
 from bluelabel.interfaces.times import from_text, to_text
@@ -46,7 +46,6 @@ def outgoing_of(entry: Entry, agent: str, box: str, directory: Directory, key: s
     sender, recipients, said = _address(raw, agent, box, directory)
     content, rest = _content(raw)
     task = shapes.own_task_id(raw) if entry.sort != "message" else shapes.task_id(raw)
-    own_key = raw.get("key")
     return OutgoingMessage(
         sender=sender,
         recipients=recipients,
@@ -59,8 +58,9 @@ def outgoing_of(entry: Entry, agent: str, box: str, directory: Directory, key: s
         priority=_priority(raw.get("priority")),
         not_before=_moment(raw.get("not_before")),
         expires_at=_moment(raw.get("expires_at")),
-        key=own_key if isinstance(own_key, str) and 0 < len(own_key) <= 200 else key,
+        key=_key(raw) or key,
         id=_identifier(shapes.message_id(raw)) if entry.sort == "message" else None,
+        signature=_signature(raw),
         extra={**rest, **said},
     )
 
@@ -103,12 +103,16 @@ def _content(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     A report is all content; an envelope has its content under one key, and what else it carries stays beside it.
     """
     used = {*_ADDRESS, *_NAMES_OF_SENDER, "id", "key", "thread", "reply_to", "not_before", "expires_at"}
+    if _signature(raw) is not None:
+        used.add("signature")  # it is about the content, and no part of it
     for key in ("content", "payload"):
         value = raw.get(key)
         if isinstance(value, dict):
             skip = used | _ENVELOPE | DELIVERY_KEYS | MESSAGE_FIELDS
             kept = {name: item for name, item in raw.items() if name not in skip}
-            return cast("dict[str, Any]", value), kept | _unfit(raw)
+            if key == "content" and raw.get("payload") is not None:
+                kept["payload"] = raw["payload"]
+            return cast("dict[str, Any]", value), kept | _told_of_delivery(raw) | _unfit(raw)
     content = {name: item for name, item in raw.items() if name not in used}
     body = content.pop("content", None)
     if body is not None:
@@ -128,10 +132,38 @@ def _unfit(raw: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(raw.get(name), str) and raw[name]:
             found["said_at"] = raw[name]
             break
+    for name, used in (
+        ("thread", _identifier(raw.get("thread"))),
+        ("reply_to", _identifier(raw.get("reply_to"))),
+        ("not_before", _moment(raw.get("not_before"))),
+        ("expires_at", _moment(raw.get("expires_at"))),
+        ("key", _key(raw)),
+        ("signature", _signature(raw)),
+    ):
+        if raw.get(name) not in (None, "") and used is None:
+            found[f"said_{name}"] = raw[name]
     priority = raw.get("priority")
     if priority is not None and str(priority).upper() not in _PRIORITIES:
         found["said_priority"] = priority
+    subject = raw.get("subject")
+    if subject is not None and subject != _subject(raw):
+        found["said_subject"] = subject
     return found
+
+
+def _told_of_delivery(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an envelope says under names that here tell how far a message has come: its own words are kept."""
+    return {f"said_{name}": raw[name] for name in ("result", "reason") if raw.get(name) is not None}
+
+
+def _key(raw: Mapping[str, Any]) -> str | None:
+    value = raw.get("key")
+    return value if isinstance(value, str) and 0 < len(value) <= KEY_CHARS else None
+
+
+def _signature(raw: Mapping[str, Any]) -> str | None:
+    value = raw.get("signature")
+    return value if isinstance(value, str) and value else None
 
 
 def _type(entry: Entry, box: str) -> str:

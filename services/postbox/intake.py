@@ -245,6 +245,8 @@ class _Decision:
         if not any(d.state == DeliveryState.SENT for d in deliveries):
             self._outcome.refused.append(Refusal(change.edited, "it does not wait any more: send a new message"))
             return
+        if message.signature is not None:
+            wanted["signature"] = None  # it vouched for another text
         self.drafts.append(Draft("message.amended", self._source.agent, {"id": change.id, "changes": wanted}))
         self._outcome.amended.append(change.id)
         self._outcome.touched.update((message.sender, *(d.recipient for d in deliveries)))

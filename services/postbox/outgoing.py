@@ -35,6 +35,7 @@ class OutgoingMessage:
     expires_at: str | None = None
     key: str | None = None
     id: str | None = None
+    signature: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def stamped(self, new_id: str, created_at: str) -> Message:
@@ -53,6 +54,7 @@ class OutgoingMessage:
             subject=self.subject, content=dict(self.content), task_id=self.task_id,
             thread=self.thread or self.id or new_id, reply_to=self.reply_to, priority=self.priority,
             created_at=created_at, not_before=self.not_before, expires_at=self.expires_at, key=self.key,
+            signature=self.signature,
             extra={key: value for key, value in self.extra.items() if key not in MESSAGE_FIELDS},
         )  # fmt: skip
         if most > MESSAGE_BYTES // 2 and (size := len(dumps(stamped.as_json()).encode())) > MESSAGE_BYTES:

@@ -207,6 +207,19 @@ def test_a_changed_text_is_amended_while_the_message_waits(post: Counter) -> Non
     assert "better" in post.text("ARCH", "outbox")
 
 
+def test_a_changed_text_loses_the_signature_of_the_text_before(post: Counter) -> None:
+    post.append("CC", "outbox", {"type": "info", "to": "ARCH", "content": {"n": 1}, "signature": "ed25519:x"})
+    post.sweep()
+    before = post.received("ARCH")[-1]
+    post.edit("ARCH", "inbox", lambda text: text.replace('"n":1', '"n":2'))
+    post.sweep()
+    after = post.received("ARCH")[-1]
+
+    assert before["signature"] == "ed25519:x"
+    assert after["content"] == {"n": 2}
+    assert "signature" not in after
+
+
 def test_the_same_change_read_twice_is_made_once(post: Counter) -> None:
     edited = post.text("CC", "inbox").replace("first", "better")
     for _ in range(2):

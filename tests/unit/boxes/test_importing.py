@@ -81,8 +81,13 @@ def test_recipients_are_found_under_any_key(raw: dict[str, Any], recipients: tup
         ({"key": "mine"}, "key", "mine", {}),
         ({"key": ""}, "key", "key", {}),
         ({"expires_at": "2031-01-01"}, "expires_at", "2031-01-01T00:00:00.000000Z", {}),
-        ({"expires_at": "soon"}, "expires_at", None, {}),
-        ({"reply_to": "../x"}, "reply_to", None, {}),
+        ({"expires_at": "soon"}, "expires_at", None, {"said_expires_at": "soon"}),
+        ({"reply_to": "../x"}, "reply_to", None, {"said_reply_to": "../x"}),
+        ({"thread": 7}, "thread", None, {"said_thread": 7}),
+        ({"signature": "ed25519:x"}, "signature", "ed25519:x", {}),
+        ({"signature": {"alg": "x"}}, "signature", None, {"said_signature": {"alg": "x"}}),
+        ({"subject": "one\ntwo"}, "subject", "one", {"said_subject": "one\ntwo"}),
+        ({"result": {"a": 1}, "reason": "b"}, "key", "key", {"said_result": {"a": 1}, "said_reason": "b"}),
     ],
 )
 def test_what_a_field_cannot_hold_is_kept_beside_it(
@@ -99,6 +104,33 @@ def test_an_envelope_keeps_what_it_carries_beside_its_content() -> None:
 
     assert message.content == {"x": 1}
     assert message.extra == {"metadata": {"branch": "b"}, "version": "1.0.0"}
+
+
+def test_a_signature_is_about_the_content_and_no_part_of_it() -> None:
+    envelope = {"type": "message", "sender": "CA", "content": {"n": 1}, "signature": "ed25519:x"}
+    report = {"task_id": "TASK-7", "status": "completed", "signature": "ed25519:x"}
+
+    for raw in (envelope, report):
+        stamped = made(raw).stamped("m1", "2031-01-01T00:00:00.000000Z").as_json()
+
+        assert stamped["signature"] == "ed25519:x"
+        assert "signature" not in stamped["content"]
+
+
+@given(
+    st.dictionaries(st.text(min_size=1, max_size=12), st.integers() | st.text(max_size=9) | st.just({"a": [1]})),
+    st.sampled_from(["content", "payload", None]),
+)
+def test_what_the_envelope_does_not_know_is_found_again(beside: dict[str, Any], under: str | None) -> None:
+    unknown = {f"x_{name}": item for name, item in beside.items()}
+    raw = unknown | ({under: {"n": 1}} if under else {"text": "tea"})
+    stamped = made(raw).stamped("m1", "2031-01-01T00:00:00.000000Z").as_json()
+
+    assert unknown.items() <= (stamped if under else stamped["content"]).items()
+
+
+def test_a_payload_beside_the_content_is_kept() -> None:
+    assert made({"content": {"n": 1}, "payload": {"m": 2}}).extra == {"payload": {"m": 2}}
 
 
 def test_a_plain_text_is_a_body() -> None:
