@@ -19,7 +19,7 @@ from bluelabel.interfaces.agent_models import AgentCapability, AgentInput, Agent
 from bluelabel.interfaces.events import KINDS
 from bluelabel.interfaces.limits import KEY_CHARS, RECIPIENTS, SUBJECT_CHARS
 from bluelabel.interfaces.messages import WORD, Delivery, Message
-from bluelabel.interfaces.records import FileKind
+from bluelabel.interfaces.records.reading import FileKind
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from bluelabel.interfaces.errors import BluelabelError, NotFound, TooLarge, UnreadableInput, machine_error
 from bluelabel.interfaces.limits import CARDS_BYTES, WORKFLOW_BYTES
 from bluelabel.interfaces.problems import Problem
-from bluelabel.interfaces.records import BoxMessage, BoxReading, BoxTask, FileKind
+from bluelabel.interfaces.records.reading import BoxMessage, BoxReading, BoxTask, FileKind
 from bluelabel.services.cards.reading import looks_like_cards, read_cards
 from bluelabel.services.postbox.box_reader import is_box, reading_of
 from bluelabel.services.postbox.salvage import Documents, read_documents

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -63,6 +63,8 @@ class Workspace:
         settings: of ``bluelabel.toml``.
         location: the repository, None outside git.
         actor: who acts: ``$BLUELABEL_AGENT``, else the human.
+        remark: told, line by line, what was set aside, left alone or not possible beside what was asked for. A door
+            sets it to what it shows remarks with; until then they are kept in `remarks`.
     """
 
     def __init__(self, root: Path, home: Path, settings: Settings, location: Location | None) -> None:
@@ -73,6 +75,8 @@ class Workspace:
         self.clock: Clock = SystemClock()
         self.ids: Ids = SystemIds()
         self.actor = os.environ.get(ACTOR_VARIABLE) or settings.directory.human
+        self.remarks: list[str] = []
+        self.remark: Callable[[str], None] = self.remarks.append
 
     @classmethod
     def open(cls, root: Path | None = None) -> Workspace:
@@ -152,43 +156,43 @@ class Workspace:
         """Return who holds a claim made here for `agent`: the agent's name, and the process as far as it matters."""
         return agent if self.actor in (agent, self.settings.directory.human) else self.actor
 
-    def read_edits(self, tell: Callable[[str], None] | None = None) -> None:
-        """Read hand edits of the boxes and dropped files of this worktree, before a question is answered.
+    def acting_as(self, actor: str) -> Workspace:
+        """Return this workspace for somebody else who acts: the same ledger, index and settings.
 
-        Args:
-            tell: told, line by line, what was set aside, left alone or not possible.
+        Raises:
+            UnknownAgent: nobody is called so.
         """
+        other = copy(self)
+        other.__dict__ |= {"book": self.book, "postbox": self.postbox}  # opened once, for all who act
+        other.__dict__.pop("runs", None)
+        other.actor = self.settings.directory.check(actor)
+        other.remarks = []
+        other.remark = other.remarks.append
+        return other
+
+    def read_edits(self) -> None:
+        """Read hand edits of the boxes and dropped files of this worktree, before a question is answered."""
         from bluelabel.runner.boxes import Boxes
 
-        report = Boxes(self).sweep()
-        if tell is not None:
-            for line in report.notes():
-                tell(line)
+        for line in Boxes(self).sweep().notes():
+            self.remark(line)
 
-    def refresh_views(self, agents: Iterable[str], tell: Callable[[str], None] | None = None) -> None:
+    def refresh_views(self, agents: Iterable[str]) -> None:
         """Bring the boxes of `agents` in this worktree up to date.
 
         What was done before is in the ledger: a box that cannot be written now is a remark, and the next look at it
         tries again.
-
-        Args:
-            tell: told, line by line, what was set aside, left alone or not possible; standard error unless given.
         """
         from bluelabel.runner.boxes import Boxes
 
-        tell = tell or _remark
         try:
             notes = Boxes(self).refresh(agents).notes()
         except (BluelabelError, OSError) as error:
             notes = [f"the boxes are not up to date: {error}"]
         for line in notes:
-            tell(line)
+            self.remark(line)
 
     def close(self) -> None:
         """Let go of ledger and index."""
         if "book" in self.__dict__:
             self.book.close()
-
-
-def _remark(line: str) -> None:
-    sys.stderr.write(f"{line}\n")

@@ -6,6 +6,7 @@ doors to come (API, MCP) have to show the same records, and are compared with th
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -100,6 +101,8 @@ class Recorder:
         return done
 
     def _alike(self, line: str) -> str:
+        if line.startswith("{"):  # the order of keys says nothing
+            line = json.dumps(json.loads(line), sort_keys=True, ensure_ascii=False)
         line = line.replace(str(self.root), "ROOT").replace(sys.executable, "PYTHON")
         line = _UUID.sub(lambda found: self._name(found[0], "id"), line)
         line = _MOMENT.sub("MOMENT", line)

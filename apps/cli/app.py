@@ -18,6 +18,7 @@ from bluelabel.interfaces.strict_json import dumps
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from bluelabel.interfaces.records.base import Record
     from bluelabel.runner.workspace import Workspace
 
 
@@ -76,6 +77,7 @@ class App:
             from bluelabel.runner.workspace import Workspace
 
             self._workspace = Workspace.open(self.root)
+            self._workspace.remark = self.note
         return self._workspace
 
     def close(self) -> None:
@@ -88,6 +90,10 @@ class App:
         """Print `value` as one JSON line of schema ``bluelabel.<noun>/1``; nothing without ``--json``."""
         if self.as_json:
             click.echo(dumps({"schema": f"bluelabel.{noun}/1", **value}))
+
+    def put(self, record: Record) -> None:
+        """Print a record as one JSON line of its schema; nothing without ``--json``."""
+        self.emit(record.noun, record.as_json())
 
     def say(self, text: str = "") -> None:
         """Print a line for people; nothing with ``--json`` or ``-q``."""

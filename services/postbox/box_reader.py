@@ -9,7 +9,7 @@ from typing import Final
 from bluelabel.interfaces import strict_json
 from bluelabel.interfaces.limits import MESSAGE_BYTES
 from bluelabel.interfaces.problems import Problem
-from bluelabel.interfaces.records import BoxMessage, BoxReading, BoxTask
+from bluelabel.interfaces.records.reading import BoxMessage, BoxReading, BoxTask
 from bluelabel.services.postbox import box_shapes as shapes
 from bluelabel.services.postbox.box_shapes import Entry
 from bluelabel.services.postbox.salvage import Document, Documents, read_documents

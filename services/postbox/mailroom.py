@@ -11,12 +11,13 @@ from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.limits import MAX_ATTEMPTS
 from bluelabel.interfaces.messages import Delivery, DeliveryState, MessageType, Priority
 from bluelabel.interfaces.ports import Clock, Ids
+from bluelabel.interfaces.records.mail import Sent
 from bluelabel.interfaces.times import to_text
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.postbox import queries
 from bluelabel.services.postbox.directory import Directory
 from bluelabel.services.postbox.leases import Now
-from bluelabel.services.postbox.outgoing import OutgoingMessage, Sent
+from bluelabel.services.postbox.outgoing import OutgoingMessage
 
 Also = Sequence[Draft]
 """Further events that belong to the same decision: a result message, a card's move."""
@@ -100,7 +101,7 @@ class Mailroom:
             message = outgoing.stamped(self._ids.new(), created_at)
             data: dict[str, Any] = {"message": message.as_json(), "to": list(to)}
             drafts.append(Draft("message.sent", message.sender, data | ({"via": dict(via)} if via else {})))
-            answers.append(Sent(message.id, "sent", 0, to))
+            answers.append(Sent(message.id, "sent", 0, to, duplicate=False))
             if message.key is not None:
                 keys[message.sender, message.key] = Sent(message.id, "sent", 0, to, duplicate=True)
         return drafts, answers

@@ -61,22 +61,3 @@ class OutgoingMessage:
             hint = "send a file's path instead"
             raise TooLarge(f"the message has {size:,} bytes, over the limit of {MESSAGE_BYTES:,}", hint=hint)
         return stamped
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What a sender learns.
-
-    Attributes:
-        id: of the message; the earlier one's when its key was used before.
-        state: ``sent``, or how far the earlier one has come.
-        seq: of its event.
-        to: the mailboxes it went to.
-        duplicate: whether the key had been used.
-    """
-
-    id: str
-    state: str
-    seq: int
-    to: tuple[str, ...]
-    duplicate: bool = False

@@ -4,36 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bluelabel.interfaces.errors import IllegalTransition, NotFound
 from bluelabel.interfaces.events import Draft, Event
 from bluelabel.interfaces.messages import DeliveryState
+from bluelabel.interfaces.records.mail import ImportUndone
 from bluelabel.services.postbox import queries
 from bluelabel.services.postbox.postbox import Postbox
 
 
-@dataclass(frozen=True, slots=True)
-class Undone:
-    """What was taken back.
-
-    Attributes:
-        seq: of the import's event.
-        withdrawn: messages it had sent, which wait no more.
-        returned: messages it had settled or withdrawn, which wait again.
-        restored: messages it had changed, which say again what they said.
-        kept: messages that it had sent and that somebody has taken since: they stay.
-    """
-
-    seq: int
-    withdrawn: tuple[str, ...]
-    returned: tuple[str, ...]
-    restored: tuple[str, ...]
-    kept: tuple[str, ...]
-
-
-def undo_import(postbox: Postbox, by: str, seq: int | None = None) -> Undone:
+def undo_import(postbox: Postbox, by: str, seq: int | None = None) -> ImportUndone:
     """Take back one import: the event `seq`, or the last one that was not taken back yet.
 
     Raises:
@@ -41,7 +22,7 @@ def undo_import(postbox: Postbox, by: str, seq: int | None = None) -> Undone:
         IllegalTransition: it was taken back before.
     """
     imported, before = _find(postbox.book.read(), seq)
-    answer: list[Undone] = []
+    answer: list[ImportUndone] = []
 
     def decide(db: sqlite3.Connection) -> Sequence[Draft]:
         data = imported.data
@@ -50,7 +31,7 @@ def undo_import(postbox: Postbox, by: str, seq: int | None = None) -> Undone:
         drafts = [Draft("message.withdrawn", by, {"id": i, "recipient": r}) for i, r in withdrawn]
         drafts += [Draft("message.retried", by, {"id": i, "recipient": r}) for i, r in returned]
         drafts += [Draft("message.amended", by, {"id": i, "changes": old}) for i, old in before.items()]
-        answer.append(Undone(imported.seq, _ids(withdrawn), _ids(returned), tuple(before), tuple(kept)))
+        answer.append(ImportUndone(imported.seq, _ids(withdrawn), _ids(returned), tuple(before), tuple(kept)))
         return [*drafts, Draft("mail.undone", by, {"import": imported.seq, "agent": data["agent"]})]
 
     postbox.book.append(decide)

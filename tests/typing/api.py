@@ -18,10 +18,11 @@ from bluelabel.interfaces.events import Draft, Event, Head
 from bluelabel.interfaces.messages import Delivery, DeliveryState, Message, Priority
 from bluelabel.interfaces.ports import Clock, Ids, Ledger
 from bluelabel.interfaces.problems import Problem
+from bluelabel.interfaces.records.mail import Sent
 from bluelabel.interfaces.times import from_text, span, to_text
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.ledger.book import Book
-from bluelabel.services.postbox.outgoing import OutgoingMessage, Sent
+from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.postbox.postbox import Postbox
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from bluelabel.apps.cli.app import App, pass_app
 from bluelabel.apps.cli.options import SPAN, complete_agent, complete_message, read_object, read_text
-from bluelabel.apps.cli.utils.mail_printer import COLUMNS, describe, mailbox_rows
-from bluelabel.interfaces.errors import NotFound, Refused, UsageError
-from bluelabel.interfaces.limits import VIEW_HANDLED, VIEW_WAITING
-from bluelabel.interfaces.messages import Delivery, DeliveryState, Priority
-from bluelabel.services.postbox import queries
-from bluelabel.services.postbox.outgoing import OutgoingMessage
+from bluelabel.apps.cli.utils.mail_printer import describe, show_messages
+from bluelabel.interfaces.errors import UsageError
+from bluelabel.interfaces.limits import VIEW_WAITING
+from bluelabel.interfaces.messages import Priority
+from bluelabel.interfaces.records.mail import Settlement
+from bluelabel.runner.operations import claims, mail
 
 
 @click.command("send")
@@ -43,32 +42,19 @@ from bluelabel.services.postbox.outgoing import OutgoingMessage
 def send(app: App, /, sender: str, recipients: str, wait_for: str | None, timeout: float, **options: Any) -> None:
     """Send a message. It is on disk when this returns."""
     workspace = app.workspace()
-    now = workspace.postbox.now()
-    thread: str | None = options["thread_id"]
-    if options["reply_to"]:
-        answered = workspace.postbox.deliveries(options["reply_to"])[0].message
-        thread = thread or answered.thread or answered.id
-    outgoing = OutgoingMessage(
+    sent = mail.send(
+        workspace,
         sender,
-        tuple(name.strip() for name in recipients.split(",") if name.strip()),
-        options["type_"] or ("task_assignment" if options["task_id"] else "message"),
-        options["subject"],
-        _content(options["body"], options["content"]),
-        options["task_id"],
-        thread,
-        options["reply_to"],
-        Priority(options["priority"].upper()),
-        not_before=now.after(options["delay"]) if options["delay"] else None,
-        expires_at=now.after(options["expires"]) if options["expires"] else None,
-        key=options["key"],
+        [name.strip() for name in recipients.split(",") if name.strip()],
+        _content(options.pop("body"), options.pop("content")),
+        priority=Priority(options.pop("priority").upper()),
+        thread=options.pop("thread_id"),
+        **options,
     )
-    sent = workspace.postbox.send(outgoing)
-    answer = {"id": sent.id, "state": sent.state, "seq": sent.seq, "to": list(sent.to), "duplicate": sent.duplicate}
-    again = " (sent before with this key)" if sent.duplicate else ""
-    app.show("send", answer, f"{sent.state} {sent.id} to {', '.join(sent.to)}{again}")
-    workspace.refresh_views([sender, *sent.to])
-    if wait_for and not workspace.postbox.wait_for(sent.id, wait_for, timeout):
-        raise Refused(f"not {wait_for} by everyone in time", where=sent.id, hint="the message stays where it is")
+    app.put(sent)
+    app.say(f"{sent.state} {sent.id} to {', '.join(sent.to)}{' (sent before with this key)' if sent.duplicate else ''}")
+    if wait_for:
+        mail.wait_for(workspace, sent.id, wait_for, timeout)
 
 
 def _content(body: str | None, content: str | None) -> dict[str, Any]:
@@ -87,26 +73,15 @@ def _content(body: str | None, content: str | None) -> dict[str, Any]:
 def inbox(app: App, agent: str, peek: bool, handled: bool, limit: int) -> None:
     """List what waits for AGENT, most urgent first."""
     workspace = app.workspace()
-    workspace.settings.directory.check(agent)
-    workspace.read_edits(app.note)
-    with workspace.book.reading() as db:
-        found = queries.waiting(db, agent, limit)
-        done = queries.handled(db, agent, VIEW_HANDLED) if handled else []
-        counts = {box: _open(queries.counts_of(db, box)) for box in workspace.settings.directory.boxes_of(agent)}
-    for item in (*found, *done):
-        app.emit("message", item.as_json())
+    found = mail.inbox(workspace, agent, peek=peek, handled=handled, limit=limit)
+    show_messages(app, (*found.waiting, *found.handled))
+    counts = dict(found.counts)
     waiting = counts.pop(agent)
-    if found or done:
-        app.table(COLUMNS, mailbox_rows((*found, *done)))
-    more = f", {waiting - len(found):,} more not shown (--limit)" if waiting > len(found) else ""
+    left = waiting - len(found.waiting)
+    more = f", {left:,} more not shown (--limit)" if left > 0 else ""
     served = "".join(f", {n:,} in the queue {queue}" for queue, n in counts.items() if n)
     app.say(f"{waiting:,} waiting for {agent}{more}{served}")
-    if not peek and (fresh := [d.message.id for d in found if d.seen_at is None]):
-        workspace.postbox.mark_seen(agent, fresh)
-
-
-def _open(states: Mapping[str, int]) -> int:
-    return states.get("sent", 0) + states.get("claimed", 0)
+    mail.mark_seen(workspace, agent, found)
 
 
 @click.command("outbox")
@@ -115,15 +90,8 @@ def _open(states: Mapping[str, int]) -> int:
 @pass_app
 def outbox(app: App, agent: str, limit: int) -> None:
     """List what AGENT has sent last, and how far it has come."""
-    workspace = app.workspace()
-    workspace.settings.directory.check(agent)
-    workspace.read_edits(app.note)
-    with workspace.book.reading() as db:
-        found = queries.sent_by(db, agent, limit)
-    for item in found:
-        app.emit("message", item.as_json())
-    if found:
-        app.table(COLUMNS, mailbox_rows(found))
+    found = mail.outbox(app.workspace(), agent, limit=limit)
+    show_messages(app, found)
     app.say(f"{len({d.message.id for d in found}):,} sent by {agent}")
 
 
@@ -134,18 +102,9 @@ def outbox(app: App, agent: str, limit: int) -> None:
 @pass_app
 def claim(app: App, agent: str, wait: float, lease: float | None) -> None:
     """Take the most urgent message that waits for AGENT."""
-    workspace = app.workspace()
-    workspace.settings.directory.check(agent)
-    workspace.read_edits(app.note)
-    lease = workspace.settings.lease if lease is None else lease
-    if lease <= 0:
-        raise UsageError("a claim needs a lease", hint="give a duration above 0, such as --lease 15m")
-    found = workspace.postbox.claim(agent, lease=lease, wait=wait, worker=workspace.worker_name(agent))
-    if found is None:
-        raise NotFound("nothing waits", where=agent, hint="use --wait 1m to wait for a message")
+    found = claims.claim(app.workspace(), agent, wait=wait, lease=lease)
     app.show("claim", found.as_json(), describe(found))
     app.say(f"\ntoken {found.token}, until {found.lease_until}")
-    workspace.refresh_views([found.recipient])
 
 
 _ID = click.argument("message_id", metavar="ID", shell_complete=complete_message)
@@ -159,9 +118,8 @@ _TOKEN = click.option("--token", required=True, help="What `claim` has printed."
 @pass_app
 def ack(app: App, message_id: str, token: str, result: str | None) -> None:
     """Finish a claimed message. Doing it twice is doing it once."""
-    workspace = app.workspace()
     value = read_object(result, "--result") if result is not None else None
-    _settled(app, workspace.postbox.ack(message_id, token, result=value))
+    _settled(app, claims.ack(app.workspace(), message_id, token, value))
 
 
 @click.command("nack")
@@ -172,7 +130,7 @@ def ack(app: App, message_id: str, token: str, result: str | None) -> None:
 @pass_app
 def nack(app: App, message_id: str, token: str, reason: str, delay: float) -> None:
     """Give a claimed message back."""
-    _settled(app, app.workspace().postbox.nack(message_id, token, reason=reason, delay=delay))
+    _settled(app, claims.nack(app.workspace(), message_id, token, reason=reason, delay=delay))
 
 
 @click.command("renew")
@@ -182,18 +140,9 @@ def nack(app: App, message_id: str, token: str, reason: str, delay: float) -> No
 @pass_app
 def renew(app: App, message_id: str, token: str, lease: float | None) -> None:
     """Ask for more time on a claimed message."""
-    workspace = app.workspace()
-    seconds = workspace.settings.lease if lease is None else lease
-    _settled(app, workspace.postbox.renew(message_id, token, lease=seconds))
+    _settled(app, claims.renew(app.workspace(), message_id, token, lease=lease))
 
 
-def _settled(app: App, found: Delivery) -> None:
-    until = f" until {found.lease_until}" if found.state is DeliveryState.CLAIMED else ""
-    answer = {
-        "id": found.message.id,
-        "state": found.state.value,
-        "recipient": found.recipient,
-        "lease_until": found.lease_until,
-    }
-    app.show("delivery", answer, f"{found.state.value} {found.message.id}{until}")
-    app.workspace().refresh_views([found.recipient, found.message.sender])
+def _settled(app: App, found: Settlement) -> None:
+    app.put(found)
+    app.say(f"{found.state.value} {found.id}{f' until {found.lease_until}' if found.lease_until else ''}")

@@ -38,7 +38,7 @@ def init(app: App, directory: Path | None, agents: str | None, dry_run: bool) ->
     if steps and not dry_run:
         app.root = root
         workspace = app.workspace()
-        workspace.refresh_views(workspace.settings.directory.mailboxes, app.note)
+        workspace.refresh_views(workspace.settings.directory.mailboxes)
 
 
 def _recorder(app: App, done: list[str]) -> Callable[[str], None]:

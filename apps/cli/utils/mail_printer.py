@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from bluelabel.apps.cli.app import plain
+from bluelabel.apps.cli.app import App, plain
 from bluelabel.interfaces.messages import Delivery, Priority
 from bluelabel.interfaces.strict_json import dumps
 
-COLUMNS = ("ID", "State", "Way", "Task", "Subject")
+_COLUMNS = ("ID", "State", "Way", "Task", "Subject")
 
 
-def mailbox_rows(items: Iterable[Delivery]) -> list[list[str]]:
-    """Return one row of `COLUMNS` for each delivery."""
+def show_messages(app: App, items: Sequence[Delivery]) -> None:
+    """Print deliveries, a JSON line or a row of a table each."""
+    for item in items:
+        app.emit("message", item.as_json())
+    if items:
+        app.table(_COLUMNS, _rows(items))
+
+
+def _rows(items: Sequence[Delivery]) -> list[list[str]]:
     return [
         [d.message.id, _state(d), f"{d.message.sender} → {d.recipient}", d.message.task_id or d.message.type, title(d)]
         for d in items

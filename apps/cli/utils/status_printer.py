@@ -17,7 +17,7 @@ _STATES = ("sent", "claimed", "acked", "dead", "expired", "withdrawn")
 def show_status(app: App) -> None:
     """Print mailboxes, cards, runs and the ledger's length."""
     workspace = app.workspace()
-    workspace.read_edits(app.note)
+    workspace.read_edits()
     with workspace.book.reading() as db:
         counts = queries.counts(db)
         runs = {str(row[0]): int(row[1]) for row in db.execute("SELECT status, COUNT(*) FROM dag_runs GROUP BY status")}

@@ -48,7 +48,8 @@ def test_what_is_reported_in_one_worktree_is_shown_in_the_other(trees: tuple[Wor
         encoding="utf-8",
     )
     told: list[str] = []
-    one.read_edits(told.append)
+    one.remark = told.append
+    one.read_edits()
     two.refresh_views(["ARCH"])
 
     assert [line["task_id"] for line in lines(one, "CC", "outbox")] == ["T-1"]
@@ -82,7 +83,8 @@ def test_a_broken_box_is_told_to_the_person_who_asks(trees: tuple[Workspace, Wor
     path.write_text('[{"task_id": "T-1"', encoding="utf-8")
     os.utime(path, (1, 1))
     told: list[str] = []
-    one.read_edits(told.append)
+    one.remark = told.append
+    one.read_edits()
 
     assert ["set aside" in line for line in told] == [True]
     one.close()

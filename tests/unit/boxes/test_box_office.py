@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from unit.boxes.counter import Counter
 
 from bluelabel.interfaces.limits import MESSAGE_BYTES
-from bluelabel.interfaces.records import BoxMessage, BoxTask
+from bluelabel.interfaces.records.reading import BoxMessage, BoxTask
 from bluelabel.services.postbox import box_office, folders, publish
 from bluelabel.services.postbox.box_office import BoxOffice
 from bluelabel.services.postbox.box_reader import read_box

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluelabel.interfaces.records import BoxReading
+from bluelabel.interfaces.records.reading import BoxReading
 from bluelabel.services.postbox.box_reader import read_box
 
 DATA = Path(__file__).parents[2] / "data" / "boxes"
