@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ from bluelabel.interfaces.agent_models import AgentCapability, AgentInput, Agent
 from bluelabel.interfaces.events import KINDS
 from bluelabel.interfaces.limits import KEY_CHARS, RECIPIENTS, SUBJECT_CHARS
 from bluelabel.interfaces.messages import WORD, Delivery, Message
+from bluelabel.interfaces.records.base import KEY, LEFT_OUT, Record
+from bluelabel.interfaces.records.catalogue import RECORDS
 from bluelabel.interfaces.records.reading import FileKind
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -53,6 +56,7 @@ def build() -> dict[str, dict[str, Any]]:
     made["event"] = _event()
     made["read"] = _read()
     made["run"] = _run()
+    made |= {record.schema or record.noun: _of_record(record) for record in RECORDS}
     return made
 
 
@@ -81,13 +85,28 @@ def _head(name: str, title: str, description: str) -> dict[str, Any]:
     }
 
 
-def _of_model(name: str, model: type[BaseModel | Message | Delivery]) -> dict[str, Any]:
+def _of_model(name: str, model: type[BaseModel | Message | Delivery | Record]) -> dict[str, Any]:
     schema = TypeAdapter(model).json_schema(mode="validation")
     if schema.get("title") == "Message":
         _limit(schema)
     for part in (schema, *schema.get("$defs", {}).values()):
         _explain(part)
     return _head(name, str(schema.pop("title")), str(schema.pop("description"))) | schema
+
+
+def _of_record(record: type[Record]) -> dict[str, Any]:
+    """Return the schema of what `Record.as_json` returns, with the key ``schema`` in front of it."""
+    made = _of_model(record.schema or record.noun, record)
+    keys = {about.name: str(about.metadata.get(KEY, about.name)) for about in fields(record)}
+    properties = {keys[name]: _without_default(about) for name, about in made["properties"].items()}
+    made["properties"] = {"schema": {"const": f"bluelabel.{record.noun}/1"}} | properties
+    always = [keys[about.name] for about in fields(record) if LEFT_OUT not in about.metadata]
+    return made | {"required": ["schema", *always], "additionalProperties": True}
+
+
+def _without_default(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a property of a record: what it is when nothing is known stands in the program, not in the schema."""
+    return {key: value for key, value in about.items() if key != "default"}
 
 
 def _delivery(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,10 +31,12 @@ class Record:
     """What one operation answers. The JSON of every door is made from it.
 
     Attributes:
-        noun: names its schema, ``bluelabel.<noun>/1``.
+        noun: what it is called in its key ``schema``: ``bluelabel.<noun>/1``.
+        schema: name of its JSON Schema where that is not the noun.
     """
 
     noun: ClassVar[str]
+    schema: ClassVar[str] = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return its JSON object without the key ``schema``."""

@@ -42,6 +42,7 @@ class Settlement(Record):
     """
 
     noun: ClassVar[str] = "delivery"
+    schema: ClassVar[str] = "settlement"
 
     id: str
     recipient: str

@@ -21,6 +21,7 @@ from bluelabel.apps.cli.main import COMMANDS, cli
 from bluelabel.interfaces import errors, schemas
 from bluelabel.interfaces.agent_models import AgentInput
 from bluelabel.interfaces.errors import BluelabelError
+from bluelabel.interfaces.records.catalogue import RECORDS
 from bluelabel.runner import settings
 from bluelabel.services.sprint import settings as sprint_settings
 
@@ -181,13 +182,14 @@ def test_every_error_class_is_documented() -> None:
 def test_every_noun_that_the_command_line_prints_is_documented() -> None:
     text = (REFERENCE / "json.md").read_text(encoding="utf-8")
     printed = {noun for source in sources("cli") for kind, noun in calls(source) if kind in ("emit", "show")}
+    printed |= {record.noun for record in RECORDS}
 
     assert len(printed) > 40
     assert [noun for noun in sorted(printed) if f"`{noun}`" not in text] == []
 
 
 def test_every_schema_is_documented() -> None:
-    text = (REFERENCE / "formats.md").read_text(encoding="utf-8")
+    text = "".join((REFERENCE / page).read_text(encoding="utf-8") for page in ("formats.md", "json.md"))
 
     assert [name for name in schemas.names() if f"`{name}`" not in text] == []
 
