@@ -170,7 +170,7 @@ def own_table(text: str, failed: str, *, stream: bool) -> EventTable:
         failed=keys[1:],
         answer=(text,),
         going=() if stream else ({},),
-        reasons=(failed,) if failed else (),
+        reasons=(failed, text),
     )
 
 

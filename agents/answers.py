@@ -36,8 +36,11 @@ def read_answer(printed: str, answer: Answer, told: str = "") -> AgentOutput:
         tables: tuple[EventTable, ...] = (own_table(answer.text, answer.failed, stream=answer.format == "stream"),)
     else:
         tables = client.tables if client is not None else ()
-    if answer.format != "text" or _is_machine(text, tables):
-        return _Reading(tables).read(text).output(printed, told)
+    if tables:
+        reading = _Reading(tables).read(text)
+        # A client's own settings can ask for a machine format as well as its arguments.
+        if answer.format != "text" or reading.is_known or _begins_an_event(text):
+            return reading.output(printed, told)
     if not text.strip():
         return _nothing(_NOTHING, printed, told) if client is not None else _said_nothing()
     if client is not None and client.text_errors.match(text.strip()):
@@ -45,19 +48,10 @@ def read_answer(printed: str, answer: Answer, told: str = "") -> AgentOutput:
     return _said(text)
 
 
-def _is_machine(text: str, tables: tuple[EventTable, ...]) -> bool:
-    """Tell whether a client's text is one of its machine formats after all, or begins like one and breaks off.
-
-    Its own settings and environment can ask for one as well as its arguments.
-    """
-    if not tables:
-        return False
+def _begins_an_event(text: str) -> bool:
+    """Tell whether a text begins like a machine format and breaks off before it says which."""
     begins_so = text.lstrip().startswith(('{"', "[{"))
-    return _Reading(tables).read(text).is_known or (begins_so and _breaks_off(text))
-
-
-def _breaks_off(text: str) -> bool:
-    return handed_back(text) is None and next(json_values(text)).torn
+    return begins_so and handed_back(text) is None and next(json_values(text)).torn
 
 
 class _Reading:
@@ -115,7 +109,7 @@ class _Reading:
         text = self._text(table, event)
         failure = _failure(table, event)
         if failure is not None:
-            return _failed(failure or one_line(text) or last_lines(printed), text)
+            return _failed(failure or last_lines(printed), text)
         return _said(text) if text.strip() else _nothing(_EMPTY, printed, told)
 
     def _text(self, table: EventTable, event: Mapping[str, Any]) -> str:

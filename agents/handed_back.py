@@ -79,7 +79,7 @@ def _parts(text: str) -> Iterator[str]:
     position, language = 0, ""
     inside = False
     for fence in _FENCE.finditer(text):
-        if not inside or language in _JSON_FENCES:
+        if (not inside or language in _JSON_FENCES) and "{" in text[position : fence.start()]:
             yield text[position : fence.start()]
         # A fence with a language opens a block even where one was left open.
         language = fence["language"].lower()

@@ -265,3 +265,50 @@ def test_what_it_can_do_names_the_command() -> None:
     assert made.description == "Gemini CLI (gemini -p)"
     assert capability.parameters["command"][0] == "gemini"
     assert made.reads_reports is False
+
+
+STREAM = """
+import json
+for number in range(50):
+    print(json.dumps({"type": "item.completed", "item": {"type": "command_execution", "output": "x" * 1000000}}))
+print(json.dumps({"type": "item.completed", "item": {"type": "agent_message", "text": "done"}}))
+print(json.dumps({"type": "turn.completed"}))
+"""
+
+
+def test_a_stream_of_50_megabytes_is_read_by_its_end() -> None:
+    output = agent(STREAM, answer=Answer("stream", client="codex")).run(work())
+
+    assert (output.status, output.result, output.metadata["output_cut"]) == ("success", {"text": "done"}, True)
+
+
+def test_one_object_that_is_cut_in_the_middle_is_an_error_that_says_how_to_keep_it() -> None:
+    code = "import json; print(json.dumps({'response': 'x' * 3000}))"
+    output = agent(code, answer=Answer("json", client="gemini"), output_bytes=1000).run(work())
+
+    assert output.status == "error"
+    assert (output.error or "").startswith("its output breaks off")
+    assert output.metadata["hint"] == "more than 1,000 bytes were printed: raise output_bytes"
+    assert output.metadata["retryable"] is True
+
+
+def test_the_answer_of_a_plain_program_is_looked_for_at_the_end_of_long_output() -> None:
+    code = 'print("x\\n" * 3000); print(\'{"status": "error", "error": "2 tests fail"}\')'
+    output = agent(code, output_bytes=1000).run(work())
+
+    assert (output.status, output.error) == ("error", "2 tests fail")
+
+
+def test_a_failed_command_that_printed_no_answer_says_what_it_said_on_stderr() -> None:
+    code = "import sys; sys.exit('error: not logged in')"
+    output = agent(code, answer=Answer("json", client="claude")).run(work())
+
+    assert output.error == "the command ended with exit code 1: error: not logged in"
+
+
+def test_a_failed_command_that_said_why_in_its_format_is_quoted() -> None:
+    code = 'print(\'{"error": {"type": "E", "message": "no quota"}}\'); raise SystemExit(1)'
+    output = agent(code, answer=Answer("json", client="gemini")).run(work())
+
+    assert output.error == "the command ended with exit code 1: no quota"
+    assert output.metadata["stdout"] == '{"error": {"type": "E", "message": "no quota"}}'
