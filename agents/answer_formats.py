@@ -67,7 +67,7 @@ class Client:
     Args:
         tables: its machine formats.
         options: what in its arguments asks for a format: the option, and its values, or "" where it has none.
-        text_errors: how its text format says that there is no answer, at the beginning of the text.
+        text_errors: how an answer begins that is none; some versions say so in no other place.
     """
 
     tables: tuple[EventTable, ...]
@@ -139,8 +139,8 @@ CLIENTS: Final[Mapping[str, Client]] = {
         tables=(_CLAUDE,),
         options={"--output-format": _OPTION_VALUES},
         text_errors=re.compile(
-            r"API Error\b|Execution error\s*$|Error: Reached max turns|Credit balance is too low|Invalid API key"
-            r"|Not logged in|Claude (?:AI )?usage limit reached|You've (?:hit|reached) your\b.*\blimit"
+            r"API Error(?:: | \()|Execution error\s*$|Error: Reached max turns|Credit balance is too low"
+            r"|Invalid API key|Not logged in|Claude (?:AI )?usage limit reached|You've (?:hit|reached) your\b.*\blimit"
         ),
     ),
     "codex": Client(

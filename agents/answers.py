@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
-from bluelabel.agents.answer_formats import ANY, CLIENTS, EventTable, Pattern, own_table
+from bluelabel.agents.answer_formats import ANY, CLIENTS, Client, EventTable, Pattern, own_table
 from bluelabel.agents.base_agent import ANSWERED
 from bluelabel.agents.command_spec import Answer
 from bluelabel.agents.handed_back import handed_back, words
@@ -40,12 +40,10 @@ def read_answer(printed: str, answer: Answer, told: str = "") -> AgentOutput:
         reading = _Reading(tables).read(text)
         # A client's own settings can ask for a machine format as well as its arguments.
         if answer.format != "text" or reading.is_known or _begins_an_event(text):
-            return reading.output(printed, told)
+            return reading.output(printed, told, client)
     if not text.strip():
         return _nothing(_NOTHING, printed, told) if client is not None else _said_nothing()
-    if client is not None and client.text_errors.match(text.strip()):
-        return _failed(one_line(text), text)
-    return _said(text)
+    return _said(text, client)
 
 
 def _begins_an_event(text: str) -> bool:
@@ -96,7 +94,7 @@ class _Reading:
                 self._last = (table, event)
                 self._is_torn = False
 
-    def output(self, printed: str, told: str) -> AgentOutput:
+    def output(self, printed: str, told: str, client: Client | None) -> AgentOutput:
         """Return what was said."""
         if self._fatal is not None:
             return _failed(_reason(*self._fatal) or last_lines(printed), "")
@@ -110,7 +108,7 @@ class _Reading:
         failure = _failure(table, event)
         if failure is not None:
             return _failed(failure or last_lines(printed), text)
-        return _said(text) if text.strip() else _nothing(_EMPTY, printed, told)
+        return _said(text, client) if text.strip() else _nothing(_EMPTY, printed, told)
 
     def _text(self, table: EventTable, event: Mapping[str, Any]) -> str:
         if not table.answer:
@@ -167,9 +165,13 @@ def _at(event: Mapping[str, Any], path: str) -> object:
     return value
 
 
-def _said(text: str) -> AgentOutput:
+def _said(text: str, client: Client | None) -> AgentOutput:
     given = handed_back(text)
-    return given or AgentOutput(task_id="", status=AgentStatus.SUCCESS, result={"text": clean(text).strip()})
+    if given is not None:
+        return given
+    if client is not None and client.text_errors.match(text.strip()):
+        return _failed(text, text)
+    return AgentOutput(task_id="", status=AgentStatus.SUCCESS, result={"text": clean(text).strip()})
 
 
 def _said_nothing() -> AgentOutput:

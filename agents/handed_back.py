@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, TypeGuard, cast
 
 from bluelabel.agents.inputs import mapping, shown
 from bluelabel.agents.json_values import json_values
@@ -14,24 +14,23 @@ from bluelabel.interfaces import strict_json
 from bluelabel.interfaces.agent_models import AgentOutput, AgentStatus
 from bluelabel.interfaces.errors import BluelabelError, UnreadableInput, UsageError
 
-_FENCE: Final = re.compile(r"^[ \t>]*(?:```+|~~~+)[ \t]*(?P<language>[\w.+-]*).*$", re.MULTILINE)
+_FENCE: Final = re.compile(r"^[ \t>]*(?:```+(?!.*```)|~~~+)[ \t]*(?P<language>[\w.+-]*)", re.MULTILINE)
 _JSON_FENCES: Final = frozenset({"", "json", "jsonc", "json5", "jsonl", "ndjson", "text", "txt"})
 _STATUS: Final = re.compile(r"""["']status["']\s*:""")
-_OBJECT: Final = re.compile(r'\{\s*"')
-_LINE_END: Final = re.compile(r"[\s`*\"'.)]*")
+_FIELDS: Final = frozenset(AgentOutput.model_fields)
 
 
 def handed_back(text: str) -> AgentOutput | None:
     """Return the AgentOutput in `text`, without a task id; None when it holds none.
 
-    It is the whole text, or stands on a line of its own or in a fenced block; words may follow it. Of several the last
-    counts, so an example further up decides nothing. One that cannot be read for certain, or whose status is none of
-    the three words, is an error.
+    It is the whole text, or stands anywhere in it but in a fenced block of another language; words may follow it. Of
+    several the last counts, so an example further up decides nothing. One that cannot be read for certain, or whose
+    status is none of the three words, is an error.
     """
     stripped = text.strip()
     whole = _whole(stripped)
     if whole is not None:
-        return _read(whole, stripped) if isinstance(whole, dict) and "status" in whole else None
+        return _read(whole, stripped) if _is_output(whole) else None
     last = next(iter(deque(_candidates(stripped), maxlen=1)), None)
     if isinstance(last, str):
         return _error(f"the answer cannot be read: {one_line(last, 200)}")
@@ -57,21 +56,33 @@ def _whole(text: str) -> object:
         value, end = strict_json.loads_at(text, 0, "stdout")
     except UnreadableInput:
         return None
-    return value if end == len(text) else None
+    if end < len(text):
+        return None
+    last: object = cast("list[object]", value)[-1] if isinstance(value, list) and value else value
+    # A list of objects is what other programs report; only one that holds nothing else is an answer in brackets.
+    return last if last is value or (isinstance(last, dict) and last.keys() <= _FIELDS) else value
+
+
+def _is_output(value: object) -> TypeGuard[dict[str, Any]]:
+    """Tell whether an object is meant as an AgentOutput, be it one without its status."""
+    if not isinstance(value, dict):
+        return False
+    given = cast("dict[str, object]", value)
+    return "status" in given or (bool(given.get("error")) and given.keys() <= _FIELDS)
 
 
 def _candidates(text: str) -> Iterator[Mapping[str, Any] | str]:
-    """Yield each object with a status, in order; as text where it cannot be read."""
+    """Yield each object that is meant as an AgentOutput, in order; as text where it cannot be read."""
     for part in _parts(text):
         for found in json_values(part, prose=True):
             source = part[found.start : found.end]
             if found.torn and _STATUS.search(source):
                 yield source
-            elif isinstance(found.value, dict) and "status" in found.value:
-                yield mapping(found.value, "stdout")  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
-    inline = _inline(text.rsplit("\n", 1)[-1])
-    if inline is not None:
-        yield inline
+            elif _is_output(found.value):
+                # {"status": "error"} alone amid words is more likely what a program is said to answer.
+                is_alone = len(found.value) == 1 and not text.endswith((source, f"{source}`", f"{source}`."))
+                if not (found.inline and is_alone):
+                    yield found.value
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -89,30 +100,18 @@ def _parts(text: str) -> Iterator[str]:
         yield text[position:]
 
 
-def _inline(line: str) -> Mapping[str, Any] | None:
-    """Return an object with a status that ends the last line behind words, as in ``Result: {…}``."""
-    match = _OBJECT.search(line)
-    if match is None:
-        return None
-    try:
-        value, end = strict_json.loads_at(line, match.start(), "stdout")
-    except UnreadableInput:
-        return None
-    is_last = _LINE_END.fullmatch(line, end) is not None
-    return mapping(value, "stdout") if is_last and isinstance(value, dict) and "status" in value else None  # pyright: ignore[reportUnknownArgumentType]
-
-
 def _read(given: Mapping[str, Any], text: str) -> AgentOutput:
     try:
         strict_json.check(given, "stdout")
     except BluelabelError as problem:
         return _error(f"the answer cannot be read: {problem}")
-    word: object = given["status"]
+    word: object = given.get("status")
     error = words(given.get("error"))
     known = word.strip().casefold() if isinstance(word, str) else ""
     if known not in set(AgentStatus):
+        told = f"says status {shown(word)}, which is" if "status" in given else "says"
         more = f": {error}" if error else ""
-        return _error(f"the answer says status {shown(word)}, which is none of success, error and pending{more}", given)
+        return _error(f"the answer {told} none of success, error and pending{more}", given)
     status = AgentStatus(known)
     if status is AgentStatus.SUCCESS and given.get("error"):
         return _error(error or "the answer says success and error", given)

@@ -13,7 +13,8 @@ from bluelabel.interfaces.errors import UnreadableInput
 # What begins an object or an array. A line such as "[warn] {old} settings" begins none.
 _OPEN: Final = r"(?P<open>\{(?=[ \t]*(?:[\"'}]|$))|\[(?=[ \t]*(?:[{\]]|$)))"
 _AT_LINE: Final = re.compile(rf"^[ \t]*{_OPEN}", re.MULTILINE)
-_IN_PROSE: Final = re.compile(rf"^[ \t>*`-]*{_OPEN}", re.MULTILINE)
+_ANYWHERE: Final = re.compile(_OPEN, re.MULTILINE)
+_MARKS: Final = " \t>*`-"
 _AGAIN: Final = re.compile(rf"[ \t,]*{_OPEN}", re.MULTILINE)
 _TRIES: Final = 500
 
@@ -27,12 +28,14 @@ class Found:
         end: where it ends.
         value: what it is.
         torn: whether it cannot be read: it breaks off, or two readers could disagree on it.
+        inline: whether words stand before it on its line.
     """
 
     start: int
     end: int
     value: object = None
     torn: bool = False
+    inline: bool = False
 
 
 def json_values(text: str, *, prose: bool = False) -> Iterator[Found]:
@@ -42,21 +45,25 @@ def json_values(text: str, *, prose: bool = False) -> Iterator[Found]:
 
     Args:
         text: what was printed.
-        prose: also take values behind the marks of a list, a quotation or code.
+        prose: also take values behind words, and behind the marks of a list, a quotation or code.
     """
-    opener = _IN_PROSE if prose else _AT_LINE
+    opener = _ANYWHERE if prose else _AT_LINE
     position, tries = 0, 0
     while match := _AGAIN.match(text, position) or opener.search(text, position):
         start = match.start("open")
+        is_inline = prose and bool(text[text.rfind("\n", 0, start) + 1 : start].strip(_MARKS))
         try:
             value, position = strict_json.loads_at(text, start, "stdout")
         except UnreadableInput:
             tries += 1
             # Each try may read to the end: a text made of nothing but beginnings would take for ever.
+            if is_inline and tries < _TRIES:
+                position = start + 1
+                continue
             position = _end_of_torn(text, start) if tries < _TRIES else len(text)
             yield Found(start, position, torn=True)
         else:
-            yield Found(start, position, value)
+            yield Found(start, position, value, inline=is_inline)
 
 
 def _end_of_torn(text: str, start: int) -> int:

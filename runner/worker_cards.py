@@ -91,10 +91,14 @@ class BoardCards:
             return (), ""
         if output.metadata.get(ANSWERED) is False and output.status is AgentStatus.SUCCESS:
             return (), "it answered nothing, so the card stays as it is"
+        from bluelabel.services.cards.verifying import reported_status
+
         try:
             word = _word(output)
             if word is None:
                 return (), ""
+            if reported_status(word) is None:
+                return (), f"{one_line(word, 60)} is no status of a card, so the card stays as it is"
             drafts = self._open().plan_move(task, word, by=agent, message=delivery.message.id)
         except Exception as error:  # noqa: BLE001 - whatever it is, the message goes on
             return (), _stays(error)

@@ -129,3 +129,12 @@ def test_only_a_success_leads_a_card_to_completed(workspace: Path, status: str) 
 
     assert "COMPLETED" not in card
     assert "message.acked" in kinds
+
+
+def test_a_word_that_is_no_status_leaves_the_card_and_is_told(workspace: Path) -> None:
+    said = {"status": "success", "result": {"card_status": "quite good"}}
+    path = agent(workspace, 'command = ["odd"]', "odd", json.dumps(said))
+    told, card, _, _ = work(workspace, path)
+
+    assert card == "Status: IN_PROGRESS"
+    assert "quite good is no status of a card, so the card stays as it is" in told

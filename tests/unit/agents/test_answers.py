@@ -166,7 +166,7 @@ GEMINI_MARKS: list[Event] = [
     {"error": "x"},
     *({"response": text} for text in NO_ANSWERS),
 ]
-GEMINI_END_MARKS: list[Event] = [{"status": "error"}, {"status": None}, {"status": "stopped"}, {"error": {"type": "E"}}]
+GEMINI_END_MARKS: list[Event] = [
     {"status": "error"},
     {"status": None},
     {"status": "cancelled"},
