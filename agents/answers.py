@@ -13,6 +13,7 @@ from bluelabel.agents.json_values import json_values
 from bluelabel.agents.plain_text import bare, clean, last_lines, one_line
 from bluelabel.interfaces import strict_json
 from bluelabel.interfaces.agent_models import AgentOutput, AgentStatus
+from bluelabel.interfaces.errors import BluelabelError
 
 _MISSING: Final = object()
 _NOTHING: Final = "it printed no answer"
@@ -69,9 +70,10 @@ class _Reading:
                 # Whatever stood there is lost: what was said before it and after it is not one answer.
                 self._pieces.clear()
                 self._is_torn = True
-            for value in cast("list[object]", found.value) if isinstance(found.value, list) else [found.value]:
-                if isinstance(value, dict):
-                    self._take(cast("Mapping[str, Any]", value))
+            value = found.value
+            for each in cast("list[object]", value) if isinstance(value, list) else [value]:
+                if isinstance(each, dict):
+                    self._take(cast("Mapping[str, Any]", each))
         return self
 
     def _take(self, event: Mapping[str, Any]) -> None:
@@ -119,7 +121,12 @@ class _Reading:
 
 
 def _is_answer(value: object) -> bool:
-    return isinstance(value, str) or (isinstance(value, dict) and bool(cast("dict[str, object]", value)))
+    if not isinstance(value, dict):
+        return isinstance(value, str)
+    try:
+        return strict_json.check(cast("object", value), "stdout") > 0 and bool(cast("dict[str, object]", value))
+    except BluelabelError:
+        return False
 
 
 def _failure(table: EventTable, event: Mapping[str, Any]) -> str | None:

@@ -37,16 +37,20 @@ def handed_back(text: str) -> AgentOutput | None:
     return _read(last, stripped) if last is not None else None
 
 
-def words(value: object) -> str:
+def words(value: object, depth: int = 4) -> str:
     """Return what an error field says, on one line: a text, the message of an object, or those of a list."""
     if isinstance(value, str):
         return one_line(value)
+    if depth == 0:
+        return ""
     if isinstance(value, list):
-        return one_line("; ".join(filter(None, (words(each) for each in cast("list[object]", value)))))
+        texts = [words(each, depth - 1) for each in cast("list[object]", value)[:10]]
+        return one_line("; ".join(filter(None, texts)))
     if not isinstance(value, dict):
         return ""
-    given = mapping(cast("dict[str, object]", value), "error")
-    return next((text for text in (words(given.get(key)) for key in ("message", "error", "type", "code")) if text), "")
+    given = cast("dict[str, object]", value)
+    texts = [words(given.get(key), depth - 1) for key in ("message", "error", "type", "code")]
+    return next(filter(None, texts), "")
 
 
 def _whole(text: str) -> object:
@@ -58,9 +62,9 @@ def _whole(text: str) -> object:
         return None
     if end < len(text):
         return None
-    last: object = cast("list[object]", value)[-1] if isinstance(value, list) and value else value
-    # A list of objects is what other programs report; only one that holds nothing else is an answer in brackets.
-    return last if last is value or (isinstance(last, dict) and last.keys() <= _FIELDS) else value
+    # A list of objects is what other programs report; only one whose last has no other keys is an answer in brackets.
+    last = cast("list[object]", value)[-1] if isinstance(value, list) and value else None
+    return cast("object", last if isinstance(last, dict) and last.keys() <= _FIELDS else value)
 
 
 def _is_output(value: object) -> TypeGuard[dict[str, Any]]:
@@ -109,9 +113,9 @@ def _read(given: Mapping[str, Any], text: str) -> AgentOutput:
     error = words(given.get("error"))
     known = word.strip().casefold() if isinstance(word, str) else ""
     if known not in set(AgentStatus):
-        told = f"says status {shown(word)}, which is" if "status" in given else "says"
+        says = f"says status {shown(word)}, which is" if "status" in given else "says"
         more = f": {error}" if error else ""
-        return _error(f"the answer {told} none of success, error and pending{more}", given)
+        return _error(f"the answer {says} none of success, error and pending{more}", given)
     status = AgentStatus(known)
     if status is AgentStatus.SUCCESS and given.get("error"):
         return _error(error or "the answer says success and error", given)

@@ -250,6 +250,15 @@ def test_a_format_of_ones_own_needs_its_keys(printed: str, format: str, status: 
     assert read_answer(printed, Answer(format, "result", "failed")).status == status
 
 
+@pytest.mark.parametrize("depth", [70, 500, 5000, 100_000])
+@pytest.mark.parametrize("key", ["result", "error", "errors"])
+def test_what_is_nested_too_deep_is_an_error(key: str, depth: int) -> None:
+    nested = '{"error": ' * depth + "1" + "}" * depth
+    for printed in (f'{{"is_error": true, "{key}": {nested}}}', f'{{"is_error": false, "{key}": {nested}}}'):
+        assert read_answer(printed, Answer("json", client="claude")).status == "error"
+        assert read_answer(printed, Answer("json", "result", "error")).status == "error"
+
+
 def said_in_error(printed: str, told: str = "") -> str:
     said: AgentOutput = read_answer(printed, Answer("json", client="claude"), told)
     assert said.status == "error"
