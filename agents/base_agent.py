@@ -19,6 +19,10 @@ FINAL_ERRORS: Final = (Refused, UsageError, NotFound, UnreadableInput)
 """Errors that the same input meets again: trying once more is a waste. All others may pass with time."""
 
 
+ANSWERED: Final = "answered"
+"""The key of `metadata` that is false when an agent said nothing: if it ended well, its work is done but not proven."""
+
+
 class BaseAgent(ABC):
     """An agent takes an AgentInput and gives an AgentOutput.
 

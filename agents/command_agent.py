@@ -2,8 +2,11 @@
 
 The program gets the AgentInput as JSON on stdin (or inside a prompt, for the shipped templates) and these variables:
 BLUELABEL_AGENT, BLUELABEL_TASK_ID, BLUELABEL_ATTEMPT, BLUELABEL_MESSAGE_ID and BLUELABEL_IDEMPOTENCY_KEY, as far as
-they are known. It answers on stdout: an AgentOutput as JSON, alone or on the last line, or plain text. Exit code 0
-means success unless the answer says otherwise; any other is an error.
+they are known.
+
+It answers on stdout: an AgentOutput as JSON, alone or at the end, or plain text, or either of them in the machine
+format of a known command line. Exit code 0 means success unless the answer says otherwise, or is none where there must
+be one; any other is an error.
 """
 
 from __future__ import annotations
@@ -17,14 +20,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from bluelabel.agents.base_agent import BaseAgent
-from bluelabel.agents.command_spec import TEMPLATES, Answer, CommandSpec
-from bluelabel.agents.inputs import mapping
-from bluelabel.agents.plain_text import clean, one_line
+from bluelabel.agents.answers import read_answer
+from bluelabel.agents.base_agent import ANSWERED, BaseAgent
+from bluelabel.agents.command_spec import TEMPLATES, CommandSpec
+from bluelabel.agents.plain_text import clean, last_lines, one_line
 from bluelabel.agents.process_group import Cancellation, Ending, Finished, run_command
 from bluelabel.interfaces import strict_json
 from bluelabel.interfaces.agent_models import AgentCapability, AgentInput, AgentOutput, AgentStatus
-from bluelabel.interfaces.errors import BluelabelError, NotFound, UsageError, machine_error
+from bluelabel.interfaces.errors import NotFound, machine_error
 
 _TAIL_CHARS: Final = 4_000
 _VARIABLES: Final = {
@@ -134,13 +137,16 @@ class CommandAgent(BaseAgent):
             "seconds": round(finished.seconds, 3),
             "output_cut": finished.cut,
         }
-        said = read_answer(printed, self.spec.answer)
+        said = read_answer(printed, self.spec.answer, told)
         facts = {**said.metadata, **facts}
         error = self._error(finished, said, told)
         if error is None:
             return said.model_copy(update={"task_id": agent_input.task_id, "metadata": facts})
         facts.setdefault("retryable", self.spec.retry and finished.exit_code not in self.spec.final_exit_codes)
         facts["stderr"] = told[-_TAIL_CHARS:]
+        facts["stdout"] = clean(printed[-_TAIL_CHARS:]).strip()
+        if finished.cut and said.metadata.get(ANSWERED) is False:
+            facts["hint"] = f"more than {self.spec.output_bytes:,} bytes were printed: raise output_bytes"
         return AgentOutput(
             task_id=agent_input.task_id, status=AgentStatus.ERROR, result=said.result, error=error, metadata=facts
         )
@@ -152,83 +158,14 @@ class CommandAgent(BaseAgent):
             return "the command was ended on request"
         if finished.exit_code == 0:
             return None if said.status is not AgentStatus.ERROR else said.error or "the command reports an error"
+        is_said = said.status is AgentStatus.ERROR and said.metadata.get(ANSWERED) is not False
         code = finished.exit_code
         how = f"exit code {code}" if code > 0 else f"signal {_signal_name(-code)}"
-        last = said.error or next((line for line in reversed(told.split("\n")) if line.strip()), "")
+        last = (said.error if is_said else None) or last_lines(told, 1) or said.error
         return one_line(f"the command ended with {how}" + (f": {last}" if last else ""))
 
 
 _OURS: Final = frozenset({"BLUELABEL_AGENT", "BLUELABEL_TASK_ID", *_VARIABLES})
-
-
-def read_answer(printed: str, answer: Answer) -> AgentOutput:
-    """Return what a command said on stdout as an output without a task id.
-
-    Args:
-        printed: all of stdout.
-        answer: where the answer stands in it.
-    """
-    failed: object = None
-    text = printed
-    if answer.format == "json":
-        whole = _object(printed.strip())
-        if whole is not None and isinstance(whole.get(answer.text), str):
-            text = whole[answer.text]
-            failed = whole.get(answer.failed) if answer.failed else None
-        elif whole is not None and answer.failed:
-            text, failed = "", whole.get(answer.failed) or "no answer in what it printed"
-    said = _handed_back(text)
-    if said is None:
-        said = AgentOutput(task_id="", status=AgentStatus.SUCCESS, result={"text": clean(text).strip()})
-    if failed:
-        why = _first_words(failed) or one_line(text) or "the command reports an error"
-        said = said.model_copy(update={"status": AgentStatus.ERROR, "error": said.error or why})
-    return said
-
-
-def _handed_back(text: str) -> AgentOutput | None:
-    """Return the AgentOutput that `text` is, ends with, or holds in a final fence; None when there is none."""
-    stripped = text.strip()
-    for candidate in (stripped, stripped.rsplit("\n", 1)[-1], _last_fence(stripped)):
-        found = _object(candidate)
-        if found is not None and found.get("status") in set(AgentStatus):
-            try:
-                error = found.get("error")
-                return AgentOutput(
-                    task_id="",
-                    status=AgentStatus(found["status"]),
-                    result=mapping(found.get("result"), "result"),
-                    error=None if error is None else one_line(str(error)),
-                    metadata=mapping(found.get("metadata"), "metadata"),
-                )
-            except UsageError:
-                continue
-    return None
-
-
-def _last_fence(text: str) -> str:
-    if not text.endswith("```"):
-        return ""
-    body = text[:-3]
-    return body[body.rfind("```") :].partition("\n")[2].strip() if "```" in body else ""
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    if not text.startswith("{"):
-        return None
-    try:
-        return mapping(strict_json.loads(text, "stdout"), "stdout")
-    except BluelabelError:
-        return None
-
-
-def _first_words(failed: object) -> str:
-    if isinstance(failed, str):
-        return one_line(failed)
-    try:
-        return one_line(str(mapping(failed, "error").get("message", "")))
-    except UsageError:
-        return ""
 
 
 def _signal_name(number: int) -> str:

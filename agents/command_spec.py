@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
+from bluelabel.agents.answer_formats import CLIENTS, FORMATS, asked_format
 from bluelabel.agents.inputs import did_you_mean, mapping, shown
 from bluelabel.interfaces.errors import NotFound, UsageError
 from bluelabel.interfaces.times import span
@@ -37,6 +38,7 @@ _KEYS: Final = (
     "description",
     "notes",
 )
+_ANSWER_KEYS: Final = ("format", "text", "failed", "client")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,16 @@ class Answer:
     """Where the answer stands in what a command prints.
 
     Args:
-        format: ``text``: stdout is the answer. ``json``: stdout is one object.
+        format: ``text``: stdout is the answer. ``json``: stdout is one object. ``stream``: one object a line.
         text: the key of the answer in that object.
         failed: the key that is true, or filled, when it failed.
+        client: whose formats they are, instead of the two keys: ``claude``, ``codex`` or ``gemini``.
     """
 
     format: str = "text"
     text: str = ""
     failed: str = ""
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class CommandSpec:
         answer: how to read what it prints.
         timeout: seconds.
         grace: seconds between SIGTERM and SIGKILL.
-        output_bytes: how much of its output is kept.
+        output_bytes: how much of its output is kept, half of it from the end.
         final_exit_codes: exit codes after which another try is a waste.
         retry: whether a failure is worth another try at all.
         reports: whether it is given messages that only report, such as results of others.
@@ -140,7 +144,7 @@ def command_spec(settings: Mapping[str, Any], where: str) -> CommandSpec:
     return CommandSpec(
         command=command,
         stdin=stdin,
-        answer=_answer(merged.get("answer"), where),
+        answer=_answer(merged, base, command, where),
         timeout=_seconds(merged, "timeout", TIMEOUT, where),
         grace=_seconds(merged, "grace", GRACE, where),
         output_bytes=_number(merged, "output_bytes", OUTPUT_BYTES, where),
@@ -153,13 +157,24 @@ def command_spec(settings: Mapping[str, Any], where: str) -> CommandSpec:
     )
 
 
-def _answer(value: object, where: str) -> Answer:
-    given = mapping(value, f"{where}.answer")
-    answer = Answer(**{key: str(given[key]) for key in ("format", "text", "failed") if key in given})
-    if answer.format not in {"text", "json"} or (answer.format == "json" and not answer.text):
-        hint = 'write answer = {format = "json", text = "result"}'
-        raise UsageError("answer is neither text nor json with a key", where=where, hint=hint)
-    return answer
+def _answer(merged: Mapping[str, Any], base: Mapping[str, Any], command: tuple[str, ...], where: str) -> Answer:
+    given = mapping(merged.get("answer"), f"{where}.answer")
+    for key in given:
+        if key not in _ANSWER_KEYS:
+            raise UsageError(f"no such key of answer: {key}", where=where, hint=did_you_mean(key, _ANSWER_KEYS))
+    answer = Answer(**{key: str(value) for key, value in given.items()})
+    if not answer.client and not answer.text:
+        # A template is of one command line, in whichever of its formats.
+        known = mapping(base.get("answer"), "answer").get("client", "")
+        answer = replace(answer, client=str(known))
+    if answer.client and answer.client not in CLIENTS:
+        raise UsageError("no such client of answer", where=where, hint=did_you_mean(answer.client, list(CLIENTS)))
+    if answer.format not in FORMATS or (answer.format != "text" and not (answer.text or answer.client)):
+        hint = 'write answer = {format = "json", text = "result"} or {client = "claude", format = "json"}'
+        raise UsageError("answer is of no known format", where=where, hint=hint)
+    # What the arguments ask for is what is printed.
+    asked = asked_format(answer.client, command) if answer.client else None
+    return replace(answer, format=asked) if asked else answer
 
 
 def _arguments(settings: Mapping[str, Any], key: str, where: str) -> list[str]:

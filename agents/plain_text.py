@@ -26,6 +26,21 @@ def clean(text: str) -> str:
     return _SURROGATES.sub("\ufffd", _BIDI.sub("", _CONTROLS.sub("", text)))
 
 
+def bare(text: str) -> str:
+    """Return `text` for a machine to read: without terminal escapes, control characters and byte order marks.
+
+    All else stays: JSON may hold any other character inside a text.
+    """
+    text = _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _CONTROLS.sub("", text).replace("\ufeff", "")
+
+
+def last_lines(text: str, count: int = 3) -> str:
+    """Return the last lines of `text` that say anything, on one clean line of at most `LINE_CHARS` characters."""
+    lines = [line for line in clean(text[-16 * LINE_CHARS :]).split("\n") if line.strip()]
+    return one_line(" | ".join(one_line(line, LINE_CHARS // count - 3) for line in lines[-count:]))
+
+
 def one_line(text: str, limit: int = LINE_CHARS) -> str:
     """Return `text` on one clean line of at most `limit` characters; a cut shows as ``…``."""
     # Cutting first keeps a text of many megabytes cheap; the margin is for blanks and escapes that go away.

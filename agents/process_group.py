@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -37,9 +37,9 @@ class Finished:
     Args:
         ending: whether it ended by itself.
         exit_code: its own; minus the signal's number when a signal ended it.
-        stdout: its output up to the cap.
+        stdout: its output; of one over the cap the head and the tail, with a line between that says what is missing.
         stderr: the same.
-        cut: whether output beyond the cap was thrown away.
+        cut: whether output over the cap was thrown away.
         seconds: how long it ran.
     """
 
@@ -79,16 +79,60 @@ class Cancellation:
                 os.close(self._writing)
 
 
-@dataclass(slots=True)
 class _Capture:
-    cap: int
-    kept: bytearray = field(default_factory=bytearray)
-    cut: bool = False
+    """Keeps the head and the tail of a stream: how it began, and the answer, which stands at the end."""
+
+    def __init__(self, cap: int) -> None:
+        self._room = cap - cap // 2
+        self._most = cap // 2
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._left_out = 0
+
+    @property
+    def cut(self) -> bool:
+        return self._left_out + max(0, len(self._tail) - self._most) > 0
 
     def add(self, piece: bytes) -> None:
-        room = self.cap - len(self.kept)
-        self.kept += piece[:room]
-        self.cut = self.cut or len(piece) > room
+        taken = min(self._room - len(self._head), len(piece))
+        self._head += piece[:taken]
+        self._tail += piece[taken:]
+        # Dropping only what is as long again as the tail costs one copy of each byte, however small the pieces are.
+        if len(self._tail) > 2 * self._most + _PIECE:
+            self._drop()
+
+    def text(self) -> bytes:
+        """Return what was kept, with a line that says how much is missing where it was cut."""
+        if not self.cut:
+            return bytes(self._head + self._tail)
+        self._drop()
+        head, tail = _whole_head(bytes(self._head)), _whole_tail(bytes(self._tail))
+        missing = self._left_out + len(self._head) - len(head) + len(self._tail) - len(tail)
+        return head + f"\n[… {missing} bytes left out …]\n".encode() + tail
+
+    def _drop(self) -> None:
+        extra = len(self._tail) - self._most
+        if extra > 0:
+            del self._tail[:extra]
+            self._left_out += extra
+
+
+def _whole_head(text: bytes) -> bytes:
+    """Return `text` without a character of UTF-8 that only begins at its end."""
+    for back in range(1, min(4, len(text)) + 1):
+        lead = text[-back]
+        if lead & 0xC0 != 0x80:
+            length = 2 if lead >> 5 == 0b110 else 3 if lead >> 4 == 0b1110 else 4 if lead >> 3 == 0b11110 else 1
+            return text[:-back] if length > back else text
+    return text
+
+
+def _whole_tail(text: bytes) -> bytes:
+    """Return `text` without the rest of a character that began before it."""
+    begin = 0
+    while begin < min(3, len(text)) and text[begin] & 0xC0 == 0x80:
+        begin += 1
+    return text[begin:]
 
 
 def leashed(command: Sequence[str]) -> list[str]:
@@ -122,7 +166,7 @@ def run_command(
         env: its whole environment.
         timeout: seconds.
         grace: seconds between SIGTERM and SIGKILL.
-        cap: bytes kept of stdout, and of stderr; the rest is read and thrown away.
+        cap: bytes kept of stdout, and of stderr, half of them from its end; the rest is read and thrown away.
         cancellation: the switch.
 
     Raises:
@@ -147,8 +191,8 @@ def run_command(
     return Finished(
         ending,
         process.returncode,
-        bytes(watch.stdout.kept),
-        bytes(watch.stderr.kept),
+        watch.stdout.text(),
+        watch.stderr.text(),
         watch.stdout.cut or watch.stderr.cut,
         time.monotonic() - started,
     )

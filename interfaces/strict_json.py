@@ -52,6 +52,20 @@ def loads(text: str | bytes, where: str, *, max_bytes: int = MESSAGE_BYTES, max_
         raise UnreadableInput(str(error), where=where, hint="correct the value") from None
 
 
+def loads_at(text: str, start: int, where: str) -> tuple[Any, int]:
+    """Return the JSON value that begins at `start`, and where it ends; what follows it is not looked at.
+
+    Its depth and its texts are not checked; `check` does.
+
+    Raises:
+        UnreadableInput: no whole value begins there, or a reader cannot be sure of it.
+    """
+    try:
+        return _AT.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        raise UnreadableInput("not JSON", where=where) from None
+
+
 def check(value: object, where: str, *, max_depth: int = JSON_DEPTH) -> int:
     """Check a value that is already parsed: depth, and text that can be written as UTF-8.
 
@@ -116,3 +130,6 @@ def _finite(word: str) -> float:
     if value in (float("inf"), float("-inf")):  # 1e999: it could be read, but never written again
         raise ValueError(f"{word[:40]} is beyond what a number can hold")
     return value
+
+
+_AT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)

@@ -108,7 +108,8 @@ class PostboxCourier:
         if reply is not None:
             return reply
         for delivery in deliveries:
-            if delivery.state is DeliveryState.ACKED:
+            # Who acknowledges with "pending" says that somebody else will report: that report is the answer.
+            if delivery.state is DeliveryState.ACKED and not _is_pending(delivery.result):
                 return _read(delivery.recipient, delivery.result or {}, ok=True)
         if all(delivery.state in _GIVEN_UP for delivery in deliveries):
             last = deliveries[-1]
@@ -133,6 +134,10 @@ class PostboxCourier:
             if body.get("reply_to") == message.id and kind in _ANSWERS and body["sender"] not in other:
                 return _read(body["sender"], body.get("content", {}), ok=kind != MessageType.ERROR.value)
         return None
+
+
+def _is_pending(result: Mapping[str, Any] | None) -> bool:
+    return result is not None and result.get("status") == AgentStatus.PENDING.value
 
 
 def _read(by: str, content: Mapping[str, Any], *, ok: bool) -> Answer:

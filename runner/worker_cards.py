@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
+from bluelabel.agents.base_agent import ANSWERED
 from bluelabel.agents.plain_text import one_line
 from bluelabel.interfaces.agent_models import AgentOutput, AgentStatus
 from bluelabel.interfaces.errors import BluelabelError
@@ -56,8 +57,8 @@ class NoCards:
 class BoardCards:
     """The cards of a worktree.
 
-    A success completes the card unless its claims are false; a final error blocks it. A result with ``card_status``
-    (``ready_for_review``, ``in_progress`` …) says itself where the card goes.
+    A success completes the card unless its claims are false or it says nothing at all; a final error blocks it. A
+    result with ``card_status`` (``ready_for_review``, ``in_progress`` …) says itself where the card goes.
 
     Args:
         board: opens the board.
@@ -85,10 +86,19 @@ class BoardCards:
 
     def plan(self, agent: str, delivery: Delivery, output: AgentOutput) -> tuple[Sequence[Draft], str]:
         """Plan the move; claims are checked here, which may run the tests of the settings."""
-        task, word = _task(delivery), _word(output)
-        if task is None or word is None:
+        task = _task(delivery)
+        if task is None:
             return (), ""
+        if output.metadata.get(ANSWERED) is False and output.status is AgentStatus.SUCCESS:
+            return (), "it answered nothing, so the card stays as it is"
+        from bluelabel.services.cards.verifying import reported_status
+
         try:
+            word = _word(output)
+            if word is None:
+                return (), ""
+            if reported_status(word) is None:
+                return (), f"{one_line(word, 60)} is no status of a card, so the card stays as it is"
             drafts = self._open().plan_move(task, word, by=agent, message=delivery.message.id)
         except Exception as error:  # noqa: BLE001 - whatever it is, the message goes on
             return (), _stays(error)
@@ -119,7 +129,12 @@ def _task(delivery: Delivery) -> str | None:
 
 
 def _word(output: AgentOutput) -> str | None:
+    """Return where the report leads the card; only a success may lead it to completed, whatever its result says."""
+    from bluelabel.services.cards.verifying import reported_status
+    from bluelabel.services.cards.words import CardStatus
+
     told = output.result.get("card_status")
-    if isinstance(told, str):
+    is_success = output.status is AgentStatus.SUCCESS
+    if isinstance(told, str) and (is_success or reported_status(told) is not CardStatus.COMPLETED):
         return told
     return None if output.status is AgentStatus.PENDING else output.status.value

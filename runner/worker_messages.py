@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
+from bluelabel.agents.base_agent import ANSWERED
 from bluelabel.agents.plain_text import one_line
 from bluelabel.interfaces.agent_models import AgentInput, AgentOutput, AgentStatus
 from bluelabel.interfaces.errors import UsageError
@@ -110,6 +111,8 @@ def summary(output: AgentOutput) -> str:
         value = output.result.get(key)
         if isinstance(value, str) and value.strip():
             return one_line(value)
+    if output.metadata.get(ANSWERED) is False:
+        return "it answered nothing"
     return one_line(", ".join(str(key) for key in output.result)) or output.status.value
 
 

@@ -80,7 +80,7 @@ class Verifier:
             by: the agent that reports; the actor unless given.
             message: the id of the report.
         """
-        wanted = _REPORTED.get(status.strip().casefold()) or status_of(status)
+        wanted = reported_status(status)
         self.desk.inspect()
         try:
             document = self.desk.read()
@@ -98,6 +98,11 @@ class Verifier:
         data = {"field": "status", "before": pack(raw_value(card, "status")), "after": edit.spelled(document, wanted)}
         data |= {"message": message} if message else {}
         return [*drafts, self.desk.draft("card.changed", named(document, card) | data, by)]
+
+
+def reported_status(word: str) -> CardStatus | None:
+    """Return the status that a word of a report means for its card; None when it means none."""
+    return _REPORTED.get(word.strip().casefold()) or status_of(word)
 
 
 def refusal(evidence: CardEvidence) -> Refused:

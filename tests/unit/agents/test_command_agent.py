@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluelabel.agents.command_agent import CommandAgent, read_answer
+from bluelabel.agents.answer_formats import CLIENTS, FORMATS
+from bluelabel.agents.answers import read_answer
+from bluelabel.agents.command_agent import CommandAgent
 from bluelabel.agents.command_spec import Answer, CommandSpec, command_spec
 from bluelabel.interfaces.agent_models import AgentInput, AgentOutput
 
@@ -108,9 +110,8 @@ def test_a_placeholder_in_a_handoff_stays_as_it_is() -> None:
         ('Done.\n```json\n{"status": "success",\n "result": {"a": 1}}\n```\n', {"a": 1}),
         ('{"status": "success"}', {}),
         ("plain words", {"text": "plain words"}),
-        ('{"status": "fine"}', {"text": '{"status": "fine"}'}),
+        ('{"status": "success", "result": "all of it"}', {"text": "all of it"}),
         ('{"status": "success", "result": 7}', {"text": '{"status": "success", "result": 7}'}),
-        ('{"status": "success", "status": "error"}', {"text": '{"status": "success", "status": "error"}'}),
         ("```\n```", {"text": "```\n```"}),
         ("```", {"text": "```"}),
         ("", {"text": ""}),
@@ -130,33 +131,37 @@ def test_the_answer_is_an_output_or_text(printed: str, result: dict[str, Any]) -
         ('{"result": "no credit", "is_error": true}', "claude", "error", {"text": "no credit"}, "no credit"),
         ('{"result": "ok\\n{\\"status\\":\\"success\\",\\"result\\":{\\"a\\":1}}", "is_error": false}',
          "claude", "success", {"a": 1}, None),
-        ('{"is_error": true, "subtype": "error_max_turns"}', "claude", "error", {"text": ""}, None),
+        ('{"is_error": true, "errors": ["no conversation"]}', "claude", "error", {"text": ""},
+         '{"is_error": true, "errors": ["no conversation"]}'),
         ('{"response": "hi", "stats": {}}', "gemini", "success", {"text": "hi"}, None),
         ('{"error": {"type": "E", "message": "quota"}}', "gemini", "error", {"text": ""}, "quota"),
-        ('{"stats": {}}', "gemini", "error", {"text": ""}, "no answer in what it printed"),
-        ("not json", "claude", "success", {"text": "not json"}, None),
+        ('{"stats": {}}', "gemini", "error", {}, 'its output ends before an answer: {"stats": {}}'),
+        ("not json", "claude", "error", {}, "its output is not in the format that was asked for: not json"),
     ],
 )  # fmt: skip
-def test_the_answer_of_a_shipped_command_line_is_found(
+def test_the_answer_of_a_format_of_ones_own_is_found_by_its_keys(
     printed: str, answer: str, status: str, result: dict[str, Any], error: str | None
 ) -> None:
     where = {"claude": Answer("json", "result", "is_error"), "gemini": Answer("json", "response", "error")}[answer]
     said = read_answer(printed, where)
 
-    assert (said.status, said.result) == (status, result)
-    assert status == "success" or said.error == (error or "the command reports an error")
+    assert (said.status, said.result, said.error) == (status, result, error)
 
 
 @given(st.text(max_size=300) | st.text(alphabet='{}"[]`\n:,statusroe\\ ', max_size=100))
 def test_no_answer_raises(printed: str) -> None:
-    for answer in (Answer(), Answer("json", "result", "is_error"), Answer("json", "result")):
+    known = [Answer(format, client=client) for format in FORMATS for client in CLIENTS]
+    for answer in (Answer(), Answer("json", "result", "is_error"), Answer("stream", "result"), *known):
         assert isinstance(read_answer(printed, answer), AgentOutput)
 
 
 @pytest.mark.timeout(30)
-@pytest.mark.parametrize("piece", ["```json\n{", "```\n", "{", "\n", '{"status":'])
+@pytest.mark.parametrize(
+    "piece", ["```json\n{", "```\n", "{", "\n", '{"status":', '{"status":\n', "[{\n", '{"a":"', "\x1b]"]
+)
 def test_no_answer_takes_long_to_read(piece: str) -> None:
-    read_answer(piece * (1_000_000 // len(piece)) + "```", Answer("json", "result", "is_error"))
+    for answer in (Answer(), Answer("json", "result", "is_error"), Answer("text", client="gemini")):
+        read_answer(piece * (1_000_000 // len(piece)) + "```", answer)
 
 
 def test_an_exit_code_is_an_error_whatever_the_answer_says() -> None:
@@ -249,7 +254,8 @@ def test_a_directory_that_is_gone_is_an_error_that_may_pass(tmp_path: Path) -> N
 def test_output_over_the_cap_is_told() -> None:
     output = agent("print('x' * 1000)", output_bytes=10).run(work())
 
-    assert (output.result, output.metadata["output_cut"]) == ({"text": "x" * 10}, True)
+    kept = "xxxxx\n[… 991 bytes left out …]\nxxxx"
+    assert (output.result, output.metadata["output_cut"]) == ({"text": kept}, True)
 
 
 def test_what_it_can_do_names_the_command() -> None:
@@ -259,3 +265,50 @@ def test_what_it_can_do_names_the_command() -> None:
     assert made.description == "Gemini CLI (gemini -p)"
     assert capability.parameters["command"][0] == "gemini"
     assert made.reads_reports is False
+
+
+STREAM = """
+import json
+for number in range(50):
+    print(json.dumps({"type": "item.completed", "item": {"type": "command_execution", "output": "x" * 1000000}}))
+print(json.dumps({"type": "item.completed", "item": {"type": "agent_message", "text": "done"}}))
+print(json.dumps({"type": "turn.completed"}))
+"""
+
+
+def test_a_stream_of_50_megabytes_is_read_by_its_end() -> None:
+    output = agent(STREAM, answer=Answer("stream", client="codex")).run(work())
+
+    assert (output.status, output.result, output.metadata["output_cut"]) == ("success", {"text": "done"}, True)
+
+
+def test_one_object_that_is_cut_in_the_middle_is_an_error_that_says_how_to_keep_it() -> None:
+    code = "import json; print(json.dumps({'response': 'x' * 3000}))"
+    output = agent(code, answer=Answer("json", client="gemini"), output_bytes=1000).run(work())
+
+    assert output.status == "error"
+    assert (output.error or "").startswith("its output breaks off")
+    assert output.metadata["hint"] == "more than 1,000 bytes were printed: raise output_bytes"
+    assert output.metadata["retryable"] is True
+
+
+def test_the_answer_of_a_plain_program_is_looked_for_at_the_end_of_long_output() -> None:
+    code = 'print("x\\n" * 3000); print(\'{"status": "error", "error": "2 tests fail"}\')'
+    output = agent(code, output_bytes=1000).run(work())
+
+    assert (output.status, output.error) == ("error", "2 tests fail")
+
+
+def test_a_failed_command_that_printed_no_answer_says_what_it_said_on_stderr() -> None:
+    code = "import sys; sys.exit('error: not logged in')"
+    output = agent(code, answer=Answer("json", client="claude")).run(work())
+
+    assert output.error == "the command ended with exit code 1: error: not logged in"
+
+
+def test_a_failed_command_that_said_why_in_its_format_is_quoted() -> None:
+    code = 'print(\'{"error": {"type": "E", "message": "no quota"}}\'); raise SystemExit(1)'
+    output = agent(code, answer=Answer("json", client="gemini")).run(work())
+
+    assert output.error == "the command ended with exit code 1: no quota"
+    assert output.metadata["stdout"] == '{"error": {"type": "E", "message": "no quota"}}'

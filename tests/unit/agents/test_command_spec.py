@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from bluelabel.agents.command_spec import CommandSpec, command_spec, load_template, template_names
+from bluelabel.agents.command_spec import Answer, CommandSpec, command_spec, load_template, template_names
 from bluelabel.interfaces.errors import NotFound, UsageError
+
+CODEX = ("codex", "exec", "--sandbox", "workspace-write", "--color", "never", "--json")
 
 
 def test_three_command_lines_are_shipped() -> None:
@@ -29,13 +31,41 @@ def test_a_template_is_a_whole_command(name: str) -> None:
 def test_options_go_between_the_command_and_its_end() -> None:
     spec = command_spec({"template": "codex", "options": ["--model", "x"]}, "agents.CC")
 
-    assert spec.command == ("codex", "exec", "--sandbox", "workspace-write", "--color", "never", "--model", "x", "-")
+    assert spec.command == (*CODEX, "--model", "x", "-")
 
 
 def test_a_command_of_ones_own_does_not_get_the_end_of_the_template() -> None:
     spec = command_spec({"template": "codex", "command": ["mine"]}, "agents.CC")
 
     assert spec.command == ("mine",)
+
+
+@pytest.mark.parametrize(
+    ("settings", "format"),
+    [
+        ({"template": "claude-code"}, "json"),
+        ({"template": "claude-code", "options": ["--output-format", "stream-json", "--verbose"]}, "stream"),
+        ({"template": "claude-code", "options": ["--output-format=text"]}, "text"),
+        ({"template": "claude-code", "options": ["--output-format", "new"]}, "json"),
+        ({"template": "claude-code", "options": ["--output-format"]}, "json"),
+        ({"template": "claude-code", "command": ["mine"]}, "json"),
+        ({"template": "claude-code", "answer": {"format": "stream"}, "command": ["mine"]}, "stream"),
+        ({"template": "codex"}, "stream"),
+        ({"template": "codex", "command": ["mine", "codex", "exec"]}, "text"),
+        ({"template": "gemini", "options": ["-o", "stream-json"]}, "stream"),
+        ({"command": ["gemini", "-p", "x"], "answer": {"client": "gemini"}}, "text"),
+    ],
+)
+def test_the_format_is_the_one_that_the_arguments_ask_for(settings: dict[str, Any], format: str) -> None:
+    answer = command_spec(settings, "agents.X").answer
+
+    assert (answer.format, bool(answer.client)) == (format, True)
+
+
+def test_a_format_of_ones_own_is_none_of_the_templates_client() -> None:
+    settings = {"template": "codex", "command": ["mine"], "answer": {"format": "json", "text": "said"}}
+
+    assert command_spec(settings, "agents.X").answer == Answer("json", "said")
 
 
 def test_every_setting_is_taken() -> None:
@@ -83,8 +113,18 @@ def test_every_setting_is_taken() -> None:
         ({"command": ["a"], "output_bytes": 0}, "output_bytes is not a whole number above 0", None),
         ({"command": ["a"], "final_exit_codes": ["1"]}, "final_exit_codes is not a list of numbers", "write [42]"),
         ({"command": ["a"], "final_exit_codes": 1}, "final_exit_codes is not a list of numbers", "write [42]"),
-        ({"command": ["a"], "answer": {"format": "xml"}}, "answer is neither text nor json with a key", "format"),
-        ({"command": ["a"], "answer": {"format": "json"}}, "answer is neither text nor json with a key", "format"),
+        (
+            {"command": ["a"], "answer": {"format": "xml"}},
+            "answer is of no known format",
+            "format",
+        ),
+        (
+            {"command": ["a"], "answer": {"format": "json"}},
+            "answer is of no known format",
+            "format",
+        ),
+        ({"command": ["a"], "answer": {"client": "claud"}}, "no such client of answer", "did you mean claude?"),
+        ({"command": ["a"], "answer": {"fromat": "json"}}, "no such key of answer: fromat", "did you mean format?"),
         ({"command": ["a"], "env": [1]}, "agents.X.env is not an object", None),
     ],
 )

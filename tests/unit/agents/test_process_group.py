@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bluelabel.agents.process_group import Cancellation, Ending, Finished, run_command
+from bluelabel.agents.process_group import Cancellation, Ending, Finished, _Capture, run_command
 
 LEASH = Path(sys.modules[run_command.__module__].__file__ or "").with_name("leash.py")
 
@@ -78,10 +80,37 @@ def test_a_command_that_does_not_read_is_no_error() -> None:
     assert run("print('done')", stdin=b"x" * 1_000_000).stdout == b"done\n"
 
 
-def test_output_over_the_cap_is_thrown_away_and_told() -> None:
-    finished = run("print('x' * 1000000)", cap=100)
+def test_of_output_over_the_cap_head_and_tail_are_kept() -> None:
+    finished = run("print('a' + 'x' * 1000000 + 'z', end='')", cap=100)
 
-    assert (finished.stdout, finished.cut) == (b"x" * 100, True)
+    assert finished.cut
+    assert finished.stdout == b"a" + b"x" * 49 + "\n[… 999902 bytes left out …]\n".encode() + b"x" * 49 + b"z"
+
+
+@given(st.lists(st.text(min_size=1).map(str.encode), max_size=20), st.integers(1, 60))
+def test_what_is_kept_is_the_beginning_and_the_end_in_whole_characters(pieces: list[bytes], cap: int) -> None:
+    capture, whole = _Capture(cap), b"".join(pieces)
+    for piece in pieces:
+        capture.add(piece)
+    head, mark, tail = capture.text().decode().partition("\n[… ")
+    missing, _, end = tail.partition(" bytes left out …]\n")
+
+    assert capture.cut == (len(whole) > cap)
+    if not capture.cut:
+        assert capture.text() == whole
+        return
+    assert mark
+    assert whole.startswith(head.encode())
+    assert whole.endswith(end.encode())
+    assert len(head.encode()) + len(end.encode()) + int(missing) == len(whole)
+    assert len(head.encode()) + len(end.encode()) > cap - 7
+
+
+def test_bytes_that_are_no_text_are_kept_as_they_are() -> None:
+    capture = _Capture(8)
+    capture.add(b"\xff" * 9)
+
+    assert capture.text() == b"\xff" * 4 + "\n[… 1 bytes left out …]\n".encode() + b"\xff" * 4
 
 
 def test_the_command_is_alone_in_a_session_of_its_own() -> None:

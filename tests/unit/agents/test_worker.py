@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from bluelabel.agents.base_agent import BaseAgent
+from bluelabel.agents.base_agent import ANSWERED, BaseAgent
 from bluelabel.agents.registry import AgentRegistry
 from bluelabel.interfaces.agent_models import AgentInput, AgentOutput, AgentStatus
 from bluelabel.interfaces.errors import LockTimeout, MachineError, NotFound, UnknownAgent, UsageError
 from bluelabel.interfaces.events import Draft, Event
 from bluelabel.interfaces.messages import Delivery, DeliveryState
+from bluelabel.runner.flows import PostboxCourier
 from bluelabel.runner.worker import Worker
 from bluelabel.runner.worker_messages import REPORTS, summary
 from bluelabel.runner.worker_records import Ending, Progress, WorkerOptions
@@ -25,6 +26,7 @@ from bluelabel.services.postbox.directory import Directory
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.postbox.postbox import Postbox
 from bluelabel.services.postbox.projection import PostboxProjection
+from bluelabel.services.workflow.dag_runner_interface import Handoff
 
 Work = Callable[[AgentInput], AgentOutput]
 
@@ -575,3 +577,36 @@ def test_broken_settings_are_told_at_once(office: Office) -> None:
 )
 def test_a_summary_is_found_in_any_result(result: dict[str, Any], text: str) -> None:
     assert summary(AgentOutput(task_id="T", status=AgentStatus.SUCCESS, result=result)) == text
+
+
+@pytest.mark.parametrize(("status", "ok"), [("success", True), ("error", False), ("pending", None)])
+def test_a_handoff_is_answered_by_what_its_worker_came_to(office: Office, status: str, ok: bool | None) -> None:
+    courier = PostboxCourier(office.postbox, "ARCH", lambda _names: None)
+    sent = courier.send(Handoff(to="CA", key="k", subject="Review it"))
+
+    def work(given: AgentInput) -> AgentOutput:
+        return AgentOutput(task_id=given.task_id, status=AgentStatus(status), metadata={"retryable": False})
+
+    office.worker(work, once=True).run()
+    answer = courier.answer(sent)
+
+    assert office.state(sent.id).state is DeliveryState.ACKED
+    assert (answer.ok if answer else None) is ok
+
+
+def test_who_is_waited_for_after_a_pending_answers_the_handoff(office: Office) -> None:
+    courier = PostboxCourier(office.postbox, "ARCH", lambda _names: None)
+    sent = courier.send(Handoff(to="CA", key="k", subject="Review it"))
+    office.worker(lambda i: AgentOutput(task_id=i.task_id, status=AgentStatus.PENDING), once=True).run()
+    report = {"sender": "WA", "recipients": ("ARCH",), "type": "task_result", "reply_to": sent.id, "thread": sent.id}
+    office.send({"status": "success", "result": {"verdict": "ok"}}, **report)
+    answer = courier.answer(sent)
+
+    assert answer is not None
+    assert (answer.by, answer.ok, answer.result) == ("WA", True, {"verdict": "ok"})
+
+
+def test_a_report_of_nothing_says_so() -> None:
+    said = AgentOutput(task_id="T", status=AgentStatus.SUCCESS, result={"text": ""}, metadata={ANSWERED: False})
+
+    assert summary(said) == "it answered nothing"
