@@ -38,7 +38,7 @@ def examine_cards(workspace: Workspace, *, fix: bool, show: Callable[[str], None
     data = path.read_bytes()
     repaired = repair(data)
     if repaired.content == data:
-        cards, problems = read_cards(data)
+        cards, problems = read_cards(data, workspace.vocabulary)
         told = [
             Finding("cards", "note", f"{problem.message}: {problem.at(name)}", problem.hint) for problem in problems
         ]

@@ -11,9 +11,11 @@ from bluelabel.interfaces.agent_models import AgentOutput, AgentStatus
 from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.messages import Delivery, MessageType
+from bluelabel.services.cards.faults import quoted
 
 if TYPE_CHECKING:
     from bluelabel.services.cards.board import Board
+    from bluelabel.services.cards.model import Card
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +76,10 @@ class BoardCards:
         try:
             board = self._open()
             document = board.document()
-            if task not in document.by_id or document.card(task).status not in {None, "NOT_STARTED"}:
+            card = document.card(task) if task in document.by_id else None
+            if card and card.status_unknown:
+                return _unread(card)
+            if card is None or card.status not in {None, "NOT_STARTED"}:
                 return ""
             drafts = board.plan_move(task, "in_progress", by=agent, message=delivery.message.id)
             board.desk.book.append(lambda _db: drafts, durable=False)
@@ -89,7 +94,11 @@ class BoardCards:
         if task is None or word is None:
             return (), ""
         try:
-            drafts = self._open().plan_move(task, word, by=agent, message=delivery.message.id)
+            board = self._open()
+            drafts = board.plan_move(task, word, by=agent, message=delivery.message.id)
+            found = () if drafts else board.desk.read().by_id.get(task, ())
+            if found and found[0].status_unknown:
+                return (), _unread(found[0])
         except Exception as error:  # noqa: BLE001 - whatever it is, the message goes on
             return (), _stays(error)
         kinds = {draft.kind for draft in drafts}
@@ -103,6 +112,11 @@ class BoardCards:
         except Exception as error:  # noqa: BLE001 - whatever it is, the message goes on
             return f"the card file follows later: {_told(error)}"
         return ""
+
+
+def _unread(card: Card) -> str:
+    """What people wrote and nobody can read is not taken for "not started", nor written over."""
+    return f"the card stays as it is: its status is unknown, {one_line(quoted(card.status_raw or ''))}"
 
 
 def _stays(error: Exception) -> str:

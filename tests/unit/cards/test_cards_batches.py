@@ -9,7 +9,7 @@ from bluelabel.services.cards import edit, places
 from bluelabel.services.cards.changes import Outcome, apply
 from bluelabel.services.cards.document import parse, parse_text
 from bluelabel.services.cards.model import CardDocument
-from bluelabel.services.cards.words import CardStatus
+from bluelabel.services.cards.statuses import CardStatus
 
 DATA = Path(__file__).parents[2] / "data" / "cards"
 CORPUS = os.environ.get("BLUELABEL_CORPUS")

@@ -9,7 +9,7 @@ from bluelabel.services.cards import edit, places, statistics, template
 from bluelabel.services.cards.body import checklist
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.reread import reread
-from bluelabel.services.cards.words import CardStatus
+from bluelabel.services.cards.statuses import CardStatus
 
 SAMPLES = ("tracker", "styles", "backlog", "conflict", "open_fence")
 

@@ -7,7 +7,8 @@ from bluelabel.services.cards.body import checklist, section_text, sections
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.model import FieldForm
 from bluelabel.services.cards.reading import looks_like_cards, read_cards
-from bluelabel.services.cards.words import CardStatus, assignees_of, field_of, named, status_of
+from bluelabel.services.cards.statuses import CardStatus
+from bluelabel.services.cards.words import assignees_of, field_of, named, status_of
 
 
 def test_every_style_of_metadata_is_read(sample: Callable[[str], bytes]) -> None:
