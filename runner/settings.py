@@ -181,8 +181,11 @@ class _Reader:
         for phrase, status in cast("Mapping[str, Any]", phrases).items():
             if status not in list(CardStatus):
                 raise self.wrong(phrase, f"one of {', '.join(CardStatus)}")
-            if Vocabulary.of((), {phrase: status}).status(phrase) is not CardStatus(status):
-                raise self.wrong(phrase, "a phrase: it needs words, and no “|”, “?” or box")
+            known = Vocabulary.of((), {phrase: status})
+            if known.status(phrase) is not CardStatus(status):
+                raise self.wrong(phrase, "a phrase: words, without “|”, “?”, brackets and boxes")
+            if any(known.status(own) is not own for own in CardStatus):
+                raise self.wrong(phrase, "a phrase of your own: it is the word of another status")
 
     def flag(self, table: Mapping[str, Any], key: str, *, default: bool) -> bool:
         value = table.get(key, default)

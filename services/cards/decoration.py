@@ -18,7 +18,10 @@ OPEN_BOX, TICKED_BOX, CHECK, CROSS, STRUCK = "\ue010", "\ue011", "\ue012", "\ue0
 _SHORTCODES: Final = {
     **dict.fromkeys(("white_check_mark", "heavy_check_mark", "ballot_box_with_check", "check"), "✅"),
     **dict.fromkeys(("x", "negative_squared_cross_mark", "no_entry", "cross_mark"), "❌"),
-    "construction": "🚧", "question": "?", "grey_question": "?", "double_vertical_bar": "⏸",
+    "construction": "🚧",
+    "question": "?",
+    "grey_question": "?",
+    "double_vertical_bar": "⏸",
 }
 _SIGNS: Final = str.maketrans(
     {

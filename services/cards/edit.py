@@ -93,7 +93,7 @@ def spelled(document: CardDocument, status: CardStatus, *, new: bool = False) ->
         status: the status.
         new: it is for a new card: the template comes first.
     """
-    raws = Counter(card.status_raw for card in document.cards if card.status is status and _says(card, status))
+    raws = Counter(card.status_raw for card in document.cards if _says(document, card.status_raw, status))
     usual = raws.most_common(1)
     model = _in_template(document, status)
     if usual and not (model and (new or usual[0][1] < 2)):
@@ -107,7 +107,7 @@ def _in_template(document: CardDocument, status: CardStatus) -> str | None:
             found = grammar.metadata(line.rstrip("\r"))
             if found and found.name == "status":
                 choices = [choice.strip() for choice in line[found.value :].split("|")]
-                return next((choice for choice in choices if is_name(choice, status)), None)
+                return next((choice for choice in choices if _says(document, choice, status)), None)
     return None
 
 
@@ -213,9 +213,9 @@ def rule_after(document: CardDocument, card: Card) -> int | None:
     return None
 
 
-def _says(card: Card, status: CardStatus) -> bool:
+def _says(document: CardDocument, raw: str | None, status: CardStatus) -> bool:
     """A spelling to follow has the word and its emoji; "in review" is in progress, and says more than that."""
-    return is_name(card.status_raw, status)
+    return is_name(raw, status) and document.vocabulary.status(raw) is status
 
 
 def _title_span(document: CardDocument, card: Card) -> tuple[int, int]:

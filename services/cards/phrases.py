@@ -107,9 +107,10 @@ _ABROAD: Final[Mapping[CardStatus, str]] = {
         noch offen|neu|da fare|non iniziato|non iniziata|da iniziare|aperto|aperta|pianificato|in attesa di inizio|
         te doen|niet gestart|nog niet gestart|niet begonnen|nog niet begonnen|gepland|
         do zrobienia|nierozpoczete|nie rozpoczeto|zaplanowane|yapilacak|baslanmadi|baslamadi|henuz baslamadi|planlandi|
-        не начато|не начата|не начат|ещё не начато|не начиналось|к выполнению|запланировано|запланирована|открыто|открыта|
-        待办|待处理|未开始|尚未开始|还未开始|待开始|计划中|未启动|新建|待辦|待處理|未開始|尚未開始|
-        未着手|未対応|未実施|未開始|これから|着手前|未处理|대기|대기 중|대기중|시작 전|시작전|미시작|예정|할 일|할일|미착수""",
+        не начато|не начата|не начат|ещё не начато|не начиналось|к выполнению|запланировано|запланирована|
+        открыто|открыта|待办|待处理|未开始|尚未开始|还未开始|待开始|计划中|未启动|新建|待辦|待處理|
+        未開始|尚未開始|未着手|未対応|未実施|これから|着手前|未处理|
+        대기|대기 중|대기중|시작 전|시작전|미시작|예정|할 일|할일|미착수""",
     CardStatus.IN_PROGRESS: """
         en progreso|en curso|en proceso|en desarrollo|en revision|en pruebas|en marcha|iniciado|iniciada|
         em andamento|em progresso|em curso|em desenvolvimento|em revisao|em teste|em testes|iniciado|
@@ -123,7 +124,8 @@ _ABROAD: Final[Mapping[CardStatus, str]] = {
         на тестировании|частично|частично выполнено|частично готово|почти готово|не готово|не завершено|не закончено|
         进行中|正在进行|处理中|开发中|测试中|实施中|审核中|评审中|部分完成|基本完成|未完成|待测试|待审核|待评审|待验收|待合并|
         進行中|處理中|開發中|測試中|部分完成|待審核|作業中|対応中|実装中|着手|着手中|着手済み|仕掛中|レビュー中|レビュー待ち|
-        テスト中|開発中|確認中|未完了|一部完了|진행 중|진행중|작업 중|작업중|개발 중|개발중|검토 중|검토중|처리 중|처리중|
+        テスト中|確認中|未完了|一部完了|
+        진행 중|진행중|작업 중|작업중|개발 중|개발중|검토 중|검토중|처리 중|처리중|
         테스트 중|테스트중|미완료|부분 완료""",
     CardStatus.COMPLETED: """
         hecho|hecha|completado|completada|completo|completa|terminado|terminada|finalizado|finalizada|
@@ -143,8 +145,8 @@ _ABROAD: Final[Mapping[CardStatus, str]] = {
         in pausa|sospeso|sospesa|rimandato|rimandata|geblokkeerd|in de wacht|uitgesteld|gepauzeerd|zablokowane|
         wstrzymane|odlozone|oczekuje|engellendi|beklemede|bekliyor|ertelendi|
         заблокировано|заблокирована|заблокирован|приостановлено|приостановлена|отложено|отложена|ожидание|в ожидании|
-        на паузе|阻塞|被阻塞|已阻塞|受阻|暂停|已暂停|搁置|已搁置|挂起|延期|暫停|擱置|保留|保留中|ブロック|ブロック中|待ち|停止中|
-        中断|中断中|延期|보류|보류 중|보류중|차단됨|막힘|중단|중단됨|연기|연기됨""",
+        на паузе|阻塞|被阻塞|已阻塞|受阻|暂停|已暂停|搁置|已搁置|挂起|延期|暫停|擱置|保留|保留中|ブロック|ブロック中|
+        待ち|停止中|中断|中断中|보류|보류 중|보류중|차단됨|막힘|중단|중단됨|연기|연기됨""",
     CardStatus.CANCELLED: """
         cancelado|cancelada|descartado|descartada|anulado|anulada|rechazado|rechazada|rejeitado|rejeitada|
         annule|annulee|abandonne|abandonnee|rejete|rejetee|abgebrochen|verworfen|abgelehnt|entfallt|storniert|
@@ -175,8 +177,8 @@ PHRASES: Final[Mapping[str, CardStatus]] = {
 
 OBJECTS: Final[Mapping[CardStatus, tuple[str, ...]]] = {
     CardStatus.NOT_STARTED: _listed(
-        "planned for|planned in|scheduled for|scheduled in|assigned to|queued for|queued behind|reopened by|reopened on|"
-        "reopened because|reopened due to|reopened after|targeted for|not started because|not started until"
+        "planned for|planned in|scheduled for|scheduled in|assigned to|queued for|queued behind|reopened by|"
+        "reopened on|reopened because|reopened due to|reopened after|targeted for|not started because|not started until"
     ),
     CardStatus.IN_PROGRESS: _listed(
         "working on|in progress by|in progress with|in progress on|in progress since|in progress at|started by|"
@@ -185,8 +187,9 @@ OBJECTS: Final[Mapping[CardStatus, tuple[str, ...]]] = {
     CardStatus.BLOCKED: _listed(
         "blocked by|blocked on|blocked until|blocked because|blocked due to|blocked pending|blocked waiting|blocked at|"
         "blocked since|blocked in|waiting for|waiting on|waiting until|awaiting|on hold until|on hold for|"
-        "on hold because|on hold due to|on hold pending|on hold since|paused until|paused because|paused for|depends on|"
-        "stuck on|stuck at|stuck in|deferred to|deferred until|deferred till|postponed to|postponed until|held up by|"
+        "on hold because|on hold due to|on hold pending|on hold since|paused until|paused because|paused for|"
+        "depends on|stuck on|stuck at|stuck in|"
+        "deferred to|deferred until|deferred till|postponed to|postponed until|held up by|"
         "bloqueado por|bloqueada por|blockiert durch|wartet auf|en attente de|en espera de"
     ),
     CardStatus.CANCELLED: _listed(

@@ -36,7 +36,6 @@ def card_record(card: Card) -> dict[str, Any]:
         "title": shown(card.title),
         "status": card.status.value if card.status else None,
         "status_raw": _shown(card.status_raw),
-        "status_unknown": card.status_unknown,
         "assignee": card.assignees[0] if card.assignees else _shown(named(card.assignee_raw)),
         "assignees": list(card.assignees),
         "line": card.line,

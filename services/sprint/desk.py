@@ -81,7 +81,7 @@ class Desk:
         return self.board.desk.vocabulary
 
     def statuses(self) -> dict[str, str | None]:
-        """Return the status of every card in the file, `UNKNOWN` for one nobody can read; of a doubled id, the first."""
+        """Return the status of every card, `UNKNOWN` where nobody can read it; of a doubled id, that of the first."""
         return {name: cards[0].status_word for name, cards in self.cards().by_id.items()}
 
     def require_known(self, names: Iterable[str]) -> None:

@@ -23,6 +23,7 @@ def record(document: CardDocument, card: Card) -> dict[str, Any]:
     """Return the object of `bluelabel.card/1`, as lists show it."""
     return {
         **card_record(card),
+        "status_unknown": card.status_unknown,
         "priority": _shown(card.raw("priority")),
         "section": shown(card.section),
         "dependencies": list(dependencies(card)),

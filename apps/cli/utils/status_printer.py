@@ -42,9 +42,8 @@ def _cards(workspace: Workspace) -> dict[str, int]:
     if not path.is_file():
         return {}
     cards, _ = read_cards(path.read_bytes(), workspace.vocabulary)
-    return dict(
-        Counter(str(card["status"] or ("unknown" if card["status_unknown"] else "no status")) for card in cards)
-    )
+    found = (card["status"] or ("unknown" if card["status_raw"] else "no status") for card in cards)
+    return dict(Counter(map(str, found)))
 
 
 def _listed(counts: dict[str, int]) -> str:
