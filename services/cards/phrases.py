@@ -64,7 +64,7 @@ _OTHERS: Final[Mapping[CardStatus, str]] = {
         ready to test|ready for merge|ready to merge|ready for release|ready to release|ready for deploy|
         ready for deployment|ready to deploy|ready to ship|ready for production|ready for prod|ready for acceptance|
         ready for verification|ready for validation|review ready|submitted|submitted for review|in rollout|rolling out|
-        deploying|merging|partial|partially|partly|almost|nearly|mostly|halfway|half way|halfway there|halfway through|
+        deploying|merging|partial|partially|partly|on track|partially tested|partially documented|partially working|almost|nearly|mostly|halfway|half way|halfway there|halfway through|
         almost there|nearly there|incomplete|not finished|not yet finished|not finished yet|unfinished|not merged|
         not yet merged|not deployed|not yet deployed|not released|not yet released|not tested|untested|
         not yet tested|code complete|code done|coding complete|coding done|dev complete|dev done|
@@ -75,10 +75,10 @@ _OTHERS: Final[Mapping[CardStatus, str]] = {
         success|successful|succeeded|live|in production|deployed to production|shipped to production|in prod|
         closed as completed|closed as complete|closed as done|closed as resolved|closed as fixed|closed completed|
         closed done|closed resolved|closed fixed|resolved fixed|resolved done|completed task|task completed|
-        task complete|task done|merged to main|merged to master|merged into main|merged into master|merged in main|
+        task complete|task done|merged to main|merged to master|merged into main|merged into master|merged in main|merged into main branch|
         done on main|done on master|complete on main|completed on main|signed off|no work left|done and dusted""",
     CardStatus.BLOCKED: """
-        waiting|on hold|onhold|hold|held|paused|suspended|stalled|stuck|postponed|deferred|delayed|parked|shelved|
+        waiting|on hold|onhold|hold|held|paused|suspended|stalled|stuck|postponed|deferred|deferred for now|delayed|parked|shelved|
         halted|frozen|impeded|needs info|needs information|needs input|needs decision|needs clarification|
         needs feedback|needs approval|feedback needed|info needed|pending approval|awaiting approval|
         waiting for approval|awaiting feedback|waiting for feedback|awaiting input|waiting for input|awaiting decision|
@@ -102,7 +102,7 @@ _ABROAD: Final[Mapping[CardStatus, str]] = {
     CardStatus.NOT_STARTED: """
         pendiente|por hacer|sin empezar|sin iniciar|no iniciado|no iniciada|no empezado|no comenzado|abierto|abierta|
         pendente|a fazer|nao iniciado|nao iniciada|nao comecado|aberto|aberta|por fazer|
-        a faire|pas commence|pas commencee|non commence|non commencee|pas encore commence|pas demarre|non demarre|
+        a faire|ouvert|ouverte|pas commence|pas commencee|non commence|non commencee|pas encore commence|pas demarre|non demarre|
         offen|nicht begonnen|noch nicht begonnen|nicht gestartet|noch nicht gestartet|ausstehend|geplant|zu erledigen|
         noch offen|neu|da fare|non iniziato|non iniziata|da iniziare|aperto|aperta|pianificato|in attesa di inizio|
         te doen|niet gestart|nog niet gestart|niet begonnen|nog niet begonnen|gepland|
@@ -136,7 +136,7 @@ _ABROAD: Final[Mapping[CardStatus, str]] = {
         klaar|gereed|voltooid|afgerond|gedaan|zrobione|ukonczone|zakonczone|gotowe|wykonane|zamkniete|
         tamamlandi|bitti|bitirildi|yapildi|kapandi|
         готово|готова|готов|сделано|сделана|выполнено|выполнена|завершено|завершена|завершён|закончено|закрыто|закрыта|
-        完成|已完成|完了|完了済み|対応済み|対応済|実装済み|実装完了|対応完了|終了|已结束|已关闭|已合并|已解决|已实现|已發布|已发布|
+        完成|已完成|已完成并验证|完了|完了済み|対応済み|対応済|実装済み|実装完了|対応完了|終了|已结束|已关闭|已合并|已解决|已实现|已發布|已发布|
         已關閉|已合併|已解決|全部完成|完成済み|済み|済|완료|완료됨|완료함|완료 됨|끝|종료|해결됨|해결|마침""",
     CardStatus.BLOCKED: """
         bloqueado|bloqueada|en espera|en pausa|pausado|pausada|aplazado|aplazada|suspendido|suspendida|

@@ -69,8 +69,9 @@ _DOUBT: Final = re.compile(
     r"reviewed|working|started|pushed|committed|live|yet|ready|passing|in|on))\b|\?|\.\.\."
 )
 _HARMLESS: Final = re.compile(
-    r"(?:all |the )?(?:unit |integration )?tests? (?:are )?(?:now )?(?:pass|passes|passing|passed|green)|"
-    r"production ready|ready for production(?: use)?|no issues(?: found)?|no changes(?: needed)?|works|working"
+    r"(?:all |the )?(?:\d+ )?(?:unit |integration )?tests? (?:are )?(?:now )?(?:pass|passes|passing|passed|green)|"
+    r"production ready|ready (?:for production(?: use)?|for use|to use)|no issues(?: found)?|no changes(?: needed)?|"
+    r"works|working|tested|validated|reviewed|approved|documented|committed|pushed|cleaned up"
 )
 _ALONE: Final[Mapping[str, CardStatus]] = {
     CHECK: CardStatus.COMPLETED,
@@ -189,7 +190,7 @@ class Grammar:
     def _share(self, phrase: str, found: re.Match[str]) -> CardStatus | None:
         """Read a percentage or a fraction and the words beside it."""
         rest = _UNITS.sub(" ", phrase[: found.start()] + " " + phrase[found.end() :])
-        said = self._phrase(fold(rest)) if rest.strip() else CardStatus.COMPLETED
+        said = self._phrase(fold(rest)) or self._parts(fold(rest)) if rest.strip() else CardStatus.COMPLETED
         share = _percent(found)
         if share is None or said is None or (found[1] and share >= _ALL) or _SHARE.search(rest):
             return None
