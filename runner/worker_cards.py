@@ -12,6 +12,7 @@ from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.messages import Delivery, MessageType
 from bluelabel.services.cards.faults import quoted
+from bluelabel.services.cards.verifying import reported
 
 if TYPE_CHECKING:
     from bluelabel.services.cards.board import Board
@@ -99,6 +100,8 @@ class BoardCards:
             found = () if drafts else board.desk.read().by_id.get(task, ())
             if found and found[0].status_unknown:
                 return (), _unread(found[0])
+            if reported(word, board.desk.vocabulary) is None:
+                return (), f"the card stays as it is: {one_line(quoted(word))} is no status that is known"
         except Exception as error:  # noqa: BLE001 - whatever it is, the message goes on
             return (), _stays(error)
         kinds = {draft.kind for draft in drafts}

@@ -15,7 +15,7 @@ from bluelabel.services.cards.desk import Desk
 from bluelabel.services.cards.evidence import CardEvidence, Inspector, Verdict
 from bluelabel.services.cards.evidence_tests import TestRun, run_tests
 from bluelabel.services.cards.spelling import named, raw_value
-from bluelabel.services.cards.statuses import CardStatus
+from bluelabel.services.cards.statuses import CardStatus, Vocabulary
 
 _TEST_SECONDS: Final = 600.0
 _REPORTED: Final[Mapping[str, CardStatus]] = {
@@ -82,7 +82,7 @@ class Verifier:
             by: the agent that reports; the actor unless given.
             message: the id of the report.
         """
-        wanted = _REPORTED.get(status.strip().casefold()) or self.desk.vocabulary.status(status)
+        wanted = reported(status, self.desk.vocabulary)
         self.desk.inspect()
         try:
             document = self.desk.read()
@@ -100,6 +100,11 @@ class Verifier:
         data = {"field": "status", "before": pack(raw_value(card, "status")), "after": edit.spelled(document, wanted)}
         data |= {"message": message} if message else {}
         return [*drafts, self.desk.draft("card.changed", named(document, card) | data, by)]
+
+
+def reported(word: str, vocabulary: Vocabulary) -> CardStatus | None:
+    """Return the status that the word of a report leads a card to, None for one that nobody knows."""
+    return _REPORTED.get(word.strip().casefold()) or vocabulary.status(word)
 
 
 def refusal(evidence: CardEvidence) -> Refused:

@@ -250,7 +250,9 @@ def test_two_lines_of_the_statistics_for_one_status_are_left_to_people() -> None
 
 
 def test_a_status_is_written_with_a_word_that_says_no_more() -> None:
-    document = parse(b"### TASK-1: a\nStatus: In Review\n### TASK-2: b\nStatus: Merged\n### TASK-3: c\nStatus: closed\n")
+    document = parse(
+        b"### TASK-1: a\nStatus: In Review\n### TASK-2: b\nStatus: Merged\n### TASK-3: c\nStatus: closed\n"
+    )
     own = parse(document.to_bytes(), Vocabulary.of((), {"closed": "CANCELLED"}))
 
     assert edit.spelled(document, CardStatus.IN_PROGRESS) == "IN_PROGRESS"
