@@ -180,7 +180,7 @@ class Board:
 
         def make(document: CardDocument) -> bytes:
             nonlocal done
-            done = repairing.repair(document.to_bytes(), kinds)
+            done = repairing.repair(document.to_bytes(), kinds, document.vocabulary)
             return done.content
 
         self.desk.rewrite(make)

@@ -48,6 +48,7 @@ _SHORTCODE: Final = re.compile(r"(?<![\w:]):([a-z][a-z0-9_+-]*):(?![\w:])")
 _EMPHASIS: Final = re.compile(r"(?<![\w*])([*_])(?=\S)([^*_]+?)(?<=\S)\1(?![\w*])")
 _BOX: Final = re.compile(r"\[([ xX\ue012]?)\](?!\()")
 _HYPHEN: Final = re.compile(r"(?<=\w)-(?=\w)")
+_BULLET: Final = re.compile(r"^\s*[-*+]\s+")
 _ARROW: Final = re.compile(r"\s*(?:-{1,2}|=)>\s*")
 _ROUND: Final = re.compile(r"\(([^()]*)(?:\)|$)|\[([^\[\]]*)(?:\]|$)|\{([^{}]*)(?:\}|$)")
 _WHOLE: Final = re.compile(r"[(\[{\"']([^()\[\]{}\"']*)[)\]}\"'][.!]*")
@@ -95,7 +96,7 @@ def unmarked(raw: str) -> str:
     text = _LINK.sub(r"\1", text.translate(_SIGNS))
     text = _EMPHASIS.sub(r"\2", re.sub(r"(?<!\w)'+|'+(?!\w)", "", text))
     text = _BOX.sub(lambda found: OPEN_BOX if not found[1].strip() else TICKED_BOX, text)
-    return _ARROW.sub(" → ", text).strip()
+    return _ARROW.sub(" → ", _BULLET.sub("", text)).strip()
 
 
 def unwrapped(text: str) -> str:

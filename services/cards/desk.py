@@ -184,7 +184,7 @@ class Desk(Paper):
         for text in texts:
             if text in (data, base) or self._is_ours(text, base, state):
                 continue
-            merged = merge(base, data or b"", text).content
+            merged = merge(base, data or b"", text, self.vocabulary).content
             data = files.publish(self.path, _always(merged))
             self.report.notes.append(f"{self.file}: a save that a crash had pushed aside was merged back in")
         files.drop_leftovers(self.path)

@@ -61,13 +61,13 @@ _NEARLY: Final = re.compile(
     r"close to|basically|essentially|not (?:quite|fully|completely|entirely|all)(?: yet)?)\s+"
 )
 _DOUBT: Final = re.compile(
-    r"\b(?:pending|await\w*|wait\w*|revert\w*|re ?open\w*|reinstated|roll(?:ed)? ?back|wip|to ?do|blocked|"
-    r"un(?:tested|merged|verified|reviewed|finished)|incomplete|almost|nearly|mostly|partially|partly|half|yet|except|"
-    r"but|remain\w*|left|needs|fail\w*|in progress|in review|isnt|wasnt|hasnt|arent|didnt|doesnt|cant|cannot|still|"
-    r"soon|tbd|later|should|must|will|until|unless|without|minus|then|"
-    r"not (?:really|actually|quite|fully|all|done|complete\w*|finished|merged|tested|deployed|released|verified|"
-    r"reviewed|working|started|pushed|committed|live|yet|ready|passing|in|on))\b|\?|\.\.\."
+    r"\b(?:pending|await\w*|wait\w*|revert\w*|re ?open\w*|reinstated|roll(?:ed)? ?back|wip|to ?do|to be|blocked|"
+    r"un\w+ed|incomplete|almost|nearly|mostly|partially|partly|half|yet|except|but|only|remain\w*|left|needs|fail\w*|broken|"
+    r"issues|bugs|in progress|in review|(?:is|was|has|are|did|does|wo)nt|cant|cannot|never|still|soon|tbd|later|so far|should|"
+    r"must|will|until|unless|without|minus|then|if|once|when|after|maybe|perhaps|probably|hopefully|in theory|local|"
+    r"locally|draft|kind of|sort of|not(?! (?:found|needed|required|applicable|necessary)\b))\b|\?|\.\.\.|^of\b"
 )
+_NO: Final = frozenset({"no", "nope", "false", "un", "non", "nicht", "nao", "pas"})
 _HARMLESS: Final = re.compile(
     r"(?:all |the )?(?:\d+ )?(?:unit |integration )?tests? (?:are )?(?:now )?(?:pass|passes|passing|passed|green)|"
     r"production ready|ready (?:for production(?: use)?|for use|to use)|no issues(?: found)?|no changes(?: needed)?|"
@@ -254,4 +254,4 @@ def _is_doubt(text: str) -> bool:
         reached = _percent(share)
         if reached is None or reached < _ALL:
             return True
-    return CROSS in text or _DOUBT.search(words) is not None
+    return CROSS in text or words in _NO or _DOUBT.search(words) is not None

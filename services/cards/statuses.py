@@ -37,7 +37,8 @@ class Vocabulary:
     @staticmethod
     def of(agents: Iterable[str] = (), statuses: Mapping[str, object] | None = None) -> Vocabulary:
         """Return a vocabulary from names and the table ``[cards.statuses]``; what names no status is left out."""
-        known = {fold(phrase): CardStatus(str(to)) for phrase, to in (statuses or {}).items() if to in set(CardStatus)}
+        words = list(CardStatus)
+        known = {fold(phrase): CardStatus(str(to)) for phrase, to in (statuses or {}).items() if to in words}
         return Vocabulary(tuple(agents), tuple(known.items()))
 
     def status(self, raw: str | None) -> CardStatus | None:
