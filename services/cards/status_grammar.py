@@ -63,9 +63,10 @@ _NEARLY: Final = re.compile(
 _DOUBT: Final = re.compile(
     r"\b(?:pending|await\w*|wait\w*|revert\w*|re ?open\w*|reinstated|roll(?:ed)? ?back|wip|to ?do|to be|blocked|"
     r"un\w+ed|incomplete|almost|nearly|mostly|partially|partly|half|yet|except|but|only|remain\w*|left|needs|fail\w*|broken|"
-    r"issues|bugs|in progress|in review|(?:is|was|has|are|did|does|wo)nt|cant|cannot|never|still|soon|tbd|later|so far|should|"
-    r"must|will|until|unless|without|minus|then|if|once|when|after|maybe|perhaps|probably|hopefully|in theory|local|"
-    r"locally|draft|kind of|sort of|not(?! (?:found|needed|required|applicable|necessary)\b))\b|\?|\.\.\.|^of\b"
+    r"issues|bugs|in progress|in review|(?:is|was|has|are|did|does|wo)nt|cant|cannot|never|still|soon|tbd|later|"
+    r"so far|should|must|will|until|unless|without|minus|then|if|once|when|after|maybe|perhaps|probably|hopefully|"
+    r"in theory|local|locally|draft|kind of|sort of|"
+    r"not(?! (?:found|needed|required|applicable|necessary)\b))\b|\?|\.\.\.|^of\b"
 )
 _NO: Final = frozenset({"no", "nope", "false", "un", "non", "nicht", "nao", "pas"})
 _HARMLESS: Final = re.compile(
