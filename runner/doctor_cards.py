@@ -36,9 +36,9 @@ def examine_cards(workspace: Workspace, *, fix: bool, show: Callable[[str], None
             Finding("cards", "bad", f"{name} is over {CARDS_BYTES:,} bytes", "archive cards: `bluelabel card archive`")
         ]
     data = path.read_bytes()
-    repaired = repair(data)
+    repaired = repair(data, vocabulary=workspace.vocabulary)
     if repaired.content == data:
-        cards, problems = read_cards(data)
+        cards, problems = read_cards(data, workspace.vocabulary)
         told = [
             Finding("cards", "note", f"{problem.message}: {problem.at(name)}", problem.hint) for problem in problems
         ]

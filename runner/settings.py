@@ -7,11 +7,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
 from bluelabel.interfaces.errors import UnknownAgent, UnreadableInput, UsageError
 from bluelabel.interfaces.names import nearest
 from bluelabel.services.postbox.directory import Directory
+
+if TYPE_CHECKING:
+    from bluelabel.services.cards.statuses import Vocabulary
 
 FILE: Final = "bluelabel.toml"
 DEFAULT_AGENTS: Final = ("CC", "CA", "WA", "ARCH")
@@ -23,7 +26,7 @@ _TABLES: Mapping[str, tuple[str, ...] | None] = {
     "postbox": ("versioned", "max_attempts", "lease", "ack_deadline"),
     "agents": None,
     "evidence": ("test", "timeout"),
-    "cards": ("statistics", "archive"),
+    "cards": ("statistics", "archive", "statuses"),
     "workflow": ("schedules", "keep"),
     "sprint": None,
 }
@@ -54,6 +57,13 @@ class Settings:
     ack_deadline: float | None = None
     agents: Mapping[str, Any] = field(default_factory=dict[str, Any])
     tables: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The people of the workspace, and its own phrases for the statuses of cards."""
+        from bluelabel.services.cards.statuses import Vocabulary
+
+        return Vocabulary.of(self.directory.people, self.tables.get("cards", {}).get("statuses"))
 
 
 def load(root: Path) -> Settings:
@@ -106,6 +116,7 @@ def _checked(tables: Mapping[str, Any], reader: _Reader) -> Settings:
         reader.text(space, "human", "HUMAN"),
     )
     directory.check(directory.coordinator)
+    reader.statuses(tables.get("cards", {}))
     return Settings(
         directory,
         reader.text(space, "home", "") or None,
@@ -157,6 +168,24 @@ class _Reader:
         if not _are_texts(value):
             raise self.wrong(key, "a list of names")
         return value
+
+    def statuses(self, table: Mapping[str, Any]) -> None:
+        """See that every phrase of ``[cards.statuses]`` is one, and names a status."""
+        phrases: Any = table.get("statuses")
+        if phrases is None:
+            return
+        if not isinstance(phrases, Mapping):
+            raise self.wrong("statuses", "a table: phrase = status")
+        from bluelabel.services.cards.statuses import CardStatus, Vocabulary
+
+        for phrase, status in cast("Mapping[str, Any]", phrases).items():
+            if status not in list(CardStatus):
+                raise self.wrong(phrase, f"one of {', '.join(CardStatus)}")
+            known = Vocabulary.of((), {phrase: status})
+            if known.status(phrase) is not CardStatus(status):
+                raise self.wrong(phrase, "a phrase: words, without “|”, “?”, brackets and boxes")
+            if any(known.status(own) is not own for own in CardStatus):
+                raise self.wrong(phrase, "a phrase of your own: it is the word of another status")
 
     def flag(self, table: Mapping[str, Any], key: str, *, default: bool) -> bool:
         value = table.get(key, default)

@@ -12,9 +12,13 @@ from bluelabel.interfaces.agent_models import AgentOutput, AgentStatus
 from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.messages import Delivery, MessageType
+from bluelabel.services.cards.faults import quoted
+from bluelabel.services.cards.statuses import CardStatus, Vocabulary
+from bluelabel.services.cards.verifying import reported
 
 if TYPE_CHECKING:
     from bluelabel.services.cards.board import Board
+    from bluelabel.services.cards.model import Card
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +79,10 @@ class BoardCards:
         try:
             board = self._open()
             document = board.document()
-            if task not in document.by_id or document.card(task).status not in {None, "NOT_STARTED"}:
+            card = document.card(task) if task in document.by_id else None
+            if card and card.status_unknown:
+                return _unread(card)
+            if card is None or card.status not in {None, "NOT_STARTED"}:
                 return ""
             drafts = board.plan_move(task, "in_progress", by=agent, message=delivery.message.id)
             board.desk.book.append(lambda _db: drafts, durable=False)
@@ -91,15 +98,17 @@ class BoardCards:
             return (), ""
         if output.metadata.get(ANSWERED) is False and output.status is AgentStatus.SUCCESS:
             return (), "it answered nothing, so the card stays as it is"
-        from bluelabel.services.cards.verifying import reported_status
-
         try:
-            word = _word(output)
+            board = self._open()
+            word = _word(output, board.desk.vocabulary)
             if word is None:
                 return (), ""
-            if reported_status(word) is None:
-                return (), f"{one_line(word, 60)} is no status of a card, so the card stays as it is"
-            drafts = self._open().plan_move(task, word, by=agent, message=delivery.message.id)
+            drafts = board.plan_move(task, word, by=agent, message=delivery.message.id)
+            found = () if drafts else board.desk.read().by_id.get(task, ())
+            if found and found[0].status_unknown:
+                return (), _unread(found[0])
+            if reported(word, board.desk.vocabulary) is None:
+                return (), f"the card stays as it is: {one_line(quoted(word))} is no status that is known"
         except Exception as error:  # noqa: BLE001 - whatever it is, the message goes on
             return (), _stays(error)
         kinds = {draft.kind for draft in drafts}
@@ -115,6 +124,11 @@ class BoardCards:
         return ""
 
 
+def _unread(card: Card) -> str:
+    """What people wrote and nobody can read is not taken for "not started", nor written over."""
+    return f"the card stays as it is: its status is unknown, {one_line(quoted(card.status_raw or ''))}"
+
+
 def _stays(error: Exception) -> str:
     return f"the card stays as it is: {_told(error)}"
 
@@ -128,13 +142,10 @@ def _task(delivery: Delivery) -> str | None:
     return delivery.message.task_id if delivery.message.type in ASSIGNMENTS else None
 
 
-def _word(output: AgentOutput) -> str | None:
+def _word(output: AgentOutput, vocabulary: Vocabulary) -> str | None:
     """Return where the report leads the card; only a success may lead it to completed, whatever its result says."""
-    from bluelabel.services.cards.verifying import reported_status
-    from bluelabel.services.cards.words import CardStatus
-
     told = output.result.get("card_status")
     is_success = output.status is AgentStatus.SUCCESS
-    if isinstance(told, str) and (is_success or reported_status(told) is not CardStatus.COMPLETED):
+    if isinstance(told, str) and (is_success or reported(told, vocabulary) is not CardStatus.COMPLETED):
         return told
     return None if output.status is AgentStatus.PENDING else output.status.value

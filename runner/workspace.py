@@ -24,6 +24,7 @@ from bluelabel.services.workflow.projection import RunsProjection
 if TYPE_CHECKING:
     from bluelabel.agents.registry import AgentRegistry
     from bluelabel.services.cards.board import Board
+    from bluelabel.services.cards.statuses import Vocabulary
     from bluelabel.services.git.repository import GitRepository
     from bluelabel.services.workflow.dag_run_store import DAGRunStore
 
@@ -134,6 +135,11 @@ class Workspace:
 
         folder = self.root / "data" / "dag_runs"
         return DAGRunStore(folder, book=self.book, home=self.home, clock=self.clock, by=self.actor, root=self.root)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What the people and the phrases of this workspace are called."""
+        return self.settings.vocabulary
 
     def cards(self, file: str | None = None) -> Board:
         """Return the board over the card file, or over another file of the same form."""

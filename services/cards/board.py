@@ -18,8 +18,8 @@ from bluelabel.services.cards.model import Card, CardDocument, to_text
 from bluelabel.services.cards.paper import Report
 from bluelabel.services.cards.reread import reread
 from bluelabel.services.cards.restoring import archiving, restoring, undoing
+from bluelabel.services.cards.statuses import CardStatus
 from bluelabel.services.cards.verifying import Verifier, refusal
-from bluelabel.services.cards.words import CardStatus
 from bluelabel.services.cards.writing import checking, creating, moving, setting
 
 
@@ -105,7 +105,7 @@ class Board:
         known = edit.field_name(field)
         if force and not (reason or "").strip():
             raise UsageError("--force needs a reason", hint="say why with --reason TEXT; it is recorded")
-        value = edit.check_value(known, value)
+        value = edit.check_value(known, value, self.desk.vocabulary)
         evidence = self.verifier.before_setting(name, known, value)
         if evidence and evidence.verdict is Verdict.FALSE and not force:
             self.desk.change(lambda _document, _db: [self.verifier.draft(evidence)])
@@ -180,7 +180,7 @@ class Board:
 
         def make(document: CardDocument) -> bytes:
             nonlocal done
-            done = repairing.repair(document.to_bytes(), kinds)
+            done = repairing.repair(document.to_bytes(), kinds, document.vocabulary)
             return done.content
 
         self.desk.rewrite(make)
@@ -229,7 +229,7 @@ class Board:
         card = before.card(name)
         if written is None:
             return card
-        return reread(before, card, to_text(written), self.desk.agents) or self.desk.read().card(name)
+        return reread(before, card, to_text(written), self.desk.vocabulary) or self.desk.read().card(name)
 
     @staticmethod
     def _ids(events: Sequence[Event]) -> list[str]:

@@ -32,13 +32,12 @@ class Outcome:
     """What came of applying events: the text, what clashed, what could not be done.
 
     Args:
-        document: the file before.
-        agents: names that count as assignees whatever they look like.
+        document: the file before; its vocabulary is that of what comes of it.
     """
 
-    def __init__(self, document: CardDocument, agents: tuple[str, ...] = ()) -> None:
+    def __init__(self, document: CardDocument) -> None:
         self.text = document.text
-        self.agents = agents
+        self.vocabulary = document.vocabulary
         self.clashes: list[str] = []
         self.missed: list[str] = []
         self._document: CardDocument | None = document
@@ -47,7 +46,7 @@ class Outcome:
     def document(self) -> CardDocument:
         """The file as it is now; read anew only when somebody asks."""
         if self._document is None:
-            self._document = parse_text(self.text, self.agents)
+            self._document = parse_text(self.text, self.vocabulary)
         return self._document
 
     def replace(self, data: bytes) -> None:
@@ -169,7 +168,7 @@ def _beside(document: CardDocument, found: Field, value: str) -> CardDocument:
         return document
     start = "" if at and text[at - 1 : at] == "\n" else document.eol
     end = document.eol if not start else ""
-    return parse_text(text[:at] + start + line + end + text[at:])
+    return parse_text(text[:at] + start + line + end + text[at:], document.vocabulary)
 
 
 def _checked(outcome: Outcome, data: Data) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from bluelabel.services.cards import lines as grammar
 from bluelabel.services.cards.model import Card, CardDocument
 from bluelabel.services.cards.places import in_archive
-from bluelabel.services.cards.words import CardStatus
+from bluelabel.services.cards.statuses import CardStatus
 
 _RANKS: Final[Mapping[str, int]] = {
     **dict.fromkeys(("critical", "urgent", "blocker"), 0),
@@ -49,6 +49,20 @@ def next_cards(document: CardDocument, assignee: str | None = None) -> list[Card
         mine = [card for card in ready if assignee.casefold() in (name.casefold() for name in card.assignees)]
         ready = mine or [card for card in ready if not card.assignees]
     return sorted(ready, key=lambda card: (rank(card.raw("priority")), card.line))
+
+
+def passed_over(document: CardDocument, assignee: str | None = None) -> list[Card]:
+    """Return the cards outside the archive of which nobody can tell whether they can be begun: their status is unknown.
+
+    Args:
+        document: the file.
+        assignee: only cards that this agent could be given.
+    """
+    found = [card for card in document.cards if card.status_unknown and not in_archive(card)]
+    if not assignee:
+        return found
+    names = ([name.casefold() for name in card.assignees] for card in found)
+    return [card for card, own in zip(found, names, strict=True) if not own or assignee.casefold() in own]
 
 
 def cycles(document: CardDocument) -> list[tuple[str, ...]]:

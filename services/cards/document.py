@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bluelabel.interfaces.problems import Problem
 from bluelabel.services.cards import lines as grammar
-from bluelabel.services.cards.faults import whole_file_problems
+from bluelabel.services.cards.faults import unknown_status, whole_file_problems
 from bluelabel.services.cards.lines import KeyLine
 from bluelabel.services.cards.loose import LooseLines
 from bluelabel.services.cards.model import (
@@ -19,26 +19,27 @@ from bluelabel.services.cards.model import (
     Template,
     to_text,
 )
-from bluelabel.services.cards.words import assignees_of, heading_name, is_card_section, mentions_choice, status_of
+from bluelabel.services.cards.statuses import BUILT_IN, Vocabulary, speaks_of_status
+from bluelabel.services.cards.words import assignees_of, heading_name, is_card_section
 
 __all__ = ["parse", "parse_text"]
 
 _SECTION = re.compile(r"\b(archived?|statistics|backlog|tasks|dashboard|template for|task format|phase \d)\b")
 
 
-def parse(data: bytes, agents: tuple[str, ...] = ()) -> CardDocument:
+def parse(data: bytes, vocabulary: Vocabulary = BUILT_IN) -> CardDocument:
     """Read the bytes of a card file. Nothing in them is an error: what is wrong becomes a `Problem`.
 
     Args:
         data: the file.
-        agents: names of agents that count as assignees whatever they look like.
+        vocabulary: names that count as assignees, and phrases that name a status, beside those that everybody uses.
     """
-    return parse_text(to_text(data), agents)
+    return parse_text(to_text(data), vocabulary)
 
 
-def parse_text(text: str, agents: tuple[str, ...] = ()) -> CardDocument:
+def parse_text(text: str, vocabulary: Vocabulary = BUILT_IN) -> CardDocument:
     """Read a card file from text as `to_text` gives it."""
-    return _Scanner(text, agents).run()
+    return _Scanner(text, vocabulary).run()
 
 
 class _Open:
@@ -57,7 +58,7 @@ class _Open:
         self.in_head = True
         self.flat = 0
 
-    def closed(self, stop: int, agents: tuple[str, ...]) -> Card:
+    def closed(self, stop: int, vocabulary: Vocabulary) -> Card:
         status = self.fields.get("status")
         owner = self.fields.get("assignee")
         return Card(
@@ -72,8 +73,8 @@ class _Open:
             stop=stop,
             section=self.section,
             fields=self.fields,
-            status=status_of(status.raw) if status else None,
-            assignees=assignees_of(owner.raw, agents) if owner else (),
+            status=vocabulary.status(status.raw) if status else None,
+            assignees=assignees_of(owner.raw, vocabulary.agents) if owner else (),
         )
 
     def belongs(self, level: int, words: str, *, field: bool) -> bool:
@@ -91,9 +92,9 @@ class _Open:
 class _Scanner:
     """Walks over the lines once, keeping the open card, the open fence and the document's section."""
 
-    def __init__(self, text: str, agents: tuple[str, ...]) -> None:
+    def __init__(self, text: str, vocabulary: Vocabulary) -> None:
         self.text = text
-        self.agents = agents
+        self.vocabulary = vocabulary
         self.cards: list[Card] = []
         self.headings: list[Heading] = []
         self.templates: list[Template] = []
@@ -249,7 +250,7 @@ class _Scanner:
         self.waiting = None
         if card is None or field is None or line[:1] in "-*+|>#`~[ \t" or grammar.metadata(line):
             return False
-        if field.name == "status" and status_of(line) is None:
+        if field.name == "status" and not (self.vocabulary.status(line) or speaks_of_status(line)):
             return False
         raw = line.rstrip()
         card.fields[field.name] = replace(field, raw=raw, value_start=start, value_end=start + len(raw))
@@ -266,12 +267,11 @@ class _Scanner:
         self.waiting = None
         if self.card is None:
             return
-        card = self.card.closed(at, self.agents)
+        card = self.card.closed(at, self.vocabulary)
         self.card = None
         status = card.fields.get("status")
         if status and status.raw and card.status is None:
-            said = "is still the template's choice" if mentions_choice(status.raw) else "is none that is known"
-            self._problem("unknown-status", f"the status of {card.id} {said}", status.line)
+            self.problems.append(unknown_status(self.text, card))
         self.cards.append(card)
 
     def _end_template(self, at: int) -> None:
@@ -292,5 +292,6 @@ class _Scanner:
             templates=tuple(self.templates),
             statistics=tuple(self.loose.statistics),
             last_updated=self.loose.last_updated,
+            vocabulary=self.vocabulary,
             problems=tuple(sorted(problems, key=lambda problem: problem.line or 0)),
         )

@@ -15,7 +15,8 @@ from bluelabel.interfaces.names import nearest
 from bluelabel.services.cards import lines as grammar
 from bluelabel.services.cards.body import DONE_MARKS, checklist
 from bluelabel.services.cards.model import Card, CardDocument, Field, FieldForm, to_bytes
-from bluelabel.services.cards.words import CardStatus, field_names, field_of, keys_of, status_of
+from bluelabel.services.cards.statuses import BUILT_IN, CardStatus, Vocabulary, is_name, near_phrases
+from bluelabel.services.cards.words import field_names, field_of, keys_of
 
 LONGEST_VALUE: Final = 2000
 
@@ -33,7 +34,7 @@ def field_name(text: str) -> str:
     return name
 
 
-def check_value(field: str, value: str) -> str:
+def check_value(field: str, value: str, vocabulary: Vocabulary = BUILT_IN) -> str:
     """Return `value` if it may stand in a metadata line.
 
     Raises:
@@ -47,8 +48,10 @@ def check_value(field: str, value: str) -> str:
         raise UsageError("the value is not text", where=field, hint="give it in UTF-8") from None
     if field == "title" and not value.strip():
         raise UsageError("a card needs a title", hint="say in a few words what is to be done")
-    if field == "status" and value and status_of(value) is None:
-        hint = f"one of: {', '.join(CardStatus)}"
+    if field == "status" and value and vocabulary.status(value) is None:
+        near = near_phrases(value, vocabulary)
+        hint = f"did you mean {', '.join(near)}? " if near else ""
+        hint += f"one of: {', '.join(CardStatus)}; or teach this phrase in [cards.statuses] of bluelabel.toml"
         raise UsageError("not a status", where=repr(value[:40]), hint=hint)
     return value.strip()
 
@@ -90,7 +93,7 @@ def spelled(document: CardDocument, status: CardStatus, *, new: bool = False) ->
         status: the status.
         new: it is for a new card: the template comes first.
     """
-    raws = Counter(card.status_raw for card in document.cards if card.status is status and _is_plain(card.status_raw))
+    raws = Counter(card.status_raw for card in document.cards if _says(document, card.status_raw, status))
     usual = raws.most_common(1)
     model = _in_template(document, status)
     if usual and not (model and (new or usual[0][1] < 2)):
@@ -104,7 +107,7 @@ def _in_template(document: CardDocument, status: CardStatus) -> str | None:
             found = grammar.metadata(line.rstrip("\r"))
             if found and found.name == "status":
                 choices = [choice.strip() for choice in line[found.value :].split("|")]
-                return next((choice for choice in choices if status_of(choice) is status), None)
+                return next((choice for choice in choices if _says(document, choice, status)), None)
     return None
 
 
@@ -210,10 +213,9 @@ def rule_after(document: CardDocument, card: Card) -> int | None:
     return None
 
 
-def _is_plain(raw: str | None) -> bool:
-    """A spelling to follow has the word and its emoji, no remark and no name."""
-    words = [word for word in (raw or "").replace("_", " ").split() if word.isascii()]
-    return bool(raw) and not set("():,") & set(raw or "") and len(words) <= 2
+def _says(document: CardDocument, raw: str | None, status: CardStatus) -> bool:
+    """A spelling to follow has the word and its emoji; "in review" is in progress, and says more than that."""
+    return is_name(raw, status) and document.vocabulary.status(raw) is status
 
 
 def _title_span(document: CardDocument, card: Card) -> tuple[int, int]:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from bluelabel.interfaces.problems import Problem
-from bluelabel.services.cards.model import Card
+from bluelabel.services.cards.model import Card, shown
+from bluelabel.services.cards.statuses import mentions_choice
 
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 # The first bytes of emoji and dashes, read as cp1252: these pairs stand in no natural text.
@@ -25,6 +26,21 @@ def whole_file_problems(text: str, cards: Sequence[Card]) -> list[Problem]:
     if "\0" in text:
         problems.append(_at(text, text.index("\0"), "nul-byte", "a NUL byte stands in the text", None))
     return problems
+
+
+def unknown_status(text: str, card: Card) -> Problem:
+    """Return the problem of a card whose status nobody can read, at the place of its value."""
+    field = card.fields["status"]
+    line = field.line + text.count("\n", field.start, field.value_start)
+    column = field.value_start - text.rfind("\n", 0, field.value_start)
+    said = "is still the template's choice" if mentions_choice(field.raw) else "is none that is known"
+    hint = "write one that is, or teach this one in [cards.statuses] of bluelabel.toml"
+    return Problem("unknown-status", f"the status of {card.id} {said}: {quoted(field.raw)}", line, column, hint)
+
+
+def quoted(raw: str) -> str:
+    """Return what a card says, in one short piece, for a message."""
+    return f"“{shown(raw[:60])}{'…' if len(raw) > 60 else ''}”"
 
 
 def _duplicates(cards: Sequence[Card]) -> list[Problem]:

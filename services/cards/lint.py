@@ -13,7 +13,7 @@ from bluelabel.services.cards.dependencies import cycles, dependencies
 from bluelabel.services.cards.merge_card import OTHER_SIDE
 from bluelabel.services.cards.model import CardDocument
 from bluelabel.services.cards.statistics import report
-from bluelabel.services.cards.words import CardStatus
+from bluelabel.services.cards.statuses import CardStatus
 
 FAULTS: Final = frozenset(
     {

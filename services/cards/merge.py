@@ -19,6 +19,7 @@ from bluelabel.services.cards.merge_card import merge_card, merge_value
 from bluelabel.services.cards.merge_frame import Frame
 from bluelabel.services.cards.model import Card, CardDocument, shown, to_bytes, to_text
 from bluelabel.services.cards.statistics import with_statistics
+from bluelabel.services.cards.statuses import BUILT_IN, Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +35,19 @@ class MergeResult:
         return not any(problem.code == "merge-clash" for problem in self.problems)
 
 
-def merge(base: bytes, ours: bytes, theirs: bytes) -> MergeResult:
+def merge(base: bytes, ours: bytes, theirs: bytes, vocabulary: Vocabulary = BUILT_IN) -> MergeResult:
     """Merge three versions of a card file.
 
     Args:
         base: the version both sides began with; empty when there was none.
         ours: the version of the branch that is checked out.
         theirs: the version that comes in.
+        vocabulary: what the project's own words stand for.
     """
     if ours == theirs:
         return MergeResult(ours)
     one, two, three = _same_endings(to_text(base), to_text(ours), to_text(theirs))
-    documents = parse_text(one), parse_text(two), parse_text(three)
+    documents = parse_text(one, vocabulary), parse_text(two, vocabulary), parse_text(three, vocabulary)
     missing = _ids(documents[0]) - (_ids(documents[1]) & _ids(documents[2]))
     if base == theirs and not missing:
         return MergeResult(ours)
@@ -95,7 +97,7 @@ class _Merge:
         entries = self._complete(entries)
         text = self._written(entries)
         if self.stale_statistics:
-            text = to_text(with_statistics(parse_text(text)))
+            text = to_text(with_statistics(parse_text(text, self.ours.document.vocabulary)))
         return self._proved(text)
 
     def _line(self, key: str, _base: str, ours: str, theirs: str) -> tuple[list[str], bool]:

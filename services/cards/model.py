@@ -10,11 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import Final
 
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.interfaces.names import nearest
 from bluelabel.interfaces.problems import Problem
-from bluelabel.services.cards.words import CardStatus
+from bluelabel.services.cards.statuses import BUILT_IN, CardStatus, Vocabulary
+
+UNKNOWN: Final = "UNKNOWN"
+"""Stands where a status would, for a card whose status nobody can read."""
 
 
 class FieldForm(StrEnum):
@@ -88,6 +92,16 @@ class Card:
         return self.raw("status")
 
     @property
+    def status_unknown(self) -> bool:
+        """Tell whether a status is written that nobody can read; it is no success, and not "nothing written" either."""
+        return self.status is None and self.status_raw is not None
+
+    @property
+    def status_word(self) -> str | None:
+        """The status in one word, `UNKNOWN` for one that nobody can read, None when none is written."""
+        return UNKNOWN if self.status_unknown else self.status and self.status.value
+
+    @property
     def assignee_raw(self) -> str | None:
         """The assignee as written, None when there is none."""
         return self.raw("assignee")
@@ -156,6 +170,7 @@ class CardDocument:
     statistics: tuple[Statistic, ...] = ()
     last_updated: Statistic | None = None
     problems: tuple[Problem, ...] = ()
+    vocabulary: Vocabulary = BUILT_IN
     extra: Mapping[str, object] = field(default_factory=dict[str, object])
 
     def to_bytes(self) -> bytes:
@@ -197,10 +212,10 @@ class CardDocument:
         raise NotFound("no such card", where=name[:80], hint=hint)
 
     def counts(self) -> dict[str, int]:
-        """Return how many cards there are in all, of each status, and without one."""
-        counts = {"total": len(self.cards), **{status.value: 0 for status in CardStatus}, "none": 0}
+        """Return how many cards there are in all, of each status, without one, and with one that nobody can read."""
+        counts = {"total": len(self.cards), **{status.value: 0 for status in CardStatus}, "none": 0, "unknown": 0}
         for card in self.cards:
-            counts[card.status.value if card.status else "none"] += 1
+            counts[card.status.value if card.status else "unknown" if card.status_unknown else "none"] += 1
         return counts
 
 

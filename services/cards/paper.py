@@ -20,6 +20,7 @@ from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.guard import Alarm
 from bluelabel.services.cards.memory import Known, Memory, State, digest
 from bluelabel.services.cards.model import CardDocument, to_bytes
+from bluelabel.services.cards.statuses import Vocabulary
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.ledger.system import SystemClock
 
@@ -59,7 +60,7 @@ class Paper:
         actor: who acts.
         repository: the repository it lies in, or None.
         clock: where time comes from.
-        tables: the settings; ``[cards] statistics, archive`` and ``[evidence] test, timeout`` are read.
+        tables: the settings; ``[cards] statistics, archive, statuses`` and ``[evidence] test, timeout`` are read.
         agents: names that count as assignees whatever they look like.
     """
 
@@ -83,7 +84,7 @@ class Paper:
         self.home = home
         self.memory = Memory(home, self.path)
         self.tables = tables or {}
-        self.agents = tuple(agents)
+        self.vocabulary = Vocabulary.of(agents, self.table("cards").get("statuses"))
         self.report = Report()
         self.seen = CardDocument("")  # the file before the last change, and what that change wrote
         self.written: bytes | None = None
@@ -120,7 +121,7 @@ class Paper:
             raise NotFound(
                 "no card file", where=str(self.path), hint="name one with --file, or make one: `bluelabel init`"
             )
-        return parse(data, self.agents)
+        return parse(data, self.vocabulary)
 
     @contextmanager
     def locked(self) -> Generator[None]:
@@ -143,7 +144,7 @@ class Paper:
 
     def outcome(self, document: CardDocument, events: Sequence[tuple[str, Mapping[str, Any]]]) -> Outcome:
         """Return what events (kind and data) make of a file."""
-        outcome = Outcome(document, self.agents)
+        outcome = Outcome(document)
         apply(outcome, events)
         if events and self.table("cards").get("statistics", False):
             outcome.replace(statistics.with_statistics(outcome.document))
@@ -164,7 +165,7 @@ class Paper:
             known = made.get(digest(data)) if made else None
             if known is not None:
                 return known
-            outcome = self.outcome(parse(data, self.agents), [(event.kind, event.data) for event in events])
+            outcome = self.outcome(parse(data, self.vocabulary), [(event.kind, event.data) for event in events])
             return to_bytes(outcome.text)
 
         written = self.written = files.publish(self.path, compute)

@@ -118,7 +118,10 @@ def noted(document: CardDocument, lines: Sequence[str]) -> CardDocument:
     if not start.endswith("\n"):
         start += eol
     last = start.rstrip("\r\n").rsplit("\n", 1)[-1]
-    return parse_text(start + ("" if last.startswith("- ") else eol) + "".join(line + eol for line in lines) + end)
+    return parse_text(
+        start + ("" if last.startswith("- ") else eol) + "".join(line + eol for line in lines) + end,
+        document.vocabulary,
+    )
 
 
 def unnoted(document: CardDocument, names: Iterable[str]) -> CardDocument:
@@ -129,7 +132,7 @@ def unnoted(document: CardDocument, names: Iterable[str]) -> CardDocument:
             wanted[reference.id] -= 1
             parts.append(document.text[done : reference.start])
             done = edit.line_end(document.text, reference.end)
-    return parse_text("".join(parts) + document.text[done:]) if done else document
+    return parse_text("".join(parts) + document.text[done:], document.vocabulary) if done else document
 
 
 def removed(document: CardDocument, *cards: Card) -> CardDocument:
@@ -139,7 +142,7 @@ def removed(document: CardDocument, *cards: Card) -> CardDocument:
         Refused: an open fence or a saved conflict would change what the other cards are.
     """
     taken = {card.start for card in cards}
-    rest = parse_text(edit.without(document, *sorted(cards, key=lambda card: card.start)))
+    rest = parse_text(edit.without(document, *sorted(cards, key=lambda card: card.start)), document.vocabulary)
     blocks = Counter(edit.block(document, other) for other in document.cards if other.start not in taken)
     if blocks != Counter(edit.block(rest, other) for other in rest.cards):
         raise _entangled()
@@ -173,7 +176,7 @@ def _with_archive(document: CardDocument) -> tuple[CardDocument, Heading]:
     heading = archive_section(document)
     if heading is not None:
         return document, heading
-    made = parse_text(edit.inserted(document, {len(document.text): f"## {ARCHIVE_TITLE}"}))
+    made = parse_text(edit.inserted(document, {len(document.text): f"## {ARCHIVE_TITLE}"}), document.vocabulary)
     _check(document, made, (), headings=1)
     return made, section(made, ARCHIVE_TITLE)
 
@@ -182,7 +185,8 @@ def _inserted(document: CardDocument, texts: Mapping[int, Sequence[str]], rules:
     """Put cards in at the beginnings of lines; with `rules` each has one below it, as the cards of this file have."""
     gap = document.eol * 2
     rule = f"{gap}---" if rules else ""
-    found = parse_text(edit.inserted(document, {at: gap.join(text + rule for text in texts[at]) for at in texts}))
+    blocks = {at: gap.join(text + rule for text in texts[at]) for at in texts}
+    found = parse_text(edit.inserted(document, blocks), document.vocabulary)
     _check(document, found, [text for many in texts.values() for text in many])
     return found
 

@@ -9,6 +9,7 @@ from bluelabel.interfaces.problems import Problem
 from bluelabel.services.cards import lines as grammar
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.model import Card, shown, to_text
+from bluelabel.services.cards.statuses import BUILT_IN, Vocabulary
 from bluelabel.services.cards.words import named
 
 _TITLE = re.compile(r"\ufeff?\s*# [^\n]{0,40}Task Cards", re.IGNORECASE)
@@ -41,9 +42,9 @@ def card_record(card: Card) -> dict[str, Any]:
     }
 
 
-def read_cards(data: bytes) -> tuple[list[dict[str, Any]], list[Problem]]:
+def read_cards(data: bytes, vocabulary: Vocabulary = BUILT_IN) -> tuple[list[dict[str, Any]], list[Problem]]:
     """Return the cards of a file as `bluelabel.read/1` lists them, and what is wrong with the file."""
-    document = parse(data)
+    document = parse(data, vocabulary)
     return [card_record(card) for card in document.cards], list(document.problems)
 
 

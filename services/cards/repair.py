@@ -6,7 +6,9 @@ can look at the difference before anything is written.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from bluelabel.interfaces.problems import Problem
@@ -17,6 +19,7 @@ from bluelabel.services.cards.document import parse_text
 from bluelabel.services.cards.encoding import repair_encoding
 from bluelabel.services.cards.merge import merge
 from bluelabel.services.cards.model import Card, CardDocument, shown, to_bytes, to_text
+from bluelabel.services.cards.statuses import BUILT_IN, Vocabulary
 
 KINDS: Final = ("conflicts", "encoding", "duplicates", "fences")
 """What can be repaired, in the order in which it is."""
@@ -30,16 +33,17 @@ class Repair:
     done: tuple[Problem, ...] = ()
 
 
-def repair(data: bytes, kinds: tuple[str, ...] = KINDS) -> Repair:
+def repair(data: bytes, kinds: tuple[str, ...] = KINDS, vocabulary: Vocabulary = BUILT_IN) -> Repair:
     """Repair a card file.
 
     Args:
         data: the file.
         kinds: which of `KINDS` to repair.
+        vocabulary: what the project's own words stand for, where two sides are merged.
     """
     text, done = to_text(data), list[Problem]()
-    steps = {
-        "conflicts": resolve_conflicts,
+    steps: dict[str, Callable[[str], tuple[str, list[Problem]]]] = {
+        "conflicts": partial(resolve_conflicts, vocabulary=vocabulary),
         "encoding": _encoding,
         "duplicates": drop_duplicates,
         "fences": close_fences,
@@ -60,13 +64,13 @@ def _encoding(text: str) -> tuple[str, list[Problem]]:
     ]
 
 
-def resolve_conflicts(text: str) -> tuple[str, list[Problem]]:
+def resolve_conflicts(text: str, vocabulary: Vocabulary = BUILT_IN) -> tuple[str, list[Problem]]:
     """Take saved conflict markers out and keep both sides: their cards are merged as a merge would have done it."""
     sides = _sides(text)
     if sides is None:
         return text, []
     base, ours, theirs, places = sides
-    result = merge(to_bytes(base), to_bytes(ours), to_bytes(theirs))
+    result = merge(to_bytes(base), to_bytes(ours), to_bytes(theirs), vocabulary)
     done = [
         Problem("conflict-resolved", f"the conflict of lines {first} to {last} is resolved, both sides are kept", first)
         for first, last in places

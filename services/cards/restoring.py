@@ -17,7 +17,7 @@ from bluelabel.services.cards.desk import Desk, Plan
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.model import Card, CardDocument, to_bytes
 from bluelabel.services.cards.paper import Recorded
-from bluelabel.services.cards.words import CardStatus
+from bluelabel.services.cards.statuses import CardStatus
 
 
 def archiving(desk: Desk, names: Sequence[str], target: str) -> Plan:

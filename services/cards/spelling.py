@@ -9,7 +9,7 @@ from typing import Any
 from bluelabel.services.cards import edit
 from bluelabel.services.cards.changes import unpack
 from bluelabel.services.cards.model import Card, CardDocument
-from bluelabel.services.cards.words import CardStatus, status_of
+from bluelabel.services.cards.statuses import CardStatus
 
 
 def raw_value(card: Card, field: str) -> str | None:
@@ -42,7 +42,7 @@ def written_value(
         other.status_raw == value for other in document.cards if value != word
     ):
         return value
-    if taking_back and before and status_of(before) is CardStatus(word):
+    if taking_back and before and document.vocabulary.status(before) is CardStatus(word):
         return before
     return edit.spelled(document, CardStatus(word))
 

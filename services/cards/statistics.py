@@ -2,52 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
 
-from bluelabel.services.cards.model import CardDocument, to_bytes
-from bluelabel.services.cards.words import CardStatus, heading_name, status_of
+from bluelabel.services.cards.model import CardDocument, Statistic, to_bytes
+from bluelabel.services.cards.statuses import CardStatus
+from bluelabel.services.cards.words import heading_name
 
-_TOTAL = frozenset({"total", "total tasks", "total cards", "tasks", "cards"})
+_TOTAL: Final = frozenset({"total", "total tasks", "total cards", "tasks", "cards"})
+_COUNTED: Final = re.compile(r"\b(?:total|number of|tasks?|cards?)\b", re.IGNORECASE)
 
 
-def computed(counts: Mapping[str, int], key: str) -> int | None:
-    """Return the true number for a line of the block, None when nobody can compute it.
+def computed(document: CardDocument) -> Iterator[tuple[Statistic, int]]:
+    """Yield the lines of the statistics block whose true number anyone can compute, and that number.
 
-    Args:
-        counts: what `CardDocument.counts` gives.
-        key: what the line counts, as written.
+    Where two lines stand for one status ("In progress", "In review"), nobody knows how they share its cards.
     """
-    if heading_name(key) in _TOTAL:
-        return counts["total"]
-    status = status_of(key)
-    return None if status is None else counts[status]
+    counts = document.counts()
+    keys = [_counted(document, line.key) for line in document.statistics]
+    often = Counter(keys)
+    for line, key in zip(document.statistics, keys, strict=True):
+        if key is not None and often[key] == 1:
+            yield line, counts[key]
+
+
+def _counted(document: CardDocument, key: str) -> str | None:
+    """Return what of `CardDocument.counts` a line of the block counts."""
+    name = heading_name(key)
+    if name in _TOTAL:
+        return "total"
+    status = document.vocabulary.status(_COUNTED.sub(" ", name).strip())
+    return "unknown" if name == "unknown" else status and status.value
 
 
 def report(document: CardDocument) -> dict[str, Any]:
     """Return the computed numbers, and each line of the statistics block that states another."""
     counts = document.counts()
+    by_status = {status.value: counts[status] for status in CardStatus}
     return {
         "total": counts["total"],
-        "by_status": {status.value: counts[status] for status in CardStatus} | {"none": counts["none"]},
+        "by_status": by_status | {"none": counts["none"], "unknown": counts["unknown"]},
         "by_assignee": _by_assignee(document),
         "stated": {line.key: line.value for line in document.statistics},
         "differs": [
             {"key": line.key, "stated": line.value, "computed": number, "line": line.line}
-            for line in document.statistics
-            if (number := computed(counts, line.key)) is not None and line.value != str(number)
+            for line, number in computed(document)
+            if line.value != str(number)
         ],
     }
 
 
 def with_statistics(document: CardDocument) -> bytes:
     """Return the file with the numbers of its statistics block made true; without a block nothing changes."""
-    counts, parts, at = document.counts(), list[str](), 0
-    for line in document.statistics:
-        number = computed(counts, line.key)
-        if number is not None:
-            parts += [document.text[at : line.start], str(number)]
-            at = line.end
+    parts, at = list[str](), 0
+    for line, number in computed(document):
+        parts += [document.text[at : line.start], str(number)]
+        at = line.end
     return to_bytes("".join(parts) + document.text[at:])
 
 

@@ -10,7 +10,8 @@ from bluelabel.services.cards import body, edit
 from bluelabel.services.cards import lines as grammar
 from bluelabel.services.cards.document import parse_text
 from bluelabel.services.cards.model import Card, CardDocument
-from bluelabel.services.cards.words import CardStatus, heading_name, status_of
+from bluelabel.services.cards.statuses import CardStatus
+from bluelabel.services.cards.words import heading_name
 
 PLAIN: Final = """### TASK-XXXX: Title
 Status: NOT_STARTED
@@ -123,7 +124,7 @@ def _common_sections(document: CardDocument, model: Card) -> frozenset[str]:
 
 
 def _status(document: CardDocument, value: str) -> str:
-    status = status_of(value)
+    status = document.vocabulary.status(value)
     return edit.spelled(document, status, new=True) if status and value == status.value else value
 
 

@@ -15,11 +15,12 @@ from bluelabel.services.cards.desk import Desk
 from bluelabel.services.cards.evidence import CardEvidence, Inspector, Verdict
 from bluelabel.services.cards.evidence_tests import TestRun, run_tests
 from bluelabel.services.cards.spelling import named, raw_value
-from bluelabel.services.cards.words import CardStatus, status_of
+from bluelabel.services.cards.statuses import CardStatus, Vocabulary
 
 _TEST_SECONDS: Final = 600.0
 _REPORTED: Final[Mapping[str, CardStatus]] = {
     "success": CardStatus.COMPLETED,
+    "partial_success": CardStatus.IN_PROGRESS,
     "ready_for_review": CardStatus.IN_PROGRESS,
     "assigned": CardStatus.NOT_STARTED,
     "failed": CardStatus.BLOCKED,
@@ -57,7 +58,7 @@ class Verifier:
 
     def before_setting(self, name: str, field: str, value: str) -> CardEvidence | None:
         """Check the claims of a card that is about to call itself completed; None for any other change."""
-        if field != "status" or status_of(value) is not CardStatus.COMPLETED:
+        if field != "status" or self.desk.vocabulary.status(value) is not CardStatus.COMPLETED:
             return None
         self.desk.inspect()
         document = self.desk.read()
@@ -72,7 +73,8 @@ class Verifier:
         """Return what an agent's report does to its card, to be appended together with the report.
 
         Call `recover` after the append: it brings the file in line. COMPLETED with a false claim gives only the
-        evidence; a card that is not in the file, or a word that is no status, gives nothing.
+        evidence. A card that is not in the file, or whose status nobody can read, and a word that is no status give
+        nothing: what people wrote and no machine understands is not written over.
 
         Args:
             task_id: the card.
@@ -80,14 +82,14 @@ class Verifier:
             by: the agent that reports; the actor unless given.
             message: the id of the report.
         """
-        wanted = reported_status(status)
+        wanted = reported(status, self.desk.vocabulary)
         self.desk.inspect()
         try:
             document = self.desk.read()
             card = document.card(identifier(task_id))
         except (NotFound, UsageError):
             return []
-        if wanted is None or card.status is wanted:
+        if wanted is None or card.status is wanted or card.status_unknown:
             return []
         drafts: list[Draft] = []
         if wanted is CardStatus.COMPLETED:
@@ -100,9 +102,9 @@ class Verifier:
         return [*drafts, self.desk.draft("card.changed", named(document, card) | data, by)]
 
 
-def reported_status(word: str) -> CardStatus | None:
-    """Return the status that a word of a report means for its card; None when it means none."""
-    return _REPORTED.get(word.strip().casefold()) or status_of(word)
+def reported(word: str, vocabulary: Vocabulary) -> CardStatus | None:
+    """Return the status that the word of a report leads a card to, None for one that nobody knows."""
+    return _REPORTED.get(word.strip().casefold()) or vocabulary.status(word)
 
 
 def refusal(evidence: CardEvidence) -> Refused:

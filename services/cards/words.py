@@ -1,35 +1,13 @@
-"""The words of task cards: statuses, assignees and field names, and what people write for them."""
+"""The words of task cards: assignees, field names and section names, and what people write for them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 from typing import Final
 
+from bluelabel.services.cards.statuses import mentions_choice
 
-class CardStatus(StrEnum):
-    """What a card may say of its progress; a card that says nothing has none of these."""
-
-    NOT_STARTED = "NOT_STARTED"
-    IN_PROGRESS = "IN_PROGRESS"
-    COMPLETED = "COMPLETED"
-    BLOCKED = "BLOCKED"
-    CANCELLED = "CANCELLED"
-
-
-_STATUS_WORDS: Final[Mapping[str, CardStatus]] = {
-    **dict.fromkeys(("complete", "completed", "done", "finished", "closed"), CardStatus.COMPLETED),
-    **dict.fromkeys(
-        ("pending", "planned", "todo", "queued", "open", "backlog", "unstarted", "notstarted"), CardStatus.NOT_STARTED
-    ),
-    **dict.fromkeys(("progress", "inprogress", "started", "active", "wip", "doing", "ongoing"), CardStatus.IN_PROGRESS),
-    # Half done is not done: the word before "completed" decides.
-    **dict.fromkeys(("partial", "partially", "almost", "nearly", "mostly"), CardStatus.IN_PROGRESS),
-    **dict.fromkeys(("blocked", "waiting"), CardStatus.BLOCKED),
-    **dict.fromkeys(("cancelled", "canceled", "dropped", "abandoned"), CardStatus.CANCELLED),
-}
-_NEGATIONS: Final = frozenset({"not", "never", "un", "no", "isn", "wasn"})
 _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "status": ("status",),
     "assignee": ("assigned", "assignee", "owner", "assigned to", "assigned agent", "agent", "suggested owner"),
@@ -67,28 +45,7 @@ _CARD_SECTIONS: Final = frozenset(
 )
 _NOBODY: Final = frozenset({"tbd", "tba", "none", "na", "unassigned", "todo", "nobody", "any", "anyone"})
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:-[A-Za-z][A-Za-z0-9_]*)*", re.ASCII)
-_WORD: Final = re.compile(r"[A-Za-z]+", re.ASCII)
 _ROUND: Final = re.compile(r"\([^()]*\)")
-
-
-def status_of(raw: str | None) -> CardStatus | None:
-    """Return the status that `raw` stands for: the word decides, never the emoji. None when it names none."""
-    if not raw or mentions_choice(raw):
-        return None
-    words = _WORD.findall(_ROUND.sub(" ", raw).replace("_", " ").casefold())
-    for place, word in enumerate(words):
-        if word not in _STATUS_WORDS:
-            continue
-        status = _STATUS_WORDS[word]
-        if place and words[place - 1] in _NEGATIONS:
-            return CardStatus.NOT_STARTED if status is CardStatus.IN_PROGRESS else None
-        return status
-    return None
-
-
-def mentions_choice(raw: str) -> bool:
-    """Tell whether `raw` still holds a template's list of choices (``LOW | MEDIUM | HIGH``)."""
-    return "|" in raw
 
 
 def assignees_of(raw: str | None, known: Iterable[str] = ()) -> tuple[str, ...]:

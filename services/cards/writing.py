@@ -34,7 +34,7 @@ def creating(
     fields = {"created": desk.clock.now().date().isoformat()}
     for key, value in values.items():
         known = edit.field_name(key)
-        fields[known] = edit.check_value(known, value)
+        fields[known] = edit.check_value(known, value, desk.vocabulary)
     elsewhere = ids.ids_elsewhere(desk.repository, desk.file, desk.home)
 
     def plan(document: CardDocument, db: sqlite3.Connection) -> Sequence[Draft]:

@@ -10,6 +10,7 @@ from bluelabel.interfaces.messages import MessageType
 from bluelabel.interfaces.times import from_text
 from bluelabel.services.cards.claims import Claim, ClaimKind, claims
 from bluelabel.services.cards.evidence import CardEvidence, Inspector, Judged, Verdict
+from bluelabel.services.cards.faults import quoted
 from bluelabel.services.cards.model import Card, CardDocument
 from bluelabel.services.git.changes import Changes
 from bluelabel.services.sprint import documents as names
@@ -43,8 +44,11 @@ def check_cards(desk: Desk, record: Record) -> Record:
         if not cards:
             drifts.append(Drift("card", planned.id, f"the card {planned.id} is not in {desk.cards_path}"))
             continue
-        status = cards[0].status.value if cards[0].status else "without status"
-        if status not in ("COMPLETED", "CANCELLED"):
+        status = cards[0].status_word or "without status"
+        if cards[0].status_unknown:
+            said = f"says {quoted(cards[0].status_raw or '')}, which is no status that is known"
+            drifts.append(Drift("card", planned.id, f"the card {planned.id} {said}"))
+        elif status not in ("COMPLETED", "CANCELLED"):
             drifts.append(Drift("card", planned.id, f"the card {planned.id} is {status}"))
         elif status == "COMPLETED":
             evidence = _evidence(desk, document, cards[0], plan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,9 @@ from bluelabel.interfaces.ports import Clock
 from bluelabel.interfaces.times import to_text
 from bluelabel.services.cards.board import Board
 from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.faults import quoted
 from bluelabel.services.cards.model import CardDocument
+from bluelabel.services.cards.statuses import Vocabulary
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.postbox.postbox import Postbox
@@ -71,17 +73,35 @@ class Desk:
 
     def cards(self) -> CardDocument:
         """Return the card file as it stands; an empty one when there is none."""
-        return parse(self.documents.read(self.cards_path), self.postbox.directory.people)
+        return parse(self.documents.read(self.cards_path), self.vocabulary)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The names and phrases of the project."""
+        return self.board.desk.vocabulary
 
     def statuses(self) -> dict[str, str | None]:
-        """Return the status of every card in the file; of a doubled id, the first."""
-        return {name: cards[0].status.value if cards[0].status else None for name, cards in self.cards().by_id.items()}
+        """Return the status of every card, `UNKNOWN` where nobody can read it; of a doubled id, that of the first."""
+        return {name: cards[0].status_word for name, cards in self.cards().by_id.items()}
+
+    def require_known(self, names: Iterable[str]) -> None:
+        """See that the status of every card among `names` can be read.
+
+        Raises:
+            Refused: of one it cannot; the error has the card's own words.
+        """
+        known = self.cards().by_id
+        unknown = [known[name][0] for name in names if name in known and known[name][0].status_unknown]
+        if unknown:
+            said = "; ".join(f"{card.id} says {quoted(card.status_raw or '')}" for card in unknown[:8])
+            more = f"; and {len(unknown) - 8} more" if len(unknown) > 8 else ""
+            hint = "write a status that is known, or teach the phrase in [cards.statuses] of bluelabel.toml"
+            raise Refused(f"the status of a card is unknown: {said}{more}", where=self.cards_path, hint=hint)
 
     @property
     def papers(self) -> Papers:
         """Where documents and history are."""
-        people = self.postbox.directory.people
-        return Papers(self.root, self.documents, self.cards_path, people, self.repository)
+        return Papers(self.root, self.documents, self.cards_path, self.vocabulary, self.repository)
 
     def sprints(self) -> list[Sprint]:
         """Return all sprints in the order in which they were planned; first those that only documents tell of."""

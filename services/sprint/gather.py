@@ -9,7 +9,8 @@ from typing import Any
 
 from bluelabel.interfaces.events import Event
 from bluelabel.services.cards.changes import unpack
-from bluelabel.services.cards.words import status_of
+from bluelabel.services.cards.model import UNKNOWN
+from bluelabel.services.cards.statuses import BUILT_IN, Vocabulary
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.numbers import (
@@ -110,7 +111,7 @@ def figures(desk: Desk, sprint: Sprint, measure: Measure | None = None) -> Figur
     missing = "gone" if sprint.launched is not None else "not registered"
     begun = Started(sprint.began, tuple(sprint.launch.get("cards") or known), missing)
     events = [event for event in desk.book.read(launched) if event.seq <= measure.seq] if sprint.recorded else []
-    statuses = [*_before(desk, sprint, measure), *status_facts(events)]
+    statuses = [*_before(desk, sprint, measure), *status_facts(events, desk.vocabulary)]
     ours = {card["id"] for card in begun.cards}
     claims, mail = [claim for claim in claim_facts(events) if claim.card in ours], mail_facts(events)
     rows = card_rows(begun, measure.statuses, statuses, claims)
@@ -155,14 +156,16 @@ def _days(begun: Started, statuses: list[StatusFact], measure: Measure, rows: It
     return burndown(begun, [*statuses, *late], measure.at)
 
 
-def status_facts(events: Iterable[Event]) -> list[StatusFact]:
+def status_facts(events: Iterable[Event], vocabulary: Vocabulary = BUILT_IN) -> list[StatusFact]:
     """Return the changes of cards' statuses among events."""
     found: list[StatusFact] = []
     for event in events:
         data = event.data
         if event.kind == "card.changed" and data.get("field") == "status":
-            status = status_of(unpack(data.get("after")))
-            found.append(StatusFact(event.at, str(data["id"]), status.value if status else None, "forced" in data))
+            after = unpack(data.get("after"))
+            status = vocabulary.status(after)
+            word = status.value if status else UNKNOWN if after else None
+            found.append(StatusFact(event.at, str(data["id"]), word, "forced" in data))
     return found
 
 

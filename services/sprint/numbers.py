@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any, Final
 
 from bluelabel.interfaces.times import from_text, to_text
+from bluelabel.services.cards.model import UNKNOWN
 
 ENDED: Final = frozenset({"COMPLETED", "CANCELLED"})
 
@@ -192,7 +193,10 @@ def card_numbers(cards: Sequence[CardRow], plan: str, seen: str, timed: str) -> 
     yield Number("cards.planned", "Cards planned", len(cards), plan)
     yield Number("cards.completed", "Cards completed", count["COMPLETED"], seen)
     yield Number("cards.cancelled", "Cards cancelled", count["CANCELLED"], seen)
-    yield Number("cards.open", "Cards left open", sum(card.status not in ENDED for card in cards), seen)
+    still = sum(card.status not in {*ENDED, UNKNOWN} for card in cards)
+    yield Number("cards.open", "Cards left open", still, seen)
+    if count[UNKNOWN]:
+        yield Number("cards.unknown", "Cards whose status nobody can read", count[UNKNOWN], seen)
     hours = _median_hours(cards)
     if hours is not None:
         yield Number("hours.median", "Median hours from start to completion", hours, timed)

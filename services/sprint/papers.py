@@ -184,7 +184,7 @@ def _cards(desk: Desk, plan: Plan) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for card in plan.cards:
         found = now.get(card.id, (None,))[0]
-        status = (found.status.value if found.status else "no status") if found else "not registered"
+        status = (found.status_word or "no status") if found else "not registered"
         title = card.title or (found.title if found else "")
         row = {"id": card.id, "title": title, "agent": card.agent, "branch": card.branch, "status": status}
         rows.append(row)

@@ -51,6 +51,7 @@ def plan(desk: Desk, wanted: Plan) -> tuple[Sprint, list[str]]:
         UsageError: the plan does not hold together, or a title or a new id cannot stand in a card.
         UnknownAgent: a card is for nobody with a mailbox.
         IllegalTransition: the sprint is launched already.
+        Refused: nobody can read the status of a card: whether it is done already, or to be handed out.
     """
     open_items = tuple(item.id for item in items(desk) if not item.done and item.sprint != key_of(wanted))
     whole = replace(wanted, cards=_completed(desk, wanted), carried=open_items).checked()
@@ -61,6 +62,7 @@ def plan(desk: Desk, wanted: Plan) -> tuple[Sprint, list[str]]:
         check_value("title", card.title)
         if card.id not in document.by_id:
             checked(card.id, document, ())
+    desk.require_known(card.id for card in whole.cards)
 
     def decide(db: sqlite3.Connection) -> Sequence[Draft]:
         known = {sprint.key: sprint for sprint in sprints(db)}.get(key_of(whole))
@@ -102,6 +104,7 @@ def launch(desk: Desk, sprint: Sprint) -> Launched:
         UsageError: it has no cards.
         IllegalTransition: it is closed, or another one is under way.
         UnknownAgent: a card is for nobody with a mailbox.
+        Refused: nobody can read the status of a card.
     """
     whole = sprint.plan
     _allow(desk.sprints(), sprint)
@@ -109,6 +112,7 @@ def launch(desk: Desk, sprint: Sprint) -> Launched:
         raise UsageError(f"{whole.name} has no cards", hint="plan it again with --card ID")
     for agent in whole.agents:
         desk.postbox.directory.check(agent)
+    desk.require_known(card.id for card in whole.cards)
     elsewhere = not sprint.recorded
     sprint = take_over(desk, sprint)
     registered = _register(desk, whole)
@@ -153,7 +157,7 @@ def _start(desk: Desk, sprint: Sprint) -> None:
     """Record the launch and send everything that goes with it, as one unit."""
     whole = sprint.plan
     now, todo = desk.cards().by_id, _open(desk, whole)
-    statuses = [_entry(card, now[card.id][0].status if card.id in now else None) for card in whole.cards]
+    statuses = [_entry(card, now[card.id][0].status_word if card.id in now else None) for card in whole.cards]
     base = None
     if desk.repository is not None:
         base = desk.repository.resolve(f"refs/heads/{whole.branch}") or desk.repository.resolve("HEAD")
@@ -170,8 +174,8 @@ def _start(desk: Desk, sprint: Sprint) -> None:
     desk.book.append(decide)
 
 
-def _entry(card: PlannedCard, status: object) -> dict[str, Any]:
-    return {"id": card.id, "title": card.title, "agent": card.agent, "status": str(status) if status else None}
+def _entry(card: PlannedCard, status: str | None) -> dict[str, Any]:
+    return {"id": card.id, "title": card.title, "agent": card.agent, "status": status}
 
 
 def _open(desk: Desk, whole: Plan) -> list[PlannedCard]:

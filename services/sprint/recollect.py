@@ -12,6 +12,7 @@ from typing import Any, Final
 from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.times import to_text
 from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.statuses import Vocabulary
 from bluelabel.services.git.managed import body
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.sprint.documents import Documents, marks
@@ -35,14 +36,14 @@ class Papers:
         root: top of the worktree.
         documents: its documents.
         cards_path: the card file, relative to the root.
-        people: names that count as assignees.
+        vocabulary: the names and phrases of the project.
         repository: None outside git.
     """
 
     root: Path
     documents: Documents
     cards_path: str
-    people: tuple[str, ...]
+    vocabulary: Vocabulary
     repository: GitRepository | None
 
 
@@ -132,8 +133,8 @@ def _arrival(repository: GitRepository, path: str) -> tuple[str, str] | None:
 def statuses_at(papers: Papers, commit: str) -> dict[str, str | None]:
     """Return the status of every card in the card file of a commit; of a doubled id, the first."""
     data = papers.repository.read(papers.cards_path, commit) if papers.repository else None
-    found = parse(data or b"", papers.people).by_id
-    return {name: cards[0].status.value if cards[0].status else None for name, cards in found.items()}
+    found = parse(data or b"", papers.vocabulary).by_id
+    return {name: cards[0].status_word for name, cards in found.items()}
 
 
 def status_history(papers: Papers, since: str | None, until: str | None) -> list[StatusFact]:

@@ -15,15 +15,20 @@ from bluelabel.apps.cli.utils.card_files import file_option, open_board, read_do
 from bluelabel.interfaces.errors import NotFound, UsageError
 from bluelabel.services.cards import dependencies, statistics
 from bluelabel.services.cards import lint as linting
-from bluelabel.services.cards.model import Card, CardDocument
-from bluelabel.services.cards.words import CardStatus, status_of
+from bluelabel.services.cards.model import UNKNOWN, Card, CardDocument
+from bluelabel.services.cards.statuses import CardStatus
 
 _COLUMN = 26
 """Characters that a column of the board needs to be read."""
 
 
 @click.command("list")
-@click.option("--status", "statuses", multiple=True, help="Only this status (NONE for cards without one); repeatable.")
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    help="Only this status (NONE: without one, UNKNOWN: nobody can read it); repeatable.",
+)
 @click.option("--assignee", help="Only cards of this agent.")
 @click.option("--sprint", help="Only cards of this sprint: their field, or their section.")
 @click.option("--section", help="Only cards in this section.")
@@ -41,11 +46,11 @@ def list_cards(
 ) -> None:
     """List cards in the order of the file."""
     document = read_document(app, file)
-    wanted = {_status(text) for text in statuses}
+    wanted = {_status(text, document) for text in statuses}
     cards = [
         card
         for card in document.cards
-        if (not wanted or card.status in wanted)
+        if (not wanted or card.status_word in wanted)
         and (not assignee or assignee.casefold() in (name.casefold() for name in card.assignees))
         and (not sprint or _in_sprint(card, sprint))
         and (not section or section.casefold() in card.section.casefold())
@@ -57,13 +62,17 @@ def list_cards(
     app.say(f"{len(cards)} of {len(document.cards)} cards")
 
 
-def _status(text: str) -> CardStatus | None:
+def _status(text: str, document: CardDocument) -> str | None:
     if text.casefold() in ("none", "null", ""):
         return None
-    status = status_of(text)
+    if text.upper() == UNKNOWN:
+        return UNKNOWN
+    status = document.vocabulary.status(text)
     if status is None:
-        raise UsageError("not a status", where=repr(text[:40]), hint=f"one of: {', '.join(CardStatus)}, NONE")
-    return status
+        raise UsageError(
+            "not a status", where=repr(text[:40]), hint=f"one of: {', '.join(CardStatus)}, NONE, {UNKNOWN}"
+        )
+    return status.value
 
 
 def _in_sprint(card: Card, sprint: str) -> bool:
@@ -114,8 +123,14 @@ def next_card(app: App, assignee: str | None, all_: bool, file: str | None) -> N
     """Show what to begin next: not started, nothing to wait for, most urgent first."""
     document = read_document(app, file)
     cards = dependencies.next_cards(document, assignee)
+    unknown = dependencies.passed_over(document, assignee)
     if not cards:
-        raise NotFound("nothing to begin", hint="see `bluelabel card list --status NOT_STARTED`")
+        what, status = ("nothing to begin", "NOT_STARTED")
+        if unknown:
+            what, status = f"{what}; {printer.passed_over(unknown)}", UNKNOWN
+        raise NotFound(what, hint=f"see `bluelabel card list --status {status}`")
+    if unknown:
+        app.note(plain(f"note: {printer.passed_over(unknown)}"))
     for card in cards if all_ else cards[:1]:
         app.emit("card", printer.record(document, card))
     app.table(printer.COLUMNS, printer.rows(cards if all_ else cards[:1]))

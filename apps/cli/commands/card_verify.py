@@ -11,7 +11,7 @@ from bluelabel.apps.cli.utils.card_files import file_option, open_board, read_do
 from bluelabel.apps.cli.utils.card_printer import evidence_lines
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.services.cards.evidence import CardEvidence, Inspector, Verdict
-from bluelabel.services.cards.words import CardStatus
+from bluelabel.services.cards.statuses import CardStatus
 
 
 @click.command("verify")

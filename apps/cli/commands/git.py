@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from bluelabel.apps.cli.app import App, Group, pass_app
-from bluelabel.interfaces.errors import NotFound, Refused
+from bluelabel.interfaces.errors import BluelabelError, NotFound, Refused
 from bluelabel.services.git.repository import GitRepository
 
 if TYPE_CHECKING:
     from bluelabel.interfaces.problems import Problem
+    from bluelabel.services.cards.statuses import Vocabulary
     from bluelabel.services.git.drivers import Merger
 
 
@@ -80,27 +81,40 @@ def merge_driver(app: App, kind: str, base: Path, ours: Path, theirs: Path, name
     """Merge three files into the second one; git calls this."""
     from bluelabel.services.git.drivers import drive
 
-    done = drive(_merger(kind), base, ours, theirs)
+    done = drive(_merger(app, kind), base, ours, theirs)
     for problem in done.problems:
         app.note(f"bluelabel: {problem.at(name)}: {problem.message}")
     if not done.clean:
         raise Refused("a person has to look at the merge", where=name, hint="resolve what is marked, then `git add` it")
 
 
-def _merger(kind: str) -> Merger:
+def _merger(app: App, kind: str) -> Merger:
     if kind == "boxes":
         from bluelabel.services.git.drivers import boxes
 
         return boxes
 
-    return _cards
-
-
-def _cards(base: bytes | None, ours: bytes, theirs: bytes) -> tuple[bytes | None, tuple[Problem, ...]]:
     from bluelabel.services.cards.merge import merge
 
-    found = merge(base or b"", ours, theirs)
-    return found.content, found.problems
+    vocabulary = _vocabulary(app)
+
+    def cards(base: bytes | None, ours: bytes, theirs: bytes) -> tuple[bytes | None, tuple[Problem, ...]]:
+        found = merge(base or b"", ours, theirs, vocabulary)
+        return found.content, found.problems
+
+    return cards
+
+
+def _vocabulary(app: App) -> Vocabulary:
+    """Return the project's words. Its settings may be in the middle of the same merge: then those of everybody do."""
+    from bluelabel.runner.settings import load
+    from bluelabel.runner.workspace import find_place
+    from bluelabel.services.cards.statuses import BUILT_IN
+
+    try:
+        return load(find_place(app.root or Path.cwd())[0]).vocabulary
+    except BluelabelError:
+        return BUILT_IN
 
 
 def _repository(app: App, *, inside_hook: bool = False) -> GitRepository:

@@ -10,9 +10,10 @@ from bluelabel.services.cards.body import checklist, section_text, sections
 from bluelabel.services.cards.claims import claims
 from bluelabel.services.cards.dependencies import dependencies, is_ready
 from bluelabel.services.cards.evidence import CardEvidence
-from bluelabel.services.cards.model import Card, CardDocument, shown
+from bluelabel.services.cards.faults import quoted
+from bluelabel.services.cards.model import UNKNOWN, Card, CardDocument, shown
 from bluelabel.services.cards.reading import card_record
-from bluelabel.services.cards.words import CardStatus
+from bluelabel.services.cards.statuses import CardStatus
 
 COLUMNS = ("ID", "STATUS", "ASSIGNEE", "PRIORITY", "TITLE")
 _MARK = {"verified": "ok", "false": "FALSE", "unverifiable": "?"}
@@ -22,6 +23,7 @@ def record(document: CardDocument, card: Card) -> dict[str, Any]:
     """Return the object of `bluelabel.card/1`, as lists show it."""
     return {
         **card_record(card),
+        "status_unknown": card.status_unknown,
         "priority": _shown(card.raw("priority")),
         "section": shown(card.section),
         "dependencies": list(dependencies(card)),
@@ -59,21 +61,34 @@ def rows(cards: Iterable[Card]) -> Iterator[Sequence[str]]:
     """Return the table rows of cards."""
     for card in cards:
         names = ", ".join(card.assignees) or card.assignee_raw or ""
-        status = card.status.value if card.status else card.status_raw or ""
-        yield (card.id, status, shown(names), shown(card.raw("priority") or ""), shown(card.title))
+        yield (card.id, status_shown(card), shown(names), shown(card.raw("priority") or ""), shown(card.title))
+
+
+def status_shown(card: Card) -> str:
+    """Return the status of a card; one that nobody can read as it is written, behind a question mark."""
+    return f"? {shown(card.status_raw or '')}" if card.status_unknown else card.status_word or ""
+
+
+def passed_over(cards: Sequence[Card]) -> str:
+    """Return a sentence on cards that were passed over because nobody can read their status, with their own words."""
+    named = ", ".join(f"{card.id} says {quoted(card.status_raw or '')}" for card in cards[:5])
+    more = f", and {len(cards) - 5} more" if len(cards) > 5 else ""
+    return f"passed over {len(cards)} {'card' if len(cards) == 1 else 'cards'} with unknown status: {named}{more}"
 
 
 def lines(cards: Iterable[Card]) -> list[str]:
-    """Return one line for each card of the board: its id and its title."""
-    return [f"{card.id} {shown(card.title)}" for card in cards]
+    """Return one line for each card of the board: its id and its title; what it says, where nobody can read it."""
+    return [
+        f"{card.id} {shown(card.title)}" + (f" ({status_shown(card)})" if card.status_unknown else "") for card in cards
+    ]
 
 
 def columns(document: CardDocument) -> dict[str, list[Card]]:
-    """Return the cards by status, in the order of work; those without one first."""
-    found: dict[str, list[Card]] = {"": [], **{status.value: [] for status in CardStatus}}
+    """Return the cards by status, in the order of work; those without one and those with an unknown one first."""
+    found: dict[str, list[Card]] = {"": [], UNKNOWN: [], **{status.value: [] for status in CardStatus}}
     for card in document.cards:
-        found[card.status.value if card.status else ""].append(card)
-    return {name: cards for name, cards in found.items() if cards or name}
+        found[card.status_word or ""].append(card)
+    return {name: cards for name, cards in found.items() if cards or name not in ("", UNKNOWN)}
 
 
 def evidence_lines(evidence: CardEvidence) -> Iterator[str]:

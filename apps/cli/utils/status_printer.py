@@ -41,8 +41,9 @@ def _cards(workspace: Workspace) -> dict[str, int]:
     path = Path(workspace.root, workspace.settings.cards)
     if not path.is_file():
         return {}
-    cards, _ = read_cards(path.read_bytes())
-    return dict(Counter(str(card["status"] or "no status") for card in cards))
+    cards, _ = read_cards(path.read_bytes(), workspace.vocabulary)
+    found = (card["status"] or ("unknown" if card["status_raw"] else "no status") for card in cards)
+    return dict(Counter(map(str, found)))
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -137,4 +137,4 @@ def test_a_word_that_is_no_status_leaves_the_card_and_is_told(workspace: Path) -
     told, card, _, _ = work(workspace, path)
 
     assert card == "Status: IN_PROGRESS"
-    assert "quite good is no status of a card, so the card stays as it is" in told
+    assert "“quite good” is no status that is known" in told

@@ -435,6 +435,30 @@ def test_a_card_with_a_false_claim_is_not_completed(workspace: Path) -> None:
     assert [m["type"] for m in waiting(workspace, "ARCH")] == ["task_result"]
 
 
+def test_a_status_that_nobody_can_read_is_not_written_over(workspace: Path) -> None:
+    cards = CARDS.replace("NOT_STARTED", "Done, waits for the lawyers")
+    (workspace / "TASK_CARDS.md").write_text(cards)
+    (workspace / "notes.md").write_text("written")
+    command(workspace, "CC", answering("success"))
+    send(workspace, "CC")
+    done = bluelabel(workspace, "worker", "--once")
+
+    assert done.returncode == 0, done.stderr
+    assert "the card stays as it is: its status is unknown, “Done, waits for the lawyers”" in done.stdout
+    assert (workspace / "TASK_CARDS.md").read_text() == cards
+
+
+def test_a_report_with_an_unknown_status_moves_no_card_and_says_so(workspace: Path) -> None:
+    (workspace / "TASK_CARDS.md").write_text(CARDS)
+    (workspace / "notes.md").write_text("written")
+    command(workspace, "CC", answering("success", result={"card_status": "Done, tests pending"}))
+    send(workspace, "CC")
+    done = bluelabel(workspace, "worker", "--once")
+
+    assert "“Done, tests pending” is no status that is known" in done.stdout
+    assert status_of_the_card(workspace) == "Status: IN_PROGRESS"
+
+
 def test_a_question_about_a_task_does_not_move_its_card(workspace: Path) -> None:
     (workspace / "TASK_CARDS.md").write_text(CARDS)
     command(workspace, "CC", "print('fine')")

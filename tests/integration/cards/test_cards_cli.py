@@ -60,6 +60,7 @@ def test_a_card_in_json_has_what_the_contract_names(space: Any) -> None:
         "title": "Build the reader",
         "status": "COMPLETED",
         "status_raw": "COMPLETED ✅",
+        "status_unknown": False,
         "assignee": "CC",
         "assignees": ["CC"],
         "line": 30,

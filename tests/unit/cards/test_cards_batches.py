@@ -9,7 +9,7 @@ from bluelabel.services.cards import edit, places
 from bluelabel.services.cards.changes import Outcome, apply
 from bluelabel.services.cards.document import parse, parse_text
 from bluelabel.services.cards.model import CardDocument
-from bluelabel.services.cards.words import CardStatus
+from bluelabel.services.cards.statuses import BUILT_IN, CardStatus, Vocabulary
 
 DATA = Path(__file__).parents[2] / "data" / "cards"
 CORPUS = os.environ.get("BLUELABEL_CORPUS")
@@ -111,9 +111,9 @@ def test_one_card_that_cannot_go_does_not_hold_the_others_back() -> None:
 def test_archiving_reads_the_file_as_often_for_a_thousand_cards_as_for_ten(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
 
-    def counted(text: str, agents: tuple[str, ...] = ()) -> CardDocument:
+    def counted(text: str, vocabulary: Vocabulary = BUILT_IN) -> CardDocument:
         read.append(len(text))
-        return parse_text(text, agents)
+        return parse_text(text, vocabulary)
 
     monkeypatch.setattr("bluelabel.services.cards.places.parse_text", counted)
     counts: list[int] = []

@@ -263,7 +263,7 @@ def history(seed: int) -> tuple[bytes, bytes, bytes, list[tuple[str, ...]]]:
     sides: tuple[list[tuple[str, ...]], list[tuple[str, ...]]] = ([], [])
     for slot in chance.sample(SLOTS, chance.randint(2, 20)):
         side = chance.randint(0, 1)
-        extra = {"set": (f"COMPLETED {side}",), "report": (f"Report {side}",)}.get(slot[0], ())
+        extra = {"set": (f"COMPLETED ({side})",), "report": (f"Report {side}",)}.get(slot[0], ())
         sides[side].append((*slot, *extra))
     for side in (0, 1):
         for number in range(chance.randint(0, 3)):

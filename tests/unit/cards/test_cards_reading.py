@@ -7,7 +7,8 @@ from bluelabel.services.cards.body import checklist, section_text, sections
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.model import FieldForm
 from bluelabel.services.cards.reading import looks_like_cards, read_cards
-from bluelabel.services.cards.words import CardStatus, assignees_of, field_of, named, status_of
+from bluelabel.services.cards.statuses import BUILT_IN, CardStatus
+from bluelabel.services.cards.words import assignees_of, field_of, named
 
 
 def test_every_style_of_metadata_is_read(sample: Callable[[str], bytes]) -> None:
@@ -121,15 +122,15 @@ def test_problems_name_line_and_column() -> None:
         ("🔄 Planned", CardStatus.NOT_STARTED),
         ("In Progress: WA", CardStatus.IN_PROGRESS),
         ("partially completed", CardStatus.IN_PROGRESS),
-        ("Not completed", None),
-        ("incomplete", None),
+        ("Not completed", CardStatus.NOT_STARTED),
+        ("incomplete", CardStatus.IN_PROGRESS),
         ("", None),
         (None, None),
-        ("Active Reference", CardStatus.IN_PROGRESS),
+        ("Active Reference", None),
     ],
 )
 def test_the_word_decides_never_the_emoji(raw: str | None, status: Any) -> None:
-    assert status_of(raw) is status
+    assert BUILT_IN.status(raw) is status
 
 
 def test_assignees_are_names_and_what_is_known() -> None:
