@@ -56,6 +56,9 @@ KINDS: Final[Mapping[str, str]] = {
     "sprint.closed": "a sprint was closed; carries tag and head",
     "sprint.noted": "a fact of a sprint: postmortem written, action item carried over",
     "schedule.fired": "a cron schedule started a run",
+    "schedule.noted": "a schedule counts from this moment on: it is new, has changed, or missed what was due before",
+    "schedule.skipped": "a schedule was due while an earlier run of it went on, and started none",
+    "schedule.queued": "a schedule was due while an earlier run of it went on, and waits for its end",
 }
 """Every kind that the platform writes, with what it means. An unknown kind is kept and shown, never refused."""
 

@@ -61,7 +61,7 @@ class Timetable:
             if runner.poll() is not None:
                 del self._runners[run_id]
         schedules = self._schedules()
-        for run_id in self._runs.start_due(schedules) if schedules else ():
+        for run_id in self._runs.start_due(schedules, self._say) if schedules else ():
             self._say(f"{run_id} is due")
         self._clean()
         for run_id in self._runs.adrift():
@@ -104,7 +104,7 @@ class Timetable:
                 self._say(f"{path}: the workflow has no schedule")
             else:
                 check_inputs(definition, {})
-                entry = (definition.schedule, definition, path.parent)
+                entry = (definition.schedule, definition, path)
         except BluelabelError as error:
             self._say(f"the schedule of {path.name} is not kept: {error}")
         self._read[path] = (changed, entry)

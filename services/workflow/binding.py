@@ -67,7 +67,7 @@ def bind(
             "workflow_version": definition.version,
             "description": definition.description,
             "workflow_def": definition_to_json(definition),
-            "base": _from_root(folder, tools.root),
+            "base": from_root(folder, tools.root),
         },
     )
     for spec in definition.steps:
@@ -75,10 +75,10 @@ def bind(
     return runner
 
 
-def _from_root(folder: Path, root: Path) -> str:
-    """Return a folder as a run keeps it: from the workspace on, so that its file says nothing of the machine."""
-    inside = folder.resolve()
-    return inside.relative_to(root.resolve()).as_posix() if inside.is_relative_to(root.resolve()) else str(folder)
+def from_root(path: Path, root: Path) -> str:
+    """Return a path as a run keeps it: from the workspace on, so that its file says nothing of the machine."""
+    inside = path.resolve()
+    return inside.relative_to(root.resolve()).as_posix() if inside.is_relative_to(root.resolve()) else str(inside)
 
 
 def check_inputs(definition: Definition, given: Mapping[str, Any]) -> dict[str, Any]:

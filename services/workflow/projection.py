@@ -31,7 +31,10 @@ CREATE TABLE IF NOT EXISTS dag_approvals (
     run_id TEXT NOT NULL, step_id TEXT NOT NULL, seq INTEGER NOT NULL, verdict TEXT NOT NULL, by TEXT NOT NULL,
     reason TEXT, at TEXT NOT NULL, PRIMARY KEY (run_id, step_id, seq)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS dag_schedules (name TEXT PRIMARY KEY, due TEXT NOT NULL, run_id TEXT) WITHOUT ROWID
+CREATE TABLE IF NOT EXISTS dag_schedules (
+    name TEXT PRIMARY KEY, due TEXT NOT NULL, run_id TEXT, cron TEXT, waiting TEXT, skipped INTEGER NOT NULL DEFAULT 0,
+    behind TEXT
+) WITHOUT ROWID
 """
 
 _STEP = (
@@ -46,7 +49,7 @@ class RunsProjection:
     """Keeps `dag_runs`, `dag_steps`, `dag_history`, `dag_approvals` and `dag_schedules`."""
 
     name = "dag"
-    version = 3
+    version = 4
     ddl = DDL
 
     def __init__(self) -> None:
@@ -59,6 +62,9 @@ class RunsProjection:
             "run.deleted": _run_deleted,
             "approval.given": _approval_given,
             "schedule.fired": _schedule_fired,
+            "schedule.noted": _schedule_noted,
+            "schedule.skipped": _schedule_held_back,
+            "schedule.queued": _schedule_held_back,
         }
 
     def apply(self, writes: Writes, event: Event) -> None:
@@ -154,5 +160,36 @@ def _approval_given(writes: Writes, event: Event, data: Mapping[str, Any]) -> No
 
 
 def _schedule_fired(writes: Writes, _event: Event, data: Mapping[str, Any]) -> None:
-    row = (data["schedule"], data["due"], data.get("run"))
-    writes.db.execute("INSERT OR REPLACE INTO dag_schedules VALUES (?, ?, ?)", row)
+    if data.get("run") is None:  # so it was written where nothing was started
+        _schedule_noted(writes, _event, data)
+        return
+    _know_schedule(writes, data)
+    writes.db.execute(
+        "UPDATE dag_schedules SET due = MAX(due, ?), run_id = ?, waiting = NULLIF(waiting, ?), skipped = 0,"
+        " behind = CASE WHEN NULLIF(waiting, ?) IS NULL THEN NULL ELSE behind END WHERE name = ?",
+        (data["due"], data["run"], data["due"], data["due"], data["schedule"]),
+    )
+
+
+def _schedule_noted(writes: Writes, _event: Event, data: Mapping[str, Any]) -> None:
+    _know_schedule(writes, data)
+    writes.db.execute("UPDATE dag_schedules SET due = ? WHERE name = ?", (data["due"], data["schedule"]))
+
+
+def _schedule_held_back(writes: Writes, event: Event, data: Mapping[str, Any]) -> None:
+    _know_schedule(writes, data)
+    due, waits = data["due"], event.kind == "schedule.queued"
+    waiting = "?" if waits else "NULLIF(waiting, ?)"
+    writes.db.execute(
+        f"UPDATE dag_schedules SET due = MAX(due, ?), waiting = {waiting}, skipped = skipped + ?, behind = ?"
+        " WHERE name = ?",
+        (due, due, 0 if waits else 1, data.get("behind"), data["schedule"]),
+    )
+
+
+def _know_schedule(writes: Writes, data: Mapping[str, Any]) -> None:
+    writes.db.execute(
+        "INSERT INTO dag_schedules (name, due, cron) VALUES (?, ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET cron = COALESCE(excluded.cron, cron)",
+        (data["schedule"], data["due"], data.get("cron")),
+    )

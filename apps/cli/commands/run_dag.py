@@ -108,6 +108,7 @@ def _start(app: App, runs: Runs, options: Mapping[str, Any]) -> None:
         _inputs(definition, options["inputs"]),
         options["run_id"],
         base=path.resolve().parent,
+        file=path,
         max_parallel=options["max_parallel"],
     )
     _run(app, runs, runner, options)
@@ -195,6 +196,8 @@ def _cancel(app: App, runs: Runs, run_id: str, reason: str | None) -> None:
 
 def _list(app: App, runs: Runs, limit: int) -> None:
     rows = runs.store.list_runs(limit=limit)
+    for line in runs.held_back():
+        app.note(line)
     for row in rows:
         app.emit("run_row", row._asdict())
     if not rows:
