@@ -265,7 +265,7 @@ class DAGRun(Tracked[DAGRunStatus]):
                 {
                     "step_id": step.step_id,
                     "timestamp": naive(step.end_time),
-                    "attempts": step.retry_count + 1,
+                    "attempts": step.attempt,
                     "final_error": step.error,
                     "critical": step.critical,
                 }

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bluelabel.interfaces.errors import Conflict
 from bluelabel.interfaces.times import to_text
-from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
+from bluelabel.services.workflow.dag_run_states import NOT_TWICE, DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
 from bluelabel.services.workflow.scheduling import Outcome, downstream
 
@@ -35,7 +35,7 @@ def children_of(run: DAGRun, step_id: str) -> list[DAGStepState]:
 def take_up(run: DAGRun) -> None:
     """Make a run that has not ended ready to go on, whoever ran it before and however that ended.
 
-    Finished steps stay finished. An attempt that was cut off is made again with the same number; a step that must
+    Finished steps stay finished. What was cut off is made again, as the next attempt that costs no retry; a step that must
     not run twice (`durable_start`) is failed instead, because nobody knows whether it did.
     """
     began_before = run.start_time is not None
@@ -47,8 +47,7 @@ def take_up(run: DAGRun) -> None:
         run.note(resumed_at=resumed, resume_count=count + 1 if isinstance(count, int) else 1)
     for step in run.steps_in(_S.RUNNING):
         if step.metadata.get("durable_start"):
-            reason = "cut off after it began; it must not run twice, so somebody has to look"
-            step.fail(reason, error_type="Interrupted")
+            step.fail(NOT_TWICE, error_type="Interrupted")
         else:
             step.reset("cut off: its runner ended before it did", interrupted=True)
 

@@ -340,7 +340,7 @@ class Desk:
         return True
 
     def look(self) -> None:
-        while any([self.start(firing) for firing in self.due()]):
+        while sum(self.start(firing) for firing in self.due()):
             pass
 
     def going(self) -> list[str]:
