@@ -46,6 +46,7 @@ KINDS: Final[Mapping[str, str]] = {
     "card.verified": "the claims of a card were checked; carries the evidence",
     "run.created": "a workflow run was made",
     "run.status": "a run changed its status",
+    "run.redefined": "a run was given the definition that its workflow file has by now; carries it and its steps",
     "run.cancelling": "somebody asked for a run to stop; its runner ends what is under way first",
     "run.owner": "a runner took the run over; carries the epoch that fences the one before",
     "step.status": "a step of a run changed its status",

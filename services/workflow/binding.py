@@ -64,15 +64,22 @@ def bind(
         pools=definition.pools,
         metadata={
             "inputs": dict(inputs or {}),
-            "workflow_version": definition.version,
-            "description": definition.description,
-            "workflow_def": definition_to_json(definition),
+            **definition_facts(definition),
             "base": from_root(folder, tools.root),
         },
     )
     for spec in definition.steps:
         _register(runner, spec, tools, folder)
     return runner
+
+
+def definition_facts(definition: Definition) -> dict[str, Any]:
+    """Return what the metadata of a run says of its definition."""
+    return {
+        "workflow_version": definition.version,
+        "description": definition.description,
+        "workflow_def": definition_to_json(definition),
+    }
 
 
 def from_root(path: Path, root: Path) -> str:

@@ -88,6 +88,11 @@ class StatefulDAGRunner(IDAGRunner):
         return self.dag_run.dag_id
 
     @property
+    def steps(self) -> list[Registered]:
+        """The steps that are registered, in their order."""
+        return list(self._steps.values())
+
+    @property
     def feed(self) -> Feed:
         """News of the ledger while the run is under way, for steps that wait for somebody.
 

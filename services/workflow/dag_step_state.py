@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from bluelabel.services.workflow.dag_run_codec import history_of, step_fields, with_history
 from bluelabel.services.workflow.dag_run_states import STEP_MOVES, DAGStepStatus, Transition, naive, utc_now
 from bluelabel.services.workflow.tracked import Tracked
 
 _S = DAGStepStatus
+
+REMEMBERED: Final = ("error_history", "interruptions")
+"""What the metadata of a step says of its past, whatever its definition says."""
 
 
 def _forget(_change: dict[str, Any], _retries: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from bluelabel.interfaces.events import Event
 from bluelabel.interfaces.strict_json import dumps
 from bluelabel.services.ledger.writes import Writes
+from bluelabel.services.workflow.dag_step_state import REMEMBERED
 from bluelabel.services.workflow.moves import Moves, write_history
 
 DDL: Final = """
@@ -57,6 +58,7 @@ class RunsProjection:
             "step.status": _step_status,
             "run.created": _run_created,
             "run.status": _run_status,
+            "run.redefined": _run_redefined,
             "run.owner": _run_owner,
             "run.cancelling": _run_cancelling,
             "run.deleted": _run_deleted,
@@ -136,6 +138,23 @@ def _run_status(writes: Writes, event: Event, data: Mapping[str, Any]) -> None:
             (to, moment, moment, reason, run),
         )
     write_history(db, run, [("", was, to, moment, 0, reason, None, event.seq)])
+
+
+def _run_redefined(writes: Writes, event: Event, data: Mapping[str, Any]) -> None:
+    _run_status(writes, event, data)
+    db, run = writes.db, data["run"]
+    for place, step in enumerate(data["steps"]):
+        where = (run, step["id"])
+        row = db.execute("SELECT meta FROM dag_steps WHERE run_id = ? AND step_id = ?", where).fetchone()
+        if row is None:
+            db.execute(_STEP, _created_step(run, place, step))
+            continue
+        db.execute("UPDATE dag_steps SET place = ? WHERE run_id = ? AND step_id = ?", (place, *where))
+        if "meta" in step:
+            old = json.loads(row[0])
+            meta = {**step["meta"], **{key: old[key] for key in REMEMBERED if key in old}}
+            values = (step["max"], dumps(meta), *where)
+            db.execute("UPDATE dag_steps SET max_retries = ?, meta = ? WHERE run_id = ? AND step_id = ?", values)
 
 
 def _run_owner(writes: Writes, _event: Event, data: Mapping[str, Any]) -> None:

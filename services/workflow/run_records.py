@@ -69,7 +69,13 @@ def change_drafts(run: DAGRun, changes: Sequence[Mapping[str, Any]], by: str) ->
     base: dict[str, Any] = {"run": run.run_id}
     if run.epoch:
         base["epoch"] = run.epoch
-    return [Draft("step.status" if "step" in change else "run.status", by, {**base, **change}) for change in changes]
+    return [Draft(_kind_of(change), by, {**base, **change}) for change in changes]
+
+
+def _kind_of(change: Mapping[str, Any]) -> str:
+    if "step" in change:
+        return "step.status"
+    return "run.redefined" if "steps" in change else "run.status"
 
 
 def check_changes(db: sqlite3.Connection, run: DAGRun, changes: Sequence[Mapping[str, Any]]) -> None:

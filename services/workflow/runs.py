@@ -14,35 +14,31 @@ from bluelabel.interfaces.errors import (
     AlreadyExists,
     BluelabelError,
     IllegalTransition,
-    NotFound,
-    UnreadableInput,
-    machine_error,
 )
 from bluelabel.interfaces.events import Draft
-from bluelabel.interfaces.limits import WORKFLOW_BYTES
 from bluelabel.interfaces.times import to_text
 from bluelabel.services.workflow import approvals
-from bluelabel.services.workflow.binding import bind, check_inputs, from_root
+from bluelabel.services.workflow.binding import bind, check_inputs, definition_facts, from_root
 from bluelabel.services.workflow.dag_run_states import OPEN_RUN, DAGRunStatus
 from bluelabel.services.workflow.dag_run_store import DAGRunStore, More
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.dag_runner import StatefulDAGRunner
 from bluelabel.services.workflow.definition import Definition, ScheduleSpec
-from bluelabel.services.workflow.loader import load
 from bluelabel.services.workflow.ownership import claim_run, is_owned, run_lock
 from bluelabel.services.workflow.processes import Footprint
+from bluelabel.services.workflow.redefinition import redefine
 from bluelabel.services.workflow.results import Results
 from bluelabel.services.workflow.run_records import missing_run
 from bluelabel.services.workflow.schedules import Firing, Overtaken, Schedules, held_back
 from bluelabel.services.workflow.steps_workflow import output_of
 from bluelabel.services.workflow.stored_definition import definition_from_json
 from bluelabel.services.workflow.tools import Tools
+from bluelabel.services.workflow.workflow_files import FILE, Source, file_of, load_definition, source_of
+
+__all__ = ["SCHEDULED", "Runs", "Stopped", "load_definition"]
 
 SCHEDULED = "scheduled_for"
 """The key of a run's metadata that says for which moment a schedule started it."""
-
-FILE = "workflow_file"
-"""The key of a run's metadata that says which file its definition was read from, from the workspace on."""
 
 _ENDINGS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -139,6 +135,42 @@ class Runs:
         elif is_owned(self._locks, run_id):
             with run_lock(self._locks, run_id):  # raises, and says by whom
                 return runner
+        return runner
+
+    def source(self, run_id: str, from_step: str | None = None) -> Source:
+        """Return the file that a run was started from, and what has become of it. See `workflow_files.source_of`."""
+        return source_of(self.store.require(run_id), self._tools.root, from_step)
+
+    def retry_anew(
+        self,
+        run_id: str,
+        from_step: str | None = None,
+        reason: str | None = None,
+        *,
+        max_parallel: int | None = None,
+    ) -> StatefulDAGRunner:
+        """Give a run the definition that its file has by now, and return a runner that goes on with it.
+
+        Raises:
+            Conflict: a finished step is another in the new definition, or the run does not say which file it is from.
+            LockTimeout: another runner is at work on it.
+            NotFound: there is no such run or step, or no such file any more.
+            UnreadableInput: the file cannot be read.
+            UsageError: the inputs of the run do not fit the new definition.
+        """
+        run = self.store.require(run_id)
+        path = file_of(run, self._tools.root)
+        new, old = load_definition(path), definition_from_json(run.metadata.get("workflow_def"), run.dag_id)
+        given = cast("Mapping[str, Any]", run.metadata.get("inputs") or {})
+        inputs = check_inputs(new, {key: given[key] for key in given if key in new.inputs or not new.inputs})
+        runner = bind(new, self._tools, run_id, base=path.parent, max_parallel=max_parallel)
+        facts = {**definition_facts(new), "inputs": {**given, **inputs}}
+        with run_lock(self._locks, run_id):
+            run = self.store.require(run_id)
+            if not self.store.knows(run_id):
+                self.store.create(run)
+            redefine(run, old, new, runner.steps, facts, from_step, reason)
+            self.store.update(run)
         return runner
 
     def execute(self, runner: StatefulDAGRunner) -> Stopped:
@@ -269,27 +301,3 @@ class Runs:
                 Footprint(path).end_leftover()
             run.cancel(reason)
             return self.store.update(run)
-
-
-def load_definition(path: Path) -> Definition:
-    """Read a workflow file.
-
-    Raises:
-        NotFound: there is no such file.
-        UnreadableInput: it cannot be run; carries every problem, and shows the first.
-        MachineError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(WORKFLOW_BYTES + 1)
-    except FileNotFoundError:
-        hint = "make one with `bluelabel workflow new NAME`"
-        raise NotFound("no such workflow file", where=str(path), hint=hint) from None
-    except OSError as error:
-        raise machine_error(error, "reading a workflow", str(path)) from error
-    definition, problems = load(data, str(path))
-    if definition is None:
-        first = problems[0]
-        hint = first.hint or "see all of it with `bluelabel workflow check`"
-        raise UnreadableInput(first.message, where=first.at(str(path)), hint=hint, problems=problems)
-    return definition
