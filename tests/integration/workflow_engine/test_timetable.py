@@ -154,6 +154,26 @@ def test_a_run_whose_runner_died_is_gone_on_with_and_others_wait_for_a_person(wo
     assert runs.store.require("fresh").status.value == "created"
 
 
+def test_going_on_with_a_run_whose_file_has_changed_says_so(workspace: Any) -> None:
+    runs = open_runs(workspace)
+    path = workspace.root / "plain.yaml"
+    runs.create(load_definition(path), {}, "died", file=path)
+    run = runs.store.require("died")
+    run.start()
+    runs.store.update(run)
+    path.write_text(path.read_text().replace("'true'", "'false'"))
+    said: list[str] = []
+    timetable = Timetable(workspace, said.append)
+    timetable.look()
+    end_all(timetable)
+
+    assert said[-2:] == [
+        "plain.yaml is changed: run died goes on with the definition it has",
+        "going on with run died",
+    ]
+    assert runs.store.require("died").status.value == "success"
+
+
 def test_a_run_that_nobody_can_run_is_tried_once_a_minute(workspace: Any) -> None:
     runs = open_runs(workspace)
     runs.create(load_definition(workspace.root / "plain.yaml"), {}, "died")
