@@ -75,8 +75,9 @@ class Cron:
         best: datetime | None = None
         ahead = self._offset(moment) - self._offset(moment + _DAY)  # an hour that will come again
         for local in self._walk(self._local(moment) - max(ahead, timedelta())):
-            images = [image for image in self._images(local) if image > moment]
-            best = min([*images, *([] if best is None else [best])], default=None)
+            for image in self._images(local):
+                if image > moment and (best is None or image < best):
+                    best = image
             if best is not None and local.replace(tzinfo=self.zone).astimezone(UTC) >= best:
                 break
         return best

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 from bluelabel.interfaces.errors import Conflict
-from bluelabel.services.workflow.attempt import Registered
 from bluelabel.services.workflow.dag_run_states import OPEN_STEP, DAGStepStatus
 from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
 from bluelabel.services.workflow.definition import Definition, StepSpec
@@ -27,7 +26,7 @@ def redefine(
     run: DAGRun,
     old: Definition,
     new: Definition,
-    steps: Iterable[Registered],
+    steps: Iterable[tuple[str, int, Mapping[str, Any]]],
     facts: Mapping[str, Any],
     from_step: str | None = None,
     reason: str | None = None,
@@ -40,7 +39,7 @@ def redefine(
         run: the run; on an error it must not be stored.
         old: the definition it has.
         new: the definition it is to have.
-        steps: of the new one, as a runner has them.
+        steps: of the new one: id, number of retries and metadata.
         facts: what the metadata of the run is to say of the new definition.
         from_step: run this step and all downstream of it again.
         reason: why; it stays in the history.
@@ -70,7 +69,7 @@ def redefine(
     dropped = [step for step in run.steps.values() if _owner(step) not in kept and step.status in OPEN_STEP]
     for step in dropped:
         step.skip(DROPPED)
-    run.redefine([(step.step_id, step.retry.max_retries, step.metadata()) for step in steps], facts)
+    run.redefine(steps, facts)
     return [step.step_id for step in dropped]
 
 

@@ -169,7 +169,8 @@ class Runs:
             run = self.store.require(run_id)
             if not self.store.knows(run_id):
                 self.store.create(run)
-            redefine(run, old, new, runner.steps, facts, from_step, reason)
+            steps = [(step.step_id, step.retry.max_retries, step.metadata()) for step in runner.steps]
+            redefine(run, old, new, steps, facts, from_step, reason)
             self.store.update(run)
         return runner
 
