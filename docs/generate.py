@@ -109,6 +109,11 @@ def step_keys() -> str:
     return _keys(_workflow_schema()["$defs"]["step"])
 
 
+def schedule_keys() -> str:
+    """Return a table of the keys of a schedule."""
+    return _keys(_workflow_schema()["properties"]["schedule"]["oneOf"][1])
+
+
 def _workflow_schema() -> Any:
     from bluelabel.interfaces import schemas
 
@@ -137,6 +142,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "limits": limits,
     "expressions": expressions,
     "message-types": message_types,
+    "schedule-keys": schedule_keys,
     "step-keys": step_keys,
     "workflow-keys": workflow_keys,
 }

@@ -46,6 +46,7 @@ KINDS: Final[Mapping[str, str]] = {
     "card.verified": "the claims of a card were checked; carries the evidence",
     "run.created": "a workflow run was made",
     "run.status": "a run changed its status",
+    "run.redefined": "a run was given the definition that its workflow file has by now; carries it and its steps",
     "run.cancelling": "somebody asked for a run to stop; its runner ends what is under way first",
     "run.owner": "a runner took the run over; carries the epoch that fences the one before",
     "step.status": "a step of a run changed its status",
@@ -56,6 +57,9 @@ KINDS: Final[Mapping[str, str]] = {
     "sprint.closed": "a sprint was closed; carries tag and head",
     "sprint.noted": "a fact of a sprint: postmortem written, action item carried over",
     "schedule.fired": "a cron schedule started a run",
+    "schedule.noted": "a schedule counts from this moment on: it is new, has changed, or missed what was due before",
+    "schedule.skipped": "a schedule was due while an earlier run of it went on, and started none",
+    "schedule.queued": "a schedule was due while an earlier run of it went on, and waits for its end",
 }
 """Every kind that the platform writes, with what it means. An unknown kind is kept and shown, never refused."""
 

@@ -17,6 +17,7 @@ from bluelabel.services.workflow.binding import check_inputs
 from bluelabel.services.workflow.dag_run_states import DAGRunStatus
 from bluelabel.services.workflow.definition import Definition, ScheduleSpec
 from bluelabel.services.workflow.runs import SCHEDULED, Runs, load_definition
+from bluelabel.services.workflow.workflow_files import FileState
 
 LOOK: Final = 2.0
 """Seconds between two looks."""
@@ -61,7 +62,7 @@ class Timetable:
             if runner.poll() is not None:
                 del self._runners[run_id]
         schedules = self._schedules()
-        for run_id in self._runs.start_due(schedules) if schedules else ():
+        for run_id in self._runs.start_due(schedules, self._say) if schedules else ():
             self._say(f"{run_id} is due")
         self._clean()
         for run_id in self._runs.adrift():
@@ -104,7 +105,7 @@ class Timetable:
                 self._say(f"{path}: the workflow has no schedule")
             else:
                 check_inputs(definition, {})
-                entry = (definition.schedule, definition, path.parent)
+                entry = (definition.schedule, definition, path)
         except BluelabelError as error:
             self._say(f"the schedule of {path.name} is not kept: {error}")
         self._read[path] = (changed, entry)
@@ -117,12 +118,22 @@ class Timetable:
             return False
         return run.status is DAGRunStatus.RUNNING or (run.status is DAGRunStatus.CREATED and SCHEDULED in run.metadata)
 
+    def _changed(self, run_id: str) -> str | None:
+        """Return what to say where the workflow file of a run is no more what it was when the run began."""
+        source = self._runs.source(run_id)
+        if source.path is None or source.state is FileState.SAME:
+            return None
+        return f"{source.path} is {source.state.value}: run {run_id} goes on with the definition it has"
+
     def _rested(self, run_id: str) -> bool:
         """Whether the last try is long enough ago: a run that nobody can run must not be tried every second."""
         return self._workspace.clock.uptime() - self._tried.get(run_id, -PAUSE) >= PAUSE
 
     def _start(self, run_id: str) -> None:
         self._tried[run_id] = self._workspace.clock.uptime()
+        note = self._changed(run_id)
+        if note is not None:
+            self._say(note)
         self._say(f"going on with run {run_id}")
         self._runners[run_id] = subprocess.Popen(
             [*self._program, "run", "dag", "--retry", run_id, "--json"],

@@ -64,10 +64,8 @@ def bind(
         pools=definition.pools,
         metadata={
             "inputs": dict(inputs or {}),
-            "workflow_version": definition.version,
-            "description": definition.description,
-            "workflow_def": definition_to_json(definition),
-            "base": _from_root(folder, tools.root),
+            **definition_facts(definition),
+            "base": from_root(folder, tools.root),
         },
     )
     for spec in definition.steps:
@@ -75,10 +73,19 @@ def bind(
     return runner
 
 
-def _from_root(folder: Path, root: Path) -> str:
-    """Return a folder as a run keeps it: from the workspace on, so that its file says nothing of the machine."""
-    inside = folder.resolve()
-    return inside.relative_to(root.resolve()).as_posix() if inside.is_relative_to(root.resolve()) else str(folder)
+def definition_facts(definition: Definition) -> dict[str, Any]:
+    """Return what the metadata of a run says of its definition."""
+    return {
+        "workflow_version": definition.version,
+        "description": definition.description,
+        "workflow_def": definition_to_json(definition),
+    }
+
+
+def from_root(path: Path, root: Path) -> str:
+    """Return a path as a run keeps it: from the workspace on, so that its file says nothing of the machine."""
+    inside = path.resolve()
+    return inside.relative_to(root.resolve()).as_posix() if inside.is_relative_to(root.resolve()) else str(inside)
 
 
 def check_inputs(definition: Definition, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class StepsView(Mapping[str, Any]):
             "result": self._results.load(state.result),
             "status": state.status.value,
             "error": state.error,
-            "attempts": state.retry_count + 1,
+            "attempts": state.attempt,
         }
 
     def __iter__(self) -> Iterator[str]:
@@ -72,14 +72,14 @@ class Contexts:
 
     def context(self, state: DAGStepState) -> StepContext:
         """Return the context of the attempt that a step has begun."""
-        run, number = self._run, state.retry_count + 1
+        run, number = self._run, state.attempt
         return StepContext(
             run.dag_id,
             run.run_id,
             state.step_id,
             number,
-            state.metadata.get("interruptions", 0),
-            f"{run.run_id}:{state.step_id}:{number}",
+            number - state.retry_count - 1,
+            f"{run.run_id}:{state.step_id}:{state.retry_count + 1}",
             state.start_time or run.now(),
             self.names(state),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -68,6 +68,10 @@ OPEN_RUN: Final = frozenset({_R.CREATED, _R.RUNNING, _R.RETRY})
 """Runs that still have something before them."""
 
 
+NOT_TWICE: Final = "cut off after it began; it must not run twice, so somebody has to look"
+"""Why a step with `durable_start` fails whose runner died."""
+
+
 class Transition(NamedTuple):
     """One entry of a history; nobody changes it afterwards.
 
@@ -85,6 +89,10 @@ class Transition(NamedTuple):
     attempt: int = 0
     reason: str | None = None
 
+    def cuts_off(self) -> bool:
+        """Tell whether it ended an attempt from outside, so that nobody knows how far that had come."""
+        return _cuts_off(self.was, self.status, self.reason)
+
     def as_json(self) -> dict[str, Any]:
         """Return the object that snapshots keep in `metadata.history`."""
         found: dict[str, Any] = {"timestamp": naive(self.at), "from": self.was, "to": self.status}
@@ -93,6 +101,25 @@ class Transition(NamedTuple):
         if self.reason is not None:
             found["reason"] = self.reason
         return found
+
+
+def attempts(moves: Iterable[tuple[str, str | None]]) -> Iterator[int]:
+    """Yield for each move of a step, its new status and the reason, the number of the attempt that it is about."""
+    number, was, cut = 1, "", False
+    for status, reason in moves:
+        yield number
+        cut_before, cut = cut, _cuts_off(was, status, reason)
+        if status == DAGStepStatus.RETRY:
+            number += 1
+        elif status == DAGStepStatus.PENDING:
+            number = number + 1 if cut or cut_before else 1
+        was = status
+
+
+def _cuts_off(was: str | None, status: str, reason: str | None) -> bool:
+    if status == DAGStepStatus.FAILED:
+        return reason == NOT_TWICE
+    return was == DAGStepStatus.RUNNING and status in (DAGStepStatus.CANCELLED, DAGStepStatus.PENDING)
 
 
 def utc_now() -> datetime:

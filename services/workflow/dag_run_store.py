@@ -37,6 +37,9 @@ from bluelabel.services.workflow.run_records import (
 
 DEFAULT_FOLDER = "data/dag_runs"
 
+More = Sequence[Draft] | Callable[[sqlite3.Connection], Sequence[Draft]]
+"""Events that go with a new run; or what gives them, looking at the present state, and raises to refuse."""
+
 
 class DAGRunStore:
     """Keeps runs. Threads may share one; processes open their own on the same place.
@@ -81,7 +84,7 @@ class DAGRunStore:
         self.create_with(dag_run)
         return dag_run
 
-    def create_with(self, dag_run: DAGRun, more: Sequence[Draft] = (), *, show: bool = True) -> None:
+    def create_with(self, dag_run: DAGRun, more: More = (), *, show: bool = True) -> None:
         """Store a new run and, in the same write, `more` events: all of it or nothing. Then `show` its file."""
         run_id = identifier(dag_run.run_id, "a run id")
         for step_id in dag_run.steps:
@@ -91,7 +94,7 @@ class DAGRunStore:
             if has_run(db, run_id):
                 hint = "choose another --run-id, or go on with it by `run dag --retry`"
                 raise AlreadyExists("there is a run of this name", where=run_id, hint=hint)
-            return [created_draft(dag_run, self.by), *more]
+            return [created_draft(dag_run, self.by), *(more(db) if callable(more) else more)]
 
         events = self.book.append(decide)
         dag_run.take_changes()

@@ -20,7 +20,7 @@ from bluelabel.services.workflow.dag_run_states import (
     naive,
     utc_now,
 )
-from bluelabel.services.workflow.dag_step_state import DAGStepState
+from bluelabel.services.workflow.dag_step_state import REMEMBERED, DAGStepState
 from bluelabel.services.workflow.tracked import Tracked
 
 __all__ = ["DAGRun", "DAGRunStatus", "DAGStepState", "DAGStepStatus", "Transition"]
@@ -202,6 +202,29 @@ class DAGRun(Tracked[DAGRunStatus]):
         status = self._status.value
         self._changes.append({"was": status, "status": status, "t": to_text(self.now()), "meta": metadata})
 
+    def redefine(self, steps: Iterable[tuple[str, int, Mapping[str, Any]]], metadata: Mapping[str, Any]) -> None:
+        """Take over what another definition says: steps that have not ended are as it says, and new ones are added.
+
+        Args:
+            steps: for each step of it, in its order, id, number of retries and metadata.
+            metadata: facts to add to the run's.
+        """
+        ordered: dict[str, DAGStepState] = {}
+        told: list[dict[str, Any]] = []
+        for step_id, most, facts in steps:
+            known = self.steps.get(step_id)
+            step = known or DAGStepState(step_id).attach(self._clock, self._note_step)
+            ordered[step_id] = step
+            if known is not None and known.status not in OPEN_STEP:
+                told.append({"id": step_id})
+                continue
+            remembered: dict[str, Any] = {key: step.metadata[key] for key in REMEMBERED if key in step.metadata}
+            step.max_retries, step.metadata = most, {**facts, **remembered}
+            told.append({"id": step_id, "max": most, "meta": dict(facts)})
+        self.steps = {**ordered, **self.steps}
+        self.note(**metadata)
+        self._changes[-1]["steps"] = told
+
     def update_retry_count(self) -> int:
         """Count the retries of all steps again, keep the sum, and return it."""
         self.total_retries = sum(step.retry_count for step in self.steps.values())
@@ -265,7 +288,7 @@ class DAGRun(Tracked[DAGRunStatus]):
                 {
                     "step_id": step.step_id,
                     "timestamp": naive(step.end_time),
-                    "attempts": step.retry_count + 1,
+                    "attempts": step.attempt,
                     "final_error": step.error,
                     "critical": step.critical,
                 }

@@ -7,11 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from bluelabel.interfaces.errors import AlreadyExists, Conflict, IllegalTransition, UsageError
-from bluelabel.interfaces.events import Draft
 from bluelabel.services.ledger.system import SystemIds
 from bluelabel.services.workflow.attempt import Registered
 from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
-from bluelabel.services.workflow.dag_run_store import DAGRunStore
+from bluelabel.services.workflow.dag_run_store import DAGRunStore, More
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.dag_runner_interface import IDAGRunner, StepExecutor
 from bluelabel.services.workflow.definition import RetryBackoffStrategy, RetrySpec
@@ -87,6 +86,11 @@ class StatefulDAGRunner(IDAGRunner):
     def dag_id(self) -> str:
         """The workflow's name."""
         return self.dag_run.dag_id
+
+    @property
+    def steps(self) -> list[Registered]:
+        """The steps that are registered, in their order."""
+        return list(self._steps.values())
 
     @property
     def feed(self) -> Feed:
@@ -183,7 +187,7 @@ class StatefulDAGRunner(IDAGRunner):
                 drop_lock(self.store.home / "runs", self.run_id)
         return self.dag_run
 
-    def prepare(self, more: Sequence[Draft] = ()) -> DAGRun:
+    def prepare(self, more: More = ()) -> DAGRun:
         """Store a new run with its steps, and in the same write `more` events, without running it.
 
         Raises:

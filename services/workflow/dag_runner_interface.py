@@ -27,9 +27,10 @@ class StepContext:
         dag_id: the workflow.
         run_id: the run.
         step_id: the step.
-        attempt: which attempt this is, from 1; only failures count.
-        interruptions: how often this attempt was cut off before (kill, power, shutdown) and is made again.
-        key: idempotency key ``run:step:attempt``; the same when an interrupted attempt is made again.
+        attempt: which attempt this is, from 1: every beginning counts, also of those that were cut off.
+        interruptions: how many of those before it were cut off (kill, shutdown, cancellation) and cost no retry.
+        key: idempotency key ``run:step:n``, where only failed attempts count: made again after it was cut off, an
+            attempt has the same, so that whoever heard of it before does not do it twice.
         started: when the step first began, UTC; kept over retries and restarts.
         names: what expressions may use: ``inputs``, ``steps``, ``run`` and, in a `map`, ``item`` and ``index``.
     """

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from bluelabel.services.workflow.dag_run_codec import history_of, step_fields, with_history
 from bluelabel.services.workflow.dag_run_states import STEP_MOVES, DAGStepStatus, Transition, naive, utc_now
 from bluelabel.services.workflow.tracked import Tracked
 
 _S = DAGStepStatus
+
+REMEMBERED: Final = ("error_history", "interruptions")
+"""What the metadata of a step says of its past, whatever its definition says."""
 
 
 def _forget(_change: dict[str, Any], _retries: int) -> None:
@@ -69,9 +72,19 @@ class DAGStepState(Tracked[DAGStepStatus]):
         """Whether its failure fails the run."""
         return bool(self.metadata.get("critical", True))
 
+    @property
+    def attempt(self) -> int:
+        """The number of the present attempt, or of the next where none is under way: those cut off count as well.
+
+        A retry by hand of a step that had ended by itself counts from 1 again.
+        """
+        interruptions = self.metadata.get("interruptions", 0)
+        return self.retry_count + 1 + (interruptions if isinstance(interruptions, int) else 0)
+
     def start(self) -> None:
         """Begin an attempt."""
-        at = self._move(_S.RUNNING)
+        number = self.attempt
+        at = self._move(_S.RUNNING, attempt=number if number > 1 else None)
         if self.start_time is None:
             self.start_time = at
         self.end_time = None
@@ -115,7 +128,7 @@ class DAGStepState(Tracked[DAGStepStatus]):
         self.end_time = None
         self.error = None
         if text is not None:
-            self._remember(text, kind, trace, attempt=self.retry_count)
+            self._remember(text, kind, trace, attempt=self.attempt - 1)
         return True
 
     def skip(self, reason: str) -> None:
@@ -134,14 +147,13 @@ class DAGStepState(Tracked[DAGStepStatus]):
             reason: why; it stays in the history.
             interrupted: the attempt was cut off and is made again: start time, retries and errors stay.
         """
+        before = self._history[-1:]
         self._move(_S.PENDING, reason, None if interrupted else 0, interrupted=interrupted or None)
         self.end_time = None
-        if interrupted:
-            self.metadata["interruptions"] = self.metadata.get("interruptions", 0) + 1
-            return
-        self.start_time = self.error = self.result = None
-        for key in ("skip_reason", "interruptions"):
-            self.metadata.pop(key, None)
+        count_interruption(self.metadata, before, self._history[-1], interrupted=interrupted)
+        if not interrupted:
+            self.start_time = self.error = self.result = None
+            self.metadata.pop("skip_reason", None)
 
     def restore(self, history: Iterable[Transition]) -> None:
         """Set the past that a store knows. For stores only."""
@@ -191,13 +203,33 @@ class DAGStepState(Tracked[DAGStepStatus]):
     def _remember(self, text: str, kind: str, trace: str | None, attempt: int | None = None) -> None:
         entry = {
             "timestamp": naive(self._history[-1].at),
-            "attempt": self.retry_count + 1 if attempt is None else attempt,
+            "attempt": self.attempt if attempt is None else attempt,
             "error": text,
             "error_type": kind,
         }
         if trace:
             entry["traceback"] = trace
         self.metadata.setdefault("error_history", []).append(entry)
+
+
+def count_interruption(
+    metadata: dict[str, Any], before: Sequence[Transition], move: Transition, *, interrupted: bool
+) -> None:
+    """Keep count in `metadata` of the attempts that were cut off, after a move back to PENDING.
+
+    Args:
+        metadata: of the step.
+        before: the last move before that, if there was one.
+        move: the move.
+        interrupted: it makes the attempt again; otherwise somebody has asked for the step to run again.
+    """
+    count = metadata.get("interruptions", 0) + 1
+    if interrupted:
+        metadata["interruptions"] = count
+    elif any(last.cuts_off() for last in [*before, move]):  # the retries before it are forgotten, but not that it began
+        metadata["interruptions"] = count + sum(last.attempt for last in before)
+    else:
+        metadata.pop("interruptions", None)
 
 
 def _text(error: str | BaseException) -> str:

@@ -47,6 +47,17 @@ class CatchUp(StrEnum):
     ALL = "all"
 
 
+class Overlap(StrEnum):
+    """What happens to a firing while an earlier run of its schedule has not ended.
+
+    It is left out, it waits for the end of that run, or it starts all the same.
+    """
+
+    SKIP = "skip"
+    QUEUE = "queue"
+    ALLOW = "allow"
+
+
 Target = str | tuple[str, ...] | Mapping[str, Any]
 """What a step's kind points to:
 
@@ -152,12 +163,16 @@ class ScheduleSpec:
     """When `bluelabel up` starts the workflow by itself.
 
     Args:
-        cron: five fields: minute, hour, day of month, month, day of week; in UTC.
+        cron: five fields: minute, hour, day of month, month, day of week.
         catch_up: what happens to missed firings.
+        overlap: what happens to a firing while an earlier run of the schedule goes on.
+        timezone: the name of the time zone whose local time `cron` is about.
     """
 
     cron: str
     catch_up: CatchUp = CatchUp.NONE
+    overlap: Overlap = Overlap.ALLOW
+    timezone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from bluelabel.interfaces.errors import InvalidName, UsageError
 from bluelabel.interfaces.names import identifier
-from bluelabel.services.workflow.cron import parse_cron
+from bluelabel.services.workflow.cron import UnknownZone, find_zone, parse_cron
 from bluelabel.services.workflow.definition import (
     CatchUp,
     Definition,
     InputSpec,
+    Overlap,
     ScheduleSpec,
     StepSpec,
 )
@@ -154,21 +155,32 @@ def _schedule(top: Fields, findings: Findings) -> ScheduleSpec | None:
     node = top.node_of("schedule")
     if node is None:
         return None
-    catch_up = CatchUp.NONE
-    cron: str | None = node.text
-    if node.kind is not NodeKind.SCALAR:
+    if node.kind is NodeKind.SCALAR:
+        spec = ScheduleSpec(node.text.strip())
+    else:
         fields = Fields(node, "schedule", SCHEDULE, findings)
         cron = fields.text("cron", required=True)
         catch_up = fields.choice("catch_up", CatchUp, CatchUp.NONE)
-    if cron is None:
-        return None
+        overlap = fields.choice("overlap", Overlap, Overlap.ALLOW)
+        zone = fields.text("timezone") or "UTC"
+        if cron is None:
+            return None
+        spec = ScheduleSpec(cron.strip(), catch_up, overlap, zone)
+    _check_cron(spec, node, findings)
+    return spec
+
+
+def _check_cron(spec: ScheduleSpec, node: Node, findings: Findings) -> None:
     place = (node.get("cron") or node).place
     try:
-        if parse_cron(cron).after(_SOME_DAY) is None:
-            findings.error("cron", f"{cron[:40]!r} is never due", place, "no month has such a day")
+        if parse_cron(spec.cron).after(_SOME_DAY) is None:
+            findings.error("cron", f"{spec.cron[:40]!r} is never due", place, "no month has such a day")
     except UsageError as error:
-        findings.error("cron", f"{cron[:40]!r} is no cron line: {error.what}", place, error.hint)
-    return ScheduleSpec(cron.strip(), catch_up)
+        findings.error("cron", f"{spec.cron[:40]!r} is no cron line: {error.what}", place, error.hint)
+    try:
+        find_zone(spec.timezone)
+    except UnknownZone as error:
+        findings.error("timezone", str(error), (node.get("timezone") or node).place, error.hint)
 
 
 def _check_schedule(definition: Definition, root: Node, findings: Findings) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from bluelabel.interfaces.events import Event
 from bluelabel.interfaces.strict_json import dumps
 from bluelabel.services.ledger.writes import Writes
+from bluelabel.services.workflow.dag_step_state import REMEMBERED
 from bluelabel.services.workflow.moves import Moves, write_history
 
 DDL: Final = """
@@ -31,7 +32,10 @@ CREATE TABLE IF NOT EXISTS dag_approvals (
     run_id TEXT NOT NULL, step_id TEXT NOT NULL, seq INTEGER NOT NULL, verdict TEXT NOT NULL, by TEXT NOT NULL,
     reason TEXT, at TEXT NOT NULL, PRIMARY KEY (run_id, step_id, seq)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS dag_schedules (name TEXT PRIMARY KEY, due TEXT NOT NULL, run_id TEXT) WITHOUT ROWID
+CREATE TABLE IF NOT EXISTS dag_schedules (
+    name TEXT PRIMARY KEY, due TEXT NOT NULL, run_id TEXT, cron TEXT, waiting TEXT, skipped INTEGER NOT NULL DEFAULT 0,
+    behind TEXT
+) WITHOUT ROWID
 """
 
 _STEP = (
@@ -46,7 +50,7 @@ class RunsProjection:
     """Keeps `dag_runs`, `dag_steps`, `dag_history`, `dag_approvals` and `dag_schedules`."""
 
     name = "dag"
-    version = 3
+    version = 4
     ddl = DDL
 
     def __init__(self) -> None:
@@ -54,11 +58,15 @@ class RunsProjection:
             "step.status": _step_status,
             "run.created": _run_created,
             "run.status": _run_status,
+            "run.redefined": _run_redefined,
             "run.owner": _run_owner,
             "run.cancelling": _run_cancelling,
             "run.deleted": _run_deleted,
             "approval.given": _approval_given,
             "schedule.fired": _schedule_fired,
+            "schedule.noted": _schedule_noted,
+            "schedule.skipped": _schedule_held_back,
+            "schedule.queued": _schedule_held_back,
         }
 
     def apply(self, writes: Writes, event: Event) -> None:
@@ -132,6 +140,23 @@ def _run_status(writes: Writes, event: Event, data: Mapping[str, Any]) -> None:
     write_history(db, run, [("", was, to, moment, 0, reason, None, event.seq)])
 
 
+def _run_redefined(writes: Writes, event: Event, data: Mapping[str, Any]) -> None:
+    _run_status(writes, event, data)
+    db, run = writes.db, data["run"]
+    for place, step in enumerate(data["steps"]):
+        where = (run, step["id"])
+        row = db.execute("SELECT meta FROM dag_steps WHERE run_id = ? AND step_id = ?", where).fetchone()
+        if row is None:
+            db.execute(_STEP, _created_step(run, place, step))
+            continue
+        db.execute("UPDATE dag_steps SET place = ? WHERE run_id = ? AND step_id = ?", (place, *where))
+        if "meta" in step:
+            old = json.loads(row[0])
+            meta = {**step["meta"], **{key: old[key] for key in REMEMBERED if key in old}}
+            values = (step["max"], dumps(meta), *where)
+            db.execute("UPDATE dag_steps SET max_retries = ?, meta = ? WHERE run_id = ? AND step_id = ?", values)
+
+
 def _run_owner(writes: Writes, _event: Event, data: Mapping[str, Any]) -> None:
     owner = dumps({key: data[key] for key in ("pid", "host", "boot") if key in data})
     writes.db.execute("UPDATE dag_runs SET epoch = ?, owner = ? WHERE run_id = ?", (data["epoch"], owner, data["run"]))
@@ -154,5 +179,36 @@ def _approval_given(writes: Writes, event: Event, data: Mapping[str, Any]) -> No
 
 
 def _schedule_fired(writes: Writes, _event: Event, data: Mapping[str, Any]) -> None:
-    row = (data["schedule"], data["due"], data.get("run"))
-    writes.db.execute("INSERT OR REPLACE INTO dag_schedules VALUES (?, ?, ?)", row)
+    if data.get("run") is None:  # so it was written where nothing was started
+        _schedule_noted(writes, _event, data)
+        return
+    _know_schedule(writes, data)
+    writes.db.execute(
+        "UPDATE dag_schedules SET due = MAX(due, ?), run_id = ?, waiting = NULLIF(waiting, ?), skipped = 0,"
+        " behind = CASE WHEN NULLIF(waiting, ?) IS NULL THEN NULL ELSE behind END WHERE name = ?",
+        (data["due"], data["run"], data["due"], data["due"], data["schedule"]),
+    )
+
+
+def _schedule_noted(writes: Writes, _event: Event, data: Mapping[str, Any]) -> None:
+    _know_schedule(writes, data)
+    writes.db.execute("UPDATE dag_schedules SET due = ? WHERE name = ?", (data["due"], data["schedule"]))
+
+
+def _schedule_held_back(writes: Writes, event: Event, data: Mapping[str, Any]) -> None:
+    _know_schedule(writes, data)
+    due, waits = data["due"], event.kind == "schedule.queued"
+    waiting = "?" if waits else "NULLIF(waiting, ?)"
+    writes.db.execute(
+        f"UPDATE dag_schedules SET due = MAX(due, ?), waiting = {waiting}, skipped = skipped + ?, behind = ?"
+        " WHERE name = ?",
+        (due, due, 0 if waits else 1, data.get("behind"), data["schedule"]),
+    )
+
+
+def _know_schedule(writes: Writes, data: Mapping[str, Any]) -> None:
+    writes.db.execute(
+        "INSERT INTO dag_schedules (name, due, cron) VALUES (?, ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET cron = COALESCE(excluded.cron, cron)",
+        (data["schedule"], data["due"], data.get("cron")),
+    )

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bluelabel.interfaces.errors import Conflict
 from bluelabel.interfaces.times import to_text
-from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
+from bluelabel.services.workflow.dag_run_states import NOT_TWICE, DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
 from bluelabel.services.workflow.scheduling import Outcome, downstream
 
@@ -35,8 +35,8 @@ def children_of(run: DAGRun, step_id: str) -> list[DAGStepState]:
 def take_up(run: DAGRun) -> None:
     """Make a run that has not ended ready to go on, whoever ran it before and however that ended.
 
-    Finished steps stay finished. An attempt that was cut off is made again with the same number; a step that must
-    not run twice (`durable_start`) is failed instead, because nobody knows whether it did.
+    Finished steps stay finished. What was cut off is made again, as the next attempt but without cost of a retry; a
+    step that must not run twice (`durable_start`) is failed instead, because nobody knows whether it did.
     """
     began_before = run.start_time is not None
     if run.status is not DAGRunStatus.RUNNING:
@@ -45,15 +45,19 @@ def take_up(run: DAGRun) -> None:
         count = run.metadata.get("resume_count", 0)
         resumed = to_text(run.now())
         run.note(resumed_at=resumed, resume_count=count + 1 if isinstance(count, int) else 1)
+    settle_cut_off(run)
+
+
+def settle_cut_off(run: DAGRun) -> None:
+    """Take the steps that were under way when their runner ended back to before their attempt, or fail them."""
     for step in run.steps_in(_S.RUNNING):
         if step.metadata.get("durable_start"):
-            reason = "cut off after it began; it must not run twice, so somebody has to look"
-            step.fail(reason, error_type="Interrupted")
+            step.fail(NOT_TWICE, error_type="Interrupted")
         else:
             step.reset("cut off: its runner ended before it did", interrupted=True)
 
 
-def reopen(run: DAGRun, from_step: str | None = None, reason: str | None = None) -> list[str]:
+def reopen(run: DAGRun, from_step: str | None = None, reason: str | None = None, *, more: bool = False) -> list[str]:
     """Make a run that has ended ready to go on; return the steps that will run again.
 
     Args:
@@ -61,6 +65,7 @@ def reopen(run: DAGRun, from_step: str | None = None, reason: str | None = None)
         from_step: run this step and all downstream of it again, whatever came of them; None for those that failed,
             were cancelled, or were skipped because of such a step.
         reason: why; it stays in the history.
+        more: there are further steps to run, which the run does not have yet.
 
     Raises:
         Conflict: there is nothing to run again.
@@ -68,10 +73,10 @@ def reopen(run: DAGRun, from_step: str | None = None, reason: str | None = None)
     """
     why = reason or (f"again from {from_step}" if from_step else "retry by hand")
     chosen = _from_step(run, from_step) if from_step else _unsuccessful(run)
-    if not chosen and run.is_complete:
+    if not chosen and run.is_complete and not more:
         hint = "choose where to begin with `--from STEP`"
         raise Conflict("every step of the run has succeeded", where=run.run_id, hint=hint)
-    again = [step for step in run.steps.values() if step.step_id in chosen]
+    again = [step for step in run.steps.values() if step.step_id in chosen and not is_dropped(step)]
     for step in again:
         if step.status is not _S.PENDING:
             step.reset(why)
@@ -103,6 +108,9 @@ def waited(step: DAGStepState, delay: float, now: datetime) -> float:
 
 def _from_step(run: DAGRun, from_step: str) -> Collection[str]:
     root = run.get_step(from_step)
+    if is_dropped(root):
+        hint = "see which steps it has with `bluelabel run dag --status`"
+        raise Conflict("the run's definition has this step no more", where=from_step, hint=hint)
     parent = from_step.rpartition(CHILD)[0] if "index" in root.metadata else ""
     chosen = downstream(graph_of(run), [parent] if parent else [from_step])
     for name in list(chosen):
@@ -118,10 +126,18 @@ def _unsuccessful(run: DAGRun) -> Collection[str]:
     return bad | {name for name in later if run.steps[name].status is _S.SKIPPED}
 
 
+def is_dropped(step: DAGStepState) -> bool:
+    """Tell whether a step was skipped because the run's definition has it no more."""
+    return step.metadata.get("skip_reason") == DROPPED
+
+
 def _skipped_by_itself(step: DAGStepState) -> bool:
     reason = str(step.metadata.get("skip_reason", ""))
-    return reason.startswith(CONDITION) or reason == "every step it depends on was skipped"
+    return reason.startswith(CONDITION) or reason in ("every step it depends on was skipped", DROPPED)
 
 
 CONDITION = "its condition"
 """How the reason of a step begins that was skipped by its own `when` or `unless`."""
+
+DROPPED = "the new definition of the run has no such step"
+"""Why a step is skipped that a run was to do before it was given a new definition."""

@@ -15,7 +15,7 @@ from bluelabel.interfaces.times import to_text
 from bluelabel.services.workflow.dag_run_codec import parse_moment
 from bluelabel.services.workflow.dag_run_states import OPEN_RUN, DAGRunStatus, DAGStepStatus, Transition, naive
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
-from bluelabel.services.workflow.dag_step_state import DAGStepState
+from bluelabel.services.workflow.dag_step_state import DAGStepState, count_interruption
 
 
 class RunRow(NamedTuple):
@@ -69,7 +69,13 @@ def change_drafts(run: DAGRun, changes: Sequence[Mapping[str, Any]], by: str) ->
     base: dict[str, Any] = {"run": run.run_id}
     if run.epoch:
         base["epoch"] = run.epoch
-    return [Draft("step.status" if "step" in change else "run.status", by, {**base, **change}) for change in changes]
+    return [Draft(_kind_of(change), by, {**base, **change}) for change in changes]
+
+
+def _kind_of(change: Mapping[str, Any]) -> str:
+    if "step" in change:
+        return "step.status"
+    return "run.redefined" if "steps" in change else "run.status"
 
 
 def check_changes(db: sqlite3.Connection, run: DAGRun, changes: Sequence[Mapping[str, Any]]) -> None:
@@ -114,10 +120,11 @@ def load_run(db: sqlite3.Connection, run_id: str) -> DAGRun | None:
     for (text,) in db.execute(_HISTORY, (run_id,)):
         for step_id, was, to, moment, attempt, reason, details, seq in json.loads(text):
             move = Transition(parse_moment(moment), was, to, attempt, reason)
-            moves.setdefault(step_id, []).append(move)
-            revision = seq
+            past = moves.setdefault(step_id, [])
             if step_id in steps:
-                _derive(steps[step_id], move, details or {})
+                _derive(steps[step_id], past[-1:], move, details or {})
+            past.append(move)
+            revision = seq
     for step_id, step in steps.items():
         step.restore(moves.get(step_id, ()))
     times = (_moment(started), _moment(ended))
@@ -196,19 +203,18 @@ def _load_step(row: tuple[Any, ...]) -> DAGStepState:
     return DAGStepState(step_id, status, *times, retries, most, error, value, json.loads(meta))
 
 
-def _derive(step: DAGStepState, move: Transition, facts: Mapping[str, Any]) -> None:
+def _derive(step: DAGStepState, before: Sequence[Transition], move: Transition, facts: Mapping[str, Any]) -> None:
     """Bring the part of the metadata that follows from the history up to date with one more move."""
     meta = step.metadata
     if move.status == DAGStepStatus.SKIPPED:
         meta["skip_reason"] = move.reason
     elif move.status == DAGStepStatus.PENDING:
-        if facts.get("interrupted"):
-            meta["interruptions"] = meta.get("interruptions", 0) + 1
-        else:
+        interrupted = bool(facts.get("interrupted"))
+        count_interruption(meta, before, move, interrupted=interrupted)
+        if not interrupted:
             meta.pop("skip_reason", None)
-            meta.pop("interruptions", None)
     elif "error_type" in facts:
-        attempt = move.attempt + 1 if move.status == DAGStepStatus.FAILED else move.attempt
+        attempt = move.attempt + (move.status == DAGStepStatus.FAILED) + meta.get("interruptions", 0)
         entry = {
             "timestamp": naive(move.at),
             "attempt": attempt,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,29 +14,28 @@ from bluelabel.interfaces.errors import (
     AlreadyExists,
     BluelabelError,
     IllegalTransition,
-    NotFound,
-    UnreadableInput,
-    machine_error,
 )
 from bluelabel.interfaces.events import Draft
-from bluelabel.interfaces.limits import WORKFLOW_BYTES
 from bluelabel.interfaces.times import to_text
 from bluelabel.services.workflow import approvals
-from bluelabel.services.workflow.binding import bind, check_inputs
+from bluelabel.services.workflow.binding import bind, check_inputs, definition_facts, from_root
 from bluelabel.services.workflow.dag_run_states import OPEN_RUN, DAGRunStatus
-from bluelabel.services.workflow.dag_run_store import DAGRunStore
+from bluelabel.services.workflow.dag_run_store import DAGRunStore, More
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.dag_runner import StatefulDAGRunner
 from bluelabel.services.workflow.definition import Definition, ScheduleSpec
-from bluelabel.services.workflow.loader import load
 from bluelabel.services.workflow.ownership import claim_run, is_owned, run_lock
 from bluelabel.services.workflow.processes import Footprint
+from bluelabel.services.workflow.redefinition import redefine
 from bluelabel.services.workflow.results import Results
 from bluelabel.services.workflow.run_records import missing_run
-from bluelabel.services.workflow.schedules import Firing, Schedules
+from bluelabel.services.workflow.schedules import Firing, Overtaken, Schedules, held_back
 from bluelabel.services.workflow.steps_workflow import output_of
 from bluelabel.services.workflow.stored_definition import definition_from_json
 from bluelabel.services.workflow.tools import Tools
+from bluelabel.services.workflow.workflow_files import FILE, Source, file_of, load_definition, source_of
+
+__all__ = ["SCHEDULED", "Runs", "Stopped", "load_definition"]
 
 SCHEDULED = "scheduled_for"
 """The key of a run's metadata that says for which moment a schedule started it."""
@@ -71,8 +70,9 @@ class Runs:
         run_id: str | None = None,
         *,
         base: Path | None = None,
+        file: Path | None = None,
         max_parallel: int | None = None,
-        more: Sequence[Draft] = (),
+        more: More = (),
         facts: Mapping[str, Any] | None = None,
     ) -> StatefulDAGRunner:
         """Store a new run and return its runner.
@@ -82,6 +82,7 @@ class Runs:
             inputs: values of its inputs.
             run_id: the run's name; a new one when None.
             base: the folder that paths of sub-workflows begin from.
+            file: the file that the definition was read from.
             max_parallel: instead of the definition's.
             more: events to write with it.
             facts: further metadata of the run.
@@ -95,7 +96,8 @@ class Runs:
             raise AlreadyExists("there is a run of this name", where=run_id, hint=hint)
         given = check_inputs(definition, inputs or {})
         runner = bind(definition, self._tools, run_id, given, base=base, max_parallel=max_parallel)
-        runner.dag_run.metadata.update(facts or {})
+        source = {} if file is None else {FILE: from_root(file, self._tools.root)}
+        runner.dag_run.metadata.update({**source, **(facts or {})})
         runner.prepare(more)
         return runner
 
@@ -133,6 +135,43 @@ class Runs:
         elif is_owned(self._locks, run_id):
             with run_lock(self._locks, run_id):  # raises, and says by whom
                 return runner
+        return runner
+
+    def source(self, run_id: str, from_step: str | None = None) -> Source:
+        """Return the file that a run was started from, and what has become of it. See `workflow_files.source_of`."""
+        return source_of(self.store.require(run_id), self._tools.root, from_step)
+
+    def retry_anew(
+        self,
+        run_id: str,
+        from_step: str | None = None,
+        reason: str | None = None,
+        *,
+        max_parallel: int | None = None,
+    ) -> StatefulDAGRunner:
+        """Give a run the definition that its file has by now, and return a runner that goes on with it.
+
+        Raises:
+            Conflict: a finished step is another in the new definition, or the run does not say which file it is from.
+            LockTimeout: another runner is at work on it.
+            NotFound: there is no such run or step, or no such file any more.
+            UnreadableInput: the file cannot be read.
+            UsageError: the inputs of the run do not fit the new definition.
+        """
+        run = self.store.require(run_id)
+        path = file_of(run, self._tools.root)
+        new, old = load_definition(path), definition_from_json(run.metadata.get("workflow_def"), run.dag_id)
+        given = cast("Mapping[str, Any]", run.metadata.get("inputs") or {})
+        inputs = check_inputs(new, {key: given[key] for key in given if key in new.inputs or not new.inputs})
+        runner = bind(new, self._tools, run_id, base=path.parent, max_parallel=max_parallel)
+        facts = {**definition_facts(new), "inputs": {**given, **inputs}}
+        with run_lock(self._locks, run_id):
+            run = self.store.require(run_id)
+            if not self.store.knows(run_id):
+                self.store.create(run)
+            steps = [(step.step_id, step.retry.max_retries, step.metadata()) for step in runner.steps]
+            redefine(run, old, new, steps, facts, from_step, reason)
+            self.store.update(run)
         return runner
 
     def execute(self, runner: StatefulDAGRunner) -> Stopped:
@@ -213,25 +252,42 @@ class Runs:
         active = [row.run_id for row in reversed(self.store.get_active_runs())]
         return [run_id for run_id in active if self.store.knows(run_id) and not self.is_owned(run_id)]
 
-    def start_due(self, schedules: Mapping[str, tuple[ScheduleSpec, Definition, Path]]) -> list[str]:
+    def start_due(
+        self,
+        schedules: Mapping[str, tuple[ScheduleSpec, Definition, Path]],
+        say: Callable[[str], None] = lambda _: None,
+    ) -> list[str]:
         """Store a run for every schedule that is due; return their names. They are adrift until somebody runs them.
 
         Args:
-            schedules: by name, when it is due, what it runs and the folder that the definition stands in.
+            schedules: by name, when it is due, what it runs and the file, or folder, that the definition stands in.
+            say: told what does not start and why, a line each.
         """
-        clerk = Schedules(self.store.book, self.store.clock, self.store.by)
+        clerk = Schedules(self.store.book, self.store.clock, self.store.by, say)
+        specs = {name: spec for name, (spec, _, _) in schedules.items()}
         started: list[str] = []
-        for firing in clerk.due({name: spec for name, (spec, _, _) in schedules.items()}):
-            _, definition, base = schedules[firing.name]
-            if self._fire(clerk, firing, definition, base):
-                started.append(firing.run_id)
-        return started
+        while True:
+            firings = clerk.due(specs)
+            new = [firing.run_id for firing in firings if self._fire(clerk, firing, *schedules[firing.name][1:])]
+            started += new
+            if not new:
+                return started
 
-    def _fire(self, clerk: Schedules, firing: Firing, definition: Definition, base: Path) -> bool:
+    def held_back(self) -> list[str]:
+        """Return a line for each schedule whose last firing did not start because an earlier run goes on."""
+        with self.store.book.reading() as db:
+            return held_back(db)
+
+    def _fire(self, clerk: Schedules, firing: Firing, definition: Definition, place: Path) -> bool:
+        facts = {SCHEDULED: to_text(firing.due)}
+        folder, file = (place, None) if place.is_dir() else (place.parent, place)
         try:
-            facts = {SCHEDULED: to_text(firing.due)}
-            self.create(definition, {}, firing.run_id, base=base, more=[clerk.fired(firing)], facts=facts)
+            more = clerk.fired(firing)
+            self.create(definition, {}, firing.run_id, base=folder, file=file, more=more, facts=facts)
         except AlreadyExists:
+            clerk.settle(firing)
+            return False
+        except Overtaken:
             return False  # another `up` was quicker
         return True
 
@@ -246,27 +302,3 @@ class Runs:
                 Footprint(path).end_leftover()
             run.cancel(reason)
             return self.store.update(run)
-
-
-def load_definition(path: Path) -> Definition:
-    """Read a workflow file.
-
-    Raises:
-        NotFound: there is no such file.
-        UnreadableInput: it cannot be run; carries every problem, and shows the first.
-        MachineError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(WORKFLOW_BYTES + 1)
-    except FileNotFoundError:
-        hint = "make one with `bluelabel workflow new NAME`"
-        raise NotFound("no such workflow file", where=str(path), hint=hint) from None
-    except OSError as error:
-        raise machine_error(error, "reading a workflow", str(path)) from error
-    definition, problems = load(data, str(path))
-    if definition is None:
-        first = problems[0]
-        hint = first.hint or "see all of it with `bluelabel workflow check`"
-        raise UnreadableInput(first.message, where=first.at(str(path)), hint=hint, problems=problems)
-    return definition

@@ -36,6 +36,7 @@ def agent_step(spec: StepSpec, tools: Tools) -> Callable[[StepContext], Any]:
             source=f"workflow:{context.dag_id}",
             content=content,
             context=about,
+            metadata={key: about[key] for key in ("attempt", "idempotency_key")},
         )
         output = await tools.need_agents().call(str(spec.target), task)
         if output.status is AgentStatus.SUCCESS:

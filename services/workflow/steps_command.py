@@ -31,8 +31,8 @@ def command_step(spec: StepSpec, tools: Tools) -> Callable[[StepContext], Any]:
     """Return the work of a command step.
 
     The program finds the step's `input` as JSON on stdin, and in its environment BLUELABEL_RUN_ID, BLUELABEL_STEP_ID,
-    BLUELABEL_ATTEMPT, BLUELABEL_INTERRUPTIONS and BLUELABEL_IDEMPOTENCY_KEY. The result holds `exit_code`, `stdout`,
-    `stderr` and, where stdout is a JSON object or list, `json`. Output is a sign of life.
+    BLUELABEL_ATTEMPT, BLUELABEL_INTERRUPTIONS and BLUELABEL_IDEMPOTENCY_KEY (see `StepContext`). The result
+    holds `exit_code`, `stdout`, `stderr` and, where stdout is a JSON object or list, `json`. Output is a sign of life.
     """
 
     async def work(context: StepContext) -> Any:

@@ -83,7 +83,9 @@ def _handoff(spec: StepSpec, facts: Mapping[str, Any], context: StepContext) -> 
     content |= cast("Mapping[str, Any]", render(dict(spec.input), context.names))
     if facts.get("body") is not None:
         content["body"] = facts["body"]
-    content["workflow"] = {"run_id": context.run_id, "step_id": context.step_id, "attempt": context.attempt}
+    # What is sent again under the same key is the same message, so it cannot say how often its runner was cut off.
+    number = context.attempt - context.interruptions
+    content["workflow"] = {"run_id": context.run_id, "step_id": context.step_id, "attempt": number}
     return Handoff(
         to=str(facts["to"]),
         key=context.key,

@@ -13,6 +13,7 @@ from bluelabel.services.workflow.definition import (
     CatchUp,
     Definition,
     InputSpec,
+    Overlap,
     RetryBackoffStrategy,
     RetrySpec,
     ScheduleSpec,
@@ -92,7 +93,8 @@ def _retry(data: Mapping[str, Any]) -> RetrySpec:
 
 
 def _schedule(data: Mapping[str, Any]) -> ScheduleSpec:
-    return _record(ScheduleSpec, {**data, "catch_up": CatchUp(data.get("catch_up", CatchUp.NONE))})
+    catch_up, overlap = data.get("catch_up", CatchUp.NONE), data.get("overlap", Overlap.ALLOW)
+    return _record(ScheduleSpec, {**data, "catch_up": CatchUp(catch_up), "overlap": Overlap(overlap)})
 
 
 def _of(data: Mapping[str, Any], key: str) -> list[tuple[str, Any]]:

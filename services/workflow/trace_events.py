@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 from bluelabel.interfaces.errors import UsageError
 from bluelabel.interfaces.times import from_text, to_text
+from bluelabel.services.workflow.dag_run_states import attempts
 
 _RUN_EVENTS: Final = {
     "created": "dag_create", "running": "dag_start", "success": "dag_complete", "partial_success": "dag_complete",
@@ -109,9 +110,9 @@ def trace(run: Mapping[str, Any]) -> Trace:
     spans: list[Span] = []
     for step_id, state in steps_of(run).items():
         moves = _moves(state) or _moves_from_times(state)
-        found, attempts = _step_events(step_id, moves)
+        found, made = _step_events(step_id, moves)
         events += found
-        spans += attempts
+        spans += made
     order = {name: place for place, name in enumerate(("dag_create", "dag_start"))}
     last = {"dag_complete", "dag_fail", "dag_cancel"}
     events.sort(key=lambda event: (event.at, 3 if event.event_type in last else order.get(event.event_type, 2)))
@@ -216,7 +217,8 @@ def _step_events(step_id: str, moves: list[_Move]) -> tuple[list[TraceEvent], li
     events: list[TraceEvent] = []
     spans: list[Span] = []
     attempt, began = 1, cast("datetime | None", None)
-    for move in moves:
+    numbers = attempts((move.status, move.reason) for move in moves)
+    for move, attempt in zip(moves, numbers, strict=True):
         ended = move.status in {"success", "failed", "cancelled", "retry", "skipped"}
         duration = _milliseconds(began, move.at) if ended else None
         kind = _STEP_EVENTS.get(move.status, "info")
@@ -226,8 +228,6 @@ def _step_events(step_id: str, moves: list[_Move]) -> tuple[list[TraceEvent], li
         elif began is not None:
             spans.append(Span(step_id, attempt, began, move.at, move.status, move.reason))
             began = None
-        if move.status == "retry":
-            attempt += 1
     if began is not None:
         spans.append(Span(step_id, attempt, began, None, "running"))
     return events, spans

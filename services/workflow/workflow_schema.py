@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any, Final
 
-from bluelabel.services.workflow.definition import CatchUp, RetryBackoffStrategy, StepKind
+from bluelabel.services.workflow.definition import CatchUp, Overlap, RetryBackoffStrategy, StepKind
 
 Schema = dict[str, Any]
 
@@ -51,7 +51,7 @@ RETRY: Final[Schema] = {
     "jitter": {
         "type": "number", "minimum": 0, "maximum": 1, "description": "Share of the delay that is left to chance.",
     },
-    "when": _text("Retry only where this is true; sees error.type, error.message and attempt."),
+    "when": _text("Retry only where this is true; sees error.type, error.message and attempt, which counts failures."),
 }  # fmt: skip
 
 HANDOFF: Final[Schema] = {
@@ -87,11 +87,16 @@ INPUT: Final[Schema] = {
 }
 
 SCHEDULE: Final[Schema] = {
-    "cron": _text('Minute, hour, day of month, month, day of week, in UTC: "0 6 * * 1-5".'),
+    "cron": _text('Minute, hour, day of month, month, day of week: "0 6 * * mon-fri"; also L, LW, 5L and mon#1.'),
     "catch_up": {
         "enum": [word.value for word in CatchUp],
-        "description": "What happens to firings that were missed: none, the last one, or all of them.",
+        "description": "What happens to firings that were missed: none, the last one, or all of them (the newest 100).",
     },
+    "overlap": {
+        "enum": [word.value for word in Overlap],
+        "description": "While an earlier run of it goes on: leave a firing out, let it wait, or start it all the same.",
+    },
+    "timezone": _text("The time zone of `cron`, such as Europe/Berlin; UTC unless given."),
 }
 
 _LOOSE_SPAN: Final[Schema] = {"type": ["string", "number"], "minimum": 0}

@@ -91,6 +91,13 @@ def cut_off(where: Path) -> None:
     (where / "mended").touch()
 
 
+def edited(where: Path) -> None:
+    """Make a workspace with a run that was cut off, and whose workflow file has other steps behind that by now."""
+    cut_off(where)
+    path = where / "flow.yaml"
+    path.write_text(path.read_text().replace("{id: c,", "{id: e,").replace("[b, c]", "[b, e]"))
+
+
 def waiting(where: Path) -> None:
     """Make a workspace with a run that waits for an approval and has no runner."""
     written(where, text=GATE)
@@ -144,6 +151,7 @@ class Replay:
             "run.created": self._created,
             "run.status": self._run,
             "step.status": self._step,
+            "run.redefined": self._redefined,
         }
         for fact in disk.facts:
             if fact.data.get("run") == RUN and fact.kind in rules:
@@ -160,6 +168,9 @@ class Replay:
         if data["was"] != self.status:
             self.faults.append(f"the run goes from {data['was']} to {data['status']}, but was {self.status}")
         self.status = data["status"]
+
+    def _redefined(self, data: dict[str, Any]) -> None:
+        self.steps |= {step["id"]: "pending" for step in data["steps"] if step["id"] not in self.steps}
 
     def _step(self, data: dict[str, Any]) -> None:
         name, was, to = data["step"], data["was"], data["status"]
@@ -257,11 +268,12 @@ SCENARIOS: dict[str, Entry] = {
     "run-retry": (failed, lambda _: _RETRY, _moved("failed", again=2)),
     "run-from": (done, lambda _: [*_RETRY, "--from", "b", "--reason", "again"], _moved(again=1)),
     "run-resume": (cut_off, lambda _: _RETRY, _moved()),
+    "run-anew": (edited, lambda _: [*_RETRY, "--with-new-definition"], _moved()),
     "run-approved": (approved, lambda _: _RETRY, _moved()),
     "run-cancel": (waiting, lambda _: list(_CANCEL), _stays("cancelled", *_CANCEL)),
     "run-approve": (waiting, lambda _: ["approve", RUN, "gate"], _stays("running")),
 }
 """name: (how it begins, the arguments, what differs from the usual)."""
 
-QUICK = ("run-new", "run-cancel")
+QUICK = ("run-new", "run-cancel", "run-anew")
 """Those of which `make test` sweeps a sample."""

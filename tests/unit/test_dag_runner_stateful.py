@@ -675,7 +675,7 @@ def test_stop_leaves_a_run_that_the_next_runner_finishes(store: Any) -> None:
             assert run.get_step("one").status is DAGStepStatus.PENDING
 
     assert run.status is DAGRunStatus.SUCCESS
-    assert calls == [(1, 0, "run-1:one:1"), (1, 1, "run-1:one:1")]
+    assert calls == [(1, 0, "run-1:one:1"), (2, 1, "run-1:one:1")]
 
 
 def test_a_cancelled_task_leaves_a_run_that_can_be_resumed(store: Any) -> None:

@@ -41,6 +41,12 @@ _INTERRUPTED = 130
     help="Go on with a run: where it was cut off, or what did not succeed.",
 )
 @click.option("--from", "from_step", metavar="STEP", help="With --retry: run this step and all after it again.")
+@click.option(
+    "--with-new-definition",
+    "anew",
+    is_flag=True,
+    help="With --retry: go on as the workflow file says now, if all finished steps are the same in it.",
+)
 @click.option("--reason", help="With --retry or --cancel: why.")
 @click.option(
     "--cancel",
@@ -90,11 +96,13 @@ def _check_options(action: str, options: Mapping[str, Any]) -> None:
         "max_parallel": ("file", "retry_id"),
         "detach": ("file", "retry_id"),
         "from_step": ("retry_id",),
+        "anew": ("retry_id",),
         "reason": ("retry_id", "cancel_id"),
     }
     for name, actions in belongs.items():
         if options[name] and action not in actions:
-            option = "--from" if name == "from_step" else f"--{name.removesuffix('s').replace('_', '-')}"
+            odd = {"from_step": "--from", "anew": "--with-new-definition"}
+            option = odd.get(name) or f"--{name.removesuffix('s').replace('_', '-')}"
             raise UsageError(f"{option} does not go with this", hint=_HELP)
 
 
@@ -108,6 +116,7 @@ def _start(app: App, runs: Runs, options: Mapping[str, Any]) -> None:
         _inputs(definition, options["inputs"]),
         options["run_id"],
         base=path.resolve().parent,
+        file=path,
         max_parallel=options["max_parallel"],
     )
     _run(app, runs, runner, options)
@@ -116,13 +125,20 @@ def _start(app: App, runs: Runs, options: Mapping[str, Any]) -> None:
 def _retry(app: App, runs: Runs, options: Mapping[str, Any]) -> None:
     workspace = app.workspace()  # often the first to come after a crash, which may have left a box half written
     workspace.refresh_views(workspace.settings.directory.mailboxes)
-    runner = runs.retry(
-        options["retry_id"], options["from_step"], options["reason"], max_parallel=options["max_parallel"]
-    )
-    _run(app, runs, runner, options)
+    from bluelabel.apps.cli.utils.workflow_file import source_facts, source_note
+
+    run_id, retry = options["retry_id"], runs.retry_anew if options["anew"] else runs.retry
+    source = runs.source(run_id, options["from_step"])
+    runner = retry(run_id, options["from_step"], options["reason"], max_parallel=options["max_parallel"])
+    note = source_note(run_id, source, anew=options["anew"])
+    if note is not None:
+        app.note(note)
+    _run(app, runs, runner, options, source_facts(source, anew=options["anew"]))
 
 
-def _run(app: App, runs: Runs, runner: StatefulDAGRunner, options: Mapping[str, Any]) -> None:
+def _run(
+    app: App, runs: Runs, runner: StatefulDAGRunner, options: Mapping[str, Any], facts: Mapping[str, Any] | None = None
+) -> None:
     if options["detach"]:
         _detach(app, runs, runner.run_id, options["max_parallel"])
         return
@@ -135,9 +151,9 @@ def _run(app: App, runs: Runs, runner: StatefulDAGRunner, options: Mapping[str, 
         runs.store.told = None
     if done.by is not None:
         app.note(f"stopped by {done.by}; go on with `bluelabel run dag --retry {done.run.run_id}`")
-        _emit(app, runs, done.run)
+        _emit(app, runs, done.run, facts)
         click.get_current_context().exit(_INTERRUPTED)
-    _end(app, runs, done.run)
+    _end(app, runs, done.run, facts)
 
 
 def _tell(app: App, run: DAGRun, changes: Sequence[Mapping[str, Any]]) -> None:
@@ -153,16 +169,16 @@ def _tell(app: App, run: DAGRun, changes: Sequence[Mapping[str, Any]]) -> None:
             app.note(waits(item, run.run_id))
 
 
-def _end(app: App, runs: Runs, run: DAGRun) -> None:
+def _end(app: App, runs: Runs, run: DAGRun, facts: Mapping[str, Any] | None = None) -> None:
     """Show a run that has ended, and leave with 1 if it did not succeed."""
-    _show(app, runs, run)
+    _show(app, runs, run, facts)
     if run.status.value not in ("success", "partial_success"):
         hint = f"see why with `bluelabel run dag --status {run.run_id} --verbose`"
         raise Refused(f"the run ended as {run.status.name}", where=run.run_id, hint=hint)
 
 
-def _show(app: App, runs: Runs, run: DAGRun) -> None:
-    _emit(app, runs, run)
+def _show(app: App, runs: Runs, run: DAGRun, facts: Mapping[str, Any] | None = None) -> None:
+    _emit(app, runs, run, facts)
     if app.as_json or app.quiet:
         return
     from bluelabel.apps.cli.utils.dag_run_printer import print_dag_run, waits
@@ -177,13 +193,14 @@ def _show(app: App, runs: Runs, run: DAGRun) -> None:
         app.note(f"the run file could not be written ({runs.store.files.fault.strerror}); the ledger has all of it")
 
 
-def _emit(app: App, runs: Runs, run: DAGRun) -> None:
+def _emit(app: App, runs: Runs, run: DAGRun, facts: Mapping[str, Any] | None = None) -> None:
     if app.as_json:
         from bluelabel.services.workflow.waiting import waiting
 
         asked = [{"step_id": item.step_id, "kind": item.kind, "by": item.by} for item in waiting(run)]
         owned = runs.is_owned(run.run_id)
-        app.emit("run", {**run.to_dict(), "owned": owned, "waiting": asked, "output": runs.output(run)})
+        more = {"owned": owned, "waiting": asked, "output": runs.output(run), **(facts or {})}
+        app.emit("run", {**run.to_dict(), **more})
 
 
 def _cancel(app: App, runs: Runs, run_id: str, reason: str | None) -> None:
@@ -195,6 +212,8 @@ def _cancel(app: App, runs: Runs, run_id: str, reason: str | None) -> None:
 
 def _list(app: App, runs: Runs, limit: int) -> None:
     rows = runs.store.list_runs(limit=limit)
+    for line in runs.held_back():
+        app.note(line)
     for row in rows:
         app.emit("run_row", row._asdict())
     if not rows:

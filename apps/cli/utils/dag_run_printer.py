@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from bluelabel.apps.cli.app import plain
 from bluelabel.interfaces.times import from_text
-from bluelabel.services.workflow.dag_run_states import OPEN_RUN, DAGStepStatus, seconds_between
+from bluelabel.services.workflow.dag_run_states import OPEN_RUN, DAGStepStatus, attempts, seconds_between
 from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
 from bluelabel.services.workflow.definition import StepKind
 
@@ -192,15 +192,18 @@ def waits(item: Waiting, run_id: str) -> str:
 
 def moves(run: DAGRun) -> list[str]:
     """Return every move of the run and its steps, in the order of time."""
-    found = [("run", move) for move in run.history]
-    found += [(step.step_id, move) for step in run.steps.values() for move in step.history]
-    found.sort(key=lambda pair: pair[1].at)
+    found = [("run", move, 1) for move in run.history]
+    for step in run.steps.values():
+        numbers = attempts((move.status, move.reason) for move in step.history)
+        found += [(step.step_id, move, number) for move, number in zip(step.history, numbers, strict=True)]
+    found.sort(key=lambda entry: entry[1].at)
     return [
         plain(
             f"{format_moment(move.at)}  {name}: {(move.was or '-').upper()} -> {move.status.upper()}"
+            + (f"  attempt {number}" if number > 1 and move.status == DAGStepStatus.RUNNING else "")
             + (f"  ({move.reason.splitlines()[0][:200]})" if move.reason else "")
         )
-        for name, move in found
+        for name, move, number in found
     ]
 
 

@@ -220,6 +220,81 @@ def test_a_stopped_runner_ends_its_programs_and_leaves_a_run_to_go_on_with(repos
     assert json.loads(call(repository, "run", "dag", "--cancel", name, "--json").out)["status"] == "cancelled"
 
 
+def told_flow(repository: Any, name: str, more: str = "") -> Any:
+    """Write a workflow whose step tells its attempt and goes on only once a file is there; return file, note, file."""
+    note, ok = repository / f"{name}.told", repository / f"{name}.ok"
+    facts = "attempt $BLUELABEL_ATTEMPT, $BLUELABEL_INTERRUPTIONS cut off, $BLUELABEL_IDEMPOTENCY_KEY"
+    script = f"echo {facts} >> {note}; test -e {ok} || sleep 600"
+    path = flow(repository, name, f"steps:\n  - {{id: slow, command: [sh, -c, '{script}']}}\n{more}")
+    return path, note, ok
+
+
+def lines(note: Path) -> list[str]:
+    return note.read_text().splitlines() if note.exists() else []
+
+
+def test_a_step_that_was_cut_off_is_told_its_attempt_and_keeps_its_key(repository: Any) -> None:
+    path, note, ok = told_flow(repository, "told")
+    command: tuple[Any, ...] = ("run", "dag", path, "--run-id", "told-1")
+    for number, ending in enumerate((signal.SIGKILL, signal.SIGTERM, signal.SIGKILL), 1):
+        runner = begin(repository, *command)
+        until(lambda number=number: len(lines(note)) == number)
+        runner.send_signal(ending)
+        runner.communicate(timeout=60)
+        command = ("run", "dag", "--retry", "told-1")
+    runner = begin(repository, *command, "--from", "slow")
+    until(lambda: len(lines(note)) == 4)
+    call(repository, "run", "dag", "--cancel", "told-1")
+    runner.communicate(timeout=60)
+    ok.touch()
+    call(repository, *command)
+
+    assert lines(note) == [f"attempt {n}, {n - 1} cut off, told-1:slow:1" for n in range(1, 6)]
+    shown = call(repository, "run", "dag", "--status", "told-1", "--verbose").out
+    assert [f"PENDING -> RUNNING  attempt {n}" in shown for n in range(2, 6)] == [True] * 4
+    events = call(repository, "log", "--json").out
+    assert '"attempt":5' in events.replace(" ", "")
+
+
+def test_going_on_says_what_has_become_of_the_file_and_takes_the_new_one_if_asked(repository: Any) -> None:
+    path, note, ok = told_flow(repository, "edited", "  - {id: after, command: ['true'], depends_on: [slow]}\n")
+    runner = begin(repository, "run", "dag", path, "--run-id", "edited-1")
+    until(lambda: lines(note))
+    runner.kill()
+    runner.communicate()
+    ok.touch()
+    file = Path(path)
+    text = file.read_text()
+    file.write_text(text.replace("id: after, command: ['true']", "id: other, command: [echo, new]"))
+    anew = call(repository, "run", "dag", "--retry", "edited-1", "--with-new-definition", "--json")
+
+    assert "goes on with the definition that edited.yaml has now" in anew.err
+    run = json.loads(anew.out)
+    assert {name: step["status"] for name, step in run["steps"].items()} == {
+        "slow": "success", "other": "success", "after": "skipped",
+    }  # fmt: skip
+    assert run["definition"] == {"file": "edited.yaml", "file_state": "changed", "differing": [], "used": "new"}
+    file.write_text(text)
+    told = call(repository, "run", "dag", "--retry", "edited-1", "--from", "slow", "--json")
+    assert "edited.yaml has changed since the run began: the run goes on with the definition it has" in told.err
+    assert "`bluelabel run dag --retry edited-1 --with-new-definition` takes the new one" in told.err
+    assert (told.object["definition"]["file_state"], told.object["definition"]["used"]) == ("changed", "kept")
+
+
+def test_a_new_definition_is_not_taken_where_a_finished_step_differs_or_there_is_none(repository: Any) -> None:
+    path = flow(repository, "altered", "steps: [{id: a, command: ['true']}, {id: b, command: ['true']}]")
+    call(repository, "run", "dag", path, "--run-id", "altered-1")
+    file, again = Path(path), ("run", "dag", "--retry", "altered-1", "--from", "b")
+    file.write_text(file.read_text().replace("{id: a, command: ['true']}", "{id: a, command: [echo]}"))
+    refused = call(repository, *again, "--with-new-definition", code=4)
+    assert "finished steps are not the same in the new definition: a" in refused.err
+    assert "steps that have finished are others in the new one: a" in call(repository, *again).err
+    file.unlink()
+    assert "altered.yaml is gone: the run goes on with the definition it has" in call(repository, *again).err
+    call(repository, *again, "--with-new-definition", code=3)
+    call(repository, "run", "dag", "--status", "altered-1", "--with-new-definition", code=2)
+
+
 def test_what_a_killed_runner_left_behind_is_ended_by_whoever_cancels(repository: Any) -> None:
     path, note = long_flow(repository, "orphan")
     runner = begin(repository, "run", "dag", path, "--run-id", "orphan-1")

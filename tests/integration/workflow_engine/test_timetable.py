@@ -119,6 +119,23 @@ def test_schedules_of_one_name_in_two_folders_are_two(workspace: Any) -> None:
     assert [name.split("-2")[0] for name in found] == ["a-tick", "b-tick", "tick"]
 
 
+def test_what_is_due_while_an_earlier_run_waits_is_left_out_and_that_is_told(workspace: Any) -> None:
+    gate = FLOW.replace("catch_up: last", "overlap: skip").replace('command: ["true"]', "approval: {by: HUMAN}")
+    (workspace.root / "tick.yaml").write_text(gate)
+    said: list[str] = []
+    timetable = Timetable(workspace, said.append, program=["true"])
+    for _ in range(3):
+        timetable.look()
+        end_all(timetable)
+        workspace.clock.ahead += timedelta(minutes=1)
+    (row,) = workspace.runs.list_runs()
+    told = bluelabel(workspace.root, "run", "dag", "--list")
+
+    assert [line.endswith(f"is left out: {row.run_id} goes on") for line in said].count(True) == 1
+    assert "schedule tick: 1 firing left out" in told.err
+    assert f"because {row.run_id} had not ended" in told.err
+
+
 def test_a_run_whose_runner_died_is_gone_on_with_and_others_wait_for_a_person(workspace: Any) -> None:
     runs = open_runs(workspace)
     definition = load_definition(workspace.root / "plain.yaml")
@@ -135,6 +152,26 @@ def test_a_run_whose_runner_died_is_gone_on_with_and_others_wait_for_a_person(wo
     assert said[-1] == "going on with run died"
     assert runs.store.require("died").status.value == "success"
     assert runs.store.require("fresh").status.value == "created"
+
+
+def test_going_on_with_a_run_whose_file_has_changed_says_so(workspace: Any) -> None:
+    runs = open_runs(workspace)
+    path = workspace.root / "plain.yaml"
+    runs.create(load_definition(path), {}, "died", file=path)
+    run = runs.store.require("died")
+    run.start()
+    runs.store.update(run)
+    path.write_text(path.read_text().replace("'true'", "'false'"))
+    said: list[str] = []
+    timetable = Timetable(workspace, said.append)
+    timetable.look()
+    end_all(timetable)
+
+    assert said[-2:] == [
+        "plain.yaml is changed: run died goes on with the definition it has",
+        "going on with run died",
+    ]
+    assert runs.store.require("died").status.value == "success"
 
 
 def test_a_run_that_nobody_can_run_is_tried_once_a_minute(workspace: Any) -> None:

@@ -17,6 +17,7 @@ from bluelabel.services.workflow.definition import (
     CatchUp,
     Definition,
     InputSpec,
+    Overlap,
     RetryBackoffStrategy,
     RetrySpec,
     ScheduleSpec,
@@ -42,7 +43,7 @@ inputs:
 max_parallel: 8
 pools: {disk: 2}
 fail_fast: false
-schedule: {cron: "0 6 * * 1-5", catch_up: last}
+schedule: {cron: "0 6 * * 1-5", catch_up: last, overlap: queue, timezone: Europe/Berlin}
 metadata: {owner: ARCH}
 steps:
   - id: take
@@ -106,7 +107,7 @@ def test_every_key_is_read() -> None:
         *("everything", "1.10", 8),
         *({"disk": 2}, False),
     )
-    assert made.schedule == ScheduleSpec("0 6 * * 1-5", CatchUp.LAST)
+    assert made.schedule == ScheduleSpec("0 6 * * 1-5", CatchUp.LAST, Overlap.QUEUE, "Europe/Berlin")
     assert made.inputs == {
         "place": InputSpec("string", required=True, default="here", description="where"),
         "kind": InputSpec("string", default="a", enum=("a", "b")),
@@ -280,6 +281,10 @@ MISTAKES = [
     (one_step("agent: a", "schedule: '61 * * * *'"), "cron", 2, 11, "not a minute"),
     (one_step("agent: a", "schedule: {cron: '0 0 31 2 *'}"), "cron", 2, 18, "is never due"),
     (one_step("agent: a", "schedule: {catch_up: all}"), "missing", 2, 11, "no cron"),
+    (one_step("agent: a", "schedule: {cron: '@daily', timezone: Europe/Berln}"), "timezone", 2, 38, "Europe/Berln"),
+    (one_step("agent: a", "schedule: {cron: '@daily', overlap: skp}"), "wrong-value", 2, 37, "skip, queue, allow"),
+    (one_step("agent: a", "schedule: 'CRON_TZ=UTC 0 6 * * *'"), "cron", 2, 11, "names no time zone"),
+    (one_step("agent: a", "schedule: {cron: '0 6 * * *', zone: UTC}"), "unknown-key", 2, 31, "no key 'zone'"),
     (one_step("agent: a", "max_parallel: 0"), "wrong-value", 2, 15, "from 1 to"),
 ]
 

@@ -1,6 +1,5 @@
-"""Retry delays, the order of steps, and cron: each against a plain way to say the same."""
+"""Retry delays and the order of steps: each against a plain way to say the same."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,10 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.errors import UsageError
-from bluelabel.services.workflow.cron import parse_cron
-from bluelabel.services.workflow.definition import CatchUp, RetryBackoffStrategy, RetrySpec, ScheduleSpec
+from bluelabel.services.workflow.definition import RetryBackoffStrategy, RetrySpec
 from bluelabel.services.workflow.retry import LONGEST, PermanentFailure, delay_before, strategy_of, worth_retrying
-from bluelabel.services.workflow.schedules import due_firings
 from bluelabel.services.workflow.scheduling import Outcome, Plan, Pools, Scheduler, check_dependencies, downstream
 
 seconds = st.floats(0, 1e6, allow_nan=False)
@@ -160,91 +157,3 @@ def test_downstream_is_what_can_be_reached(graph: Any, data: Any) -> None:
         reached |= {name for name, needed in graph.items() if reached & set(needed)}
 
     assert downstream(graph, [root]) == reached
-
-
-fields = st.tuples(
-    st.sampled_from(["*", "0", "*/15", "5-10", "1,59", "7/20"]),
-    st.sampled_from(["*", "0", "*/6", "8-18", "23"]),
-    st.sampled_from(["*", "1", "31", "*/2", "10-12"]),
-    st.sampled_from(["*", "2", "jan-MAR", "6,dec"]),
-    st.sampled_from(["*", "0", "7", "mon-fri", "sun"]),
-)
-start_of_all = datetime(2024, 1, 1, tzinfo=UTC)
-moments = st.integers(0, 6 * 365 * 86400).map(lambda seconds: start_of_all + timedelta(seconds=seconds))
-
-
-def matches(cron: Any, moment: Any) -> Any:
-    """Say it the plain way: look at one minute."""
-    day = moment.day in cron.days
-    weekday = moment.isoweekday() % 7 in cron.weekdays
-    fits = (day or weekday) if cron.either_day else (day and weekday)
-    return moment.minute in cron.minutes and moment.hour in cron.hours and moment.month in cron.months and fits
-
-
-@settings(deadline=None, max_examples=50)
-@given(fields, moments)
-def test_cron_finds_the_first_minute_that_fits(words: Any, moment: Any) -> None:
-    cron = parse_cron(" ".join(words))
-    found = cron.after(moment)
-    here = moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
-    for _ in range(3000):
-        if matches(cron, here):
-            break
-        here += timedelta(minutes=1)
-    else:
-        assert found is None or found >= here
-        return
-
-    assert found == here
-
-
-def test_cron_knows_its_words_and_leap_days() -> None:
-    start = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
-
-    assert parse_cron("@daily").after(start) == datetime(2026, 2, 1, tzinfo=UTC)
-    assert parse_cron("0 0 29 2 *").after(start) == datetime(2028, 2, 29, tzinfo=UTC)
-    assert parse_cron("0 0 31 2 *").after(start) is None
-    assert parse_cron("0 0 13 * fri").after(start) == datetime(2026, 2, 6, tzinfo=UTC)
-    assert parse_cron("*/10 * * * *").between(start, start + timedelta(hours=1), limit=2) == [
-        start + timedelta(minutes=50),
-        start + timedelta(hours=1),
-    ]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "* * * *",
-        "60 * * * *",
-        "* 24 * * *",
-        "5-1 * * * *",
-        "*/0 * * * *",
-        "x * * * *",
-        "* * * foo *",
-        "1/x * * * *",
-    ],
-)
-def test_what_is_no_cron_expression_is_refused(text: str) -> None:
-    with pytest.raises(UsageError):
-        parse_cron(text)
-
-
-@pytest.mark.parametrize(
-    ("rule", "minutes", "expected"),
-    [
-        (CatchUp.NONE, 65, []),
-        (CatchUp.LAST, 65, [(60, True)]),
-        (CatchUp.ALL, 65, [(20, True), (40, True), (60, True)]),
-        (CatchUp.NONE, 61, [(60, False)]),
-        (CatchUp.LAST, 61, [(60, False)]),
-        (CatchUp.ALL, 61, [(20, True), (40, True), (60, False)]),
-        (CatchUp.ALL, 10, []),
-    ],
-)
-def test_missed_firings_follow_the_rule_for_catching_up(rule: Any, minutes: int, expected: list[Any]) -> None:
-    since = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
-    taken, last = due_firings("s", ScheduleSpec("*/20 * * * *", rule), since, since + timedelta(minutes=minutes))
-
-    assert [((firing.due - since).total_seconds() / 60, firing.missed) for firing in taken] == expected
-    assert (last is not None) is (minutes > 20)

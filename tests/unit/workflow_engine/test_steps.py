@@ -150,6 +150,7 @@ def test_an_agent_gets_the_input_and_its_result_is_the_steps(tools: Any) -> None
         "workflow:flow",
     )
     assert task.context["idempotency_key"] == "r:s:1"
+    assert task.metadata == {"attempt": 1, "idempotency_key": "r:s:1"}
 
 
 @pytest.mark.parametrize(
