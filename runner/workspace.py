@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
-from bluelabel.interfaces.errors import BluelabelError, NotFound
+from bluelabel.interfaces.errors import BluelabelError, NotFound, NotPermitted, UsageError, machine_error
 from bluelabel.interfaces.ports import Clock, Ids
 from bluelabel.runner.settings import FILE, Settings, load
 from bluelabel.services.cards.projection import CardsProjection
@@ -32,26 +34,53 @@ ACTOR_VARIABLE: Final = "BLUELABEL_AGENT"
 
 
 def find_place(start: Path) -> tuple[Path, Location | None]:
-    """Return the root of the workspace that `start` would belong to, and its repository.
+    """Return the root of the workspace that `start` would belong to, and the repository around it.
 
     The nearest folder above with a ``bluelabel.toml`` or a ``.git`` is the root; without one, `start` itself.
     """
     start = Path(os.path.realpath(start))
     location = locate(start)
     for folder in (start, *start.parents):
-        if location is not None and folder == location.root:
+        if (location is not None and folder == location.root) or (folder / FILE).is_file():
             return folder, location
-        if (folder / FILE).is_file():
-            return folder, None
-    return start, None
+    return start, location
 
 
 def state_directory(root: Path, location: Location | None, settings: Settings) -> Path:
-    """Return where the ledger of a workspace is: shared by all worktrees of a repository, or inside the root."""
+    """Return where the ledger of a workspace is: shared by all worktrees of a repository, or inside the root.
+
+    A workspace in a folder of a repository has a ledger of its own there: it is not the one of the repository's top.
+
+    Raises:
+        UsageError: the place that is named is full of files that are not the ledger's.
+    """
     named = os.environ.get(HOME_VARIABLE) or settings.home
+    inside = root / ".bluelabel"
     if named:
-        return root / named
-    return location.common_dir / "bluelabel" if location is not None else root / ".bluelabel"
+        home = Path(os.path.normpath(root / named))
+        if home == root or home.is_relative_to(root / "postbox"):
+            hint = "name a folder of its own, such as .bluelabel"
+            raise UsageError("the state directory cannot be here", where=str(home), hint=hint)
+        return home
+    if location is None or (root != location.root and (inside / "ledger").is_dir()):
+        return inside
+    if root == location.root:
+        return location.common_dir / "bluelabel"
+    return location.common_dir / "bluelabel" / "folders" / quote(root.relative_to(location.root).as_posix(), safe="")
+
+
+def is_made(home: Path) -> bool:
+    """Tell whether there is a ledger in a state directory.
+
+    Raises:
+        NotPermitted: the directory is somebody else's, and may not be looked into.
+    """
+    try:
+        return stat.S_ISDIR((home / "ledger").stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise machine_error(error, "looking for the ledger", str(home)) from error
 
 
 class Workspace:
@@ -61,7 +90,7 @@ class Workspace:
         root: top of this worktree.
         home: the state directory.
         settings: of ``bluelabel.toml``.
-        location: the repository, None outside git.
+        location: the repository around it, None outside git.
         actor: who acts: ``$BLUELABEL_AGENT``, else the human.
     """
 
@@ -88,7 +117,7 @@ class Workspace:
         place, location = find_place(start)
         settings = load(place)
         home = state_directory(place, location, settings)
-        if not (home / "ledger").is_dir():
+        if not is_made(home):
             cloned = (place / FILE).is_file() and (place / "postbox").is_dir()
             also = ", then take over the mail in its boxes with `bluelabel adopt`" if cloned else ""
             what = "no post office here yet, only its files" if cloned else "no workspace here"
@@ -110,10 +139,11 @@ class Workspace:
 
     @cached_property
     def repository(self) -> GitRepository | None:
-        """The git repository, or None outside one."""
+        """The git repository that this is the top of, or None: paths in claims are those of the repository."""
         from bluelabel.services.git.repository import GitRepository
 
-        return GitRepository.find(self.root) if self.location is not None else None
+        here = self.location is not None and self.location.root == self.root
+        return GitRepository.find(self.root) if here else None
 
     @cached_property
     def agents(self) -> AgentRegistry:
@@ -155,14 +185,24 @@ class Workspace:
     def read_edits(self, tell: Callable[[str], None] | None = None) -> None:
         """Read hand edits of the boxes and dropped files of this worktree, before a question is answered.
 
+        Where nothing may be written the question is answered all the same, and what was not read in is said.
+
         Args:
             tell: told, line by line, what was set aside, left alone or not possible.
         """
         from bluelabel.runner.boxes import Boxes
 
-        report = Boxes(self).sweep()
+        boxes = Boxes(self)
+        try:
+            report = boxes.sweep()
+            lines, closed = report.notes(), report.closed
+        except NotPermitted as error:
+            lines, closed = [], str(error)
+        if closed is not None:
+            names = boxes.unread()
+            lines = [f"not read in yet: edits and drops in the boxes of {', '.join(names)} ({closed})"] if names else []
         if tell is not None:
-            for line in report.notes():
+            for line in lines:
                 tell(line)
 
     def refresh_views(self, agents: Iterable[str], tell: Callable[[str], None] | None = None) -> None:

@@ -115,7 +115,10 @@ class Index:
         if isinstance(error, Conflict) or name.startswith(
             ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_CONSTRAINT")
         ):
-            self.discard()
+            try:
+                self.discard()
+            except OSError:  # it is wrong, and not ours to delete
+                self._path = None
         else:
             self.close()
             self._path = None

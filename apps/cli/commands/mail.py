@@ -10,7 +10,7 @@ import click
 from bluelabel.apps.cli.app import App, pass_app
 from bluelabel.apps.cli.options import SPAN, complete_agent, complete_message, read_object, read_text
 from bluelabel.apps.cli.utils.mail_printer import COLUMNS, describe, mailbox_rows
-from bluelabel.interfaces.errors import NotFound, Refused, UsageError
+from bluelabel.interfaces.errors import NotFound, NotPermitted, Refused, UsageError
 from bluelabel.interfaces.limits import VIEW_HANDLED, VIEW_WAITING
 from bluelabel.interfaces.messages import Delivery, DeliveryState, Priority
 from bluelabel.services.postbox import queries
@@ -102,7 +102,10 @@ def inbox(app: App, agent: str, peek: bool, handled: bool, limit: int) -> None:
     served = "".join(f", {n:,} in the queue {queue}" for queue, n in counts.items() if n)
     app.say(f"{waiting:,} waiting for {agent}{more}{served}")
     if not peek and (fresh := [d.message.id for d in found if d.seen_at is None]):
-        workspace.postbox.mark_seen(agent, fresh)
+        try:
+            workspace.postbox.mark_seen(agent, fresh)
+        except NotPermitted as error:
+            app.note(f"not marked as seen: {error}")
 
 
 def _open(states: Mapping[str, int]) -> int:

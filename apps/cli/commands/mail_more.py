@@ -36,7 +36,7 @@ def reply(app: App, message_id: str, sender: str, body: str, subject: str | None
 def thread(app: App, message_id: str) -> None:
     """Show the conversation that a message belongs to, oldest first."""
     workspace = app.workspace()
-    workspace.read_edits()
+    workspace.read_edits(app.note)
     first = workspace.postbox.deliveries(message_id)[0].message
     with workspace.book.reading() as db:
         found = queries.in_thread(db, first.thread or first.id)
@@ -54,7 +54,7 @@ def search(app: App, text: tuple[str, ...], limit: int) -> None:
     from bluelabel.services.postbox import search as searching
 
     workspace = app.workspace()
-    workspace.read_edits()
+    workspace.read_edits(app.note)
     found = searching.search(workspace.book, workspace.home, workspace.clock.boot(), " ".join(text), limit)
     _list(app, found)
     if not found:
