@@ -127,9 +127,8 @@ class Workspace:
     @cached_property
     def book(self) -> Book:
         """Ledger and index."""
-        return Book.open(
-            self.home, (PostboxProjection(), RunsProjection(), SprintProjection(), CardsProjection()), clock=self.clock
-        )
+        projections = (PostboxProjection(), RunsProjection(), SprintProjection(), CardsProjection())
+        return Book.open(self.home, projections, clock=self.clock, told=_remark)
 
     @cached_property
     def postbox(self) -> Postbox:
@@ -232,3 +231,4 @@ class Workspace:
 
 def _remark(line: str) -> None:
     sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -9,6 +9,7 @@ from typing import Any
 from bluelabel.interfaces.errors import MachineError, NotPermitted, UsageError
 from bluelabel.interfaces.events import Draft, Event
 from bluelabel.interfaces.problems import Problem
+from bluelabel.interfaces.times import local_date
 from bluelabel.services.cards import edit, statistics
 from bluelabel.services.cards import repair as repairing
 from bluelabel.services.cards.desk import Desk, Plan
@@ -64,7 +65,7 @@ class Board:
 
     def lint(self) -> list[Problem]:
         """Return everything that is wrong with the file."""
-        return lint(self.document(), self.desk.clock.now().date())
+        return lint(self.document(), local_date(self.desk.clock.now()))
 
     def new(
         self,

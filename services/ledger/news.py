@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import threading
@@ -30,10 +31,13 @@ class News:
 
     Args:
         folder: of the ledger's segments.
+        told: told, once, when the system gives no events and the folder is looked at again and again instead.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, told: Callable[[str], None] = lambda _text: None) -> None:
         self._folder = folder
+        self._told = told
+        self._said = False
         self._mine = threading.local()
         self._wakers: list[_Waker] = []
 
@@ -60,18 +64,21 @@ class News:
         """Return the waker of this thread: one that is shared would wake only one of those who wait."""
         waker: _Waker | None = getattr(self._mine, "waker", None)
         if waker is None:
-            waker = self._mine.waker = _watch(self._folder)
+            waker = self._mine.waker = self._watch()
             self._wakers.append(waker)
         return waker
 
-
-def _watch(folder: Path) -> _Waker:
-    for kind in (_Inotify, _Watchdog):
-        try:
-            return kind(folder)
-        except (ImportError, OSError):  # another system, no folder yet, no watches left, no events on this disk
-            continue
-    return _Poll()
+    def _watch(self) -> _Waker:
+        for kind in (_Inotify, _Watchdog):
+            try:
+                return kind(self._folder)
+            except ImportError:  # another system
+                continue
+            except OSError as error:  # no folder yet, no instances or watches left, no events on this disk
+                if error.errno != errno.ENOENT and not self._said:
+                    self._said = True
+                    self._told(f"no events of the file system ({error.strerror or error}); looking by itself instead")
+        return _Poll()
 
 
 class _Inotify:
