@@ -12,7 +12,7 @@ import pytest
 
 from bluelabel.interfaces.problems import Problem
 from bluelabel.services.git.drivers import boxes, drive
-from bluelabel.services.git.install import install, program, uninstall
+from bluelabel.services.git.install import CHAIN, install, program, uninstall
 from bluelabel.services.git.repository import GitRepository
 
 BOX = "postbox/CA/inbox.json"
@@ -278,7 +278,7 @@ def test_hooks_that_belong_to_the_repository_are_left_alone(scratch: Any) -> Non
     assert repository is not None
     done = install(repository)
 
-    assert any("belongs to the repository" in line for line in done.lines)
+    assert any(f"add this line to {own}: {CHAIN}" in line for line in done.lines)
     assert own.read_text() == "#!/bin/sh\necho own\n"
 
 
@@ -286,6 +286,7 @@ def test_a_shell_hook_without_a_final_newline_is_chained(scratch: Any) -> None:
     hook = scratch.root / ".git/hooks/pre-commit"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh")
+    hook.chmod(0o755)
     installed(scratch)
 
     assert hook.read_text().splitlines()[:2] == ["#!/bin/sh", "# bluelabel begin"]
