@@ -129,7 +129,10 @@ def _leaving(steps: Sequence[Step], location: Location | None) -> list[Step]:
     if location is None or not steps:
         return list(steps)
     missing = [path for path in in_git(location.root, [step.path for step in steps]) if not os.path.lexists(path)]
-    return [replace(step, left=any(path.is_relative_to(step.path) for path in missing)) for step in steps]
+    marked = [replace(step, left=any(path.is_relative_to(step.path) for path in missing)) for step in steps]
+    # Who has a mailbox, and what the card file is called, stands in the settings: without them only the ledger is made.
+    unknown = any(path.name == FILE for path in missing)
+    return [step for step in marked if step.left or not unknown]
 
 
 def run(steps: Sequence[Step], say: Callable[[str], None]) -> None:

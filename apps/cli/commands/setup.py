@@ -47,7 +47,7 @@ def init(app: App, directory: Path | None, agents: str | None, dry_run: bool) ->
     if steps and not dry_run:
         app.root = root
         workspace = app.workspace()
-        names = [name for name in workspace.settings.directory.mailboxes if root / "postbox" / name not in left]
+        names = [name for name in workspace.settings.directory.mailboxes if (root / "postbox" / name).is_dir()]
         workspace.refresh_views(names, app.note)
 
 
