@@ -94,6 +94,15 @@ def test_a_question_has_the_same_answer_where_nothing_may_be_written(place: Plac
     assert place.files() == files
 
 
+def test_a_wrong_index_that_may_not_be_made_anew_is_not_believed(place: Place) -> None:
+    before = answers(place)
+    for name in ("index.db", "search.db"):
+        (place.home / name).write_bytes(b"no database, and not ours to delete" * 200)
+    close_off(place.root / ".git")
+
+    assert answers(place) == before
+
+
 def test_a_question_is_silent_about_what_it_did_not_write(place: Place) -> None:
     close_off(place.root / ".git")
 
@@ -338,3 +347,23 @@ def test_a_view_that_cannot_be_swapped_leaves_nothing_beside_its_box(place: Plac
     assert "writing a view" in sent.err
     assert {path.name for path in (place.root / "postbox" / "CA").iterdir()} == names
     assert "more" in place("inbox", "CA").out
+
+
+@pytest.mark.parametrize("name", ["postbox/CA/inbox.json", "TASK_CARDS.md"])
+def test_a_file_that_is_mounted_in_place_is_left_in_place_and_alone(place: Place, name: str) -> None:
+    apart = namespace("--mount")
+    if apart is None:
+        pytest.skip("this system gives nobody a mount namespace")
+    copy = place.root.parent / "copy"
+    shutil.copy(place.root / name, copy)
+    mount = f'mount --bind {copy} "{name}" && mount -o remount,bind,ro "{name}" && shift && exec "$@"'
+    folder = (place.root / name).parent
+    names = {path.name for path in folder.iterdir()}
+    for args in (["send", "--from", "CC", "--to", "CA"], ["card", "set", "TASK-001", "status", "BLOCKED"]):
+        subprocess.run(
+            [*apart, "sh", "-c", mount, "sh", "-", *PROGRAM, *args], cwd=place.root, capture_output=True, check=False
+        )
+
+    assert {path.name for path in folder.iterdir()} == names
+    assert place("inbox", "CA").out.count("CC → CA") == 4
+    assert {line["id"]: line["status"] for line in place("card", "list", "--json").lines}["TASK-001"] == "BLOCKED"

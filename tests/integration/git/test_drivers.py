@@ -345,7 +345,7 @@ def test_a_hook_that_is_a_link_into_the_work_tree_is_kept_and_called(scratch: An
     assert script.read_text() == "#!/bin/sh\ntouch ran\n"
     assert (scratch.root / "ran").exists()
     uninstall(repository)
-    assert os.readlink(hook) == "../../tools/pre-commit.sh"
+    assert hook.readlink() == Path("../../tools/pre-commit.sh")
 
 
 def test_installing_twice_goes_on_calling_the_hook_that_was_there(scratch: Any) -> None:
