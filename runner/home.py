@@ -33,9 +33,13 @@ def hide(home: Path) -> None:
     Raises:
         OSError: the file could not be written.
     """
+    if _around(home) is None:
+        return
     file = home / ".gitignore"
-    if _around(home) is not None and not file.exists():
-        file.write_text(_IGNORE, encoding="utf-8")
+    there = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+    if "*" not in there.split():
+        with file.open("a", encoding="utf-8") as end:
+            end.write(("\n" if there and not there.endswith("\n") else "") + _IGNORE)
 
 
 def check_untracked(home: Path) -> None:

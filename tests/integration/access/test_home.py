@@ -60,9 +60,11 @@ def test_doctor_tells_what_git_clean_would_do(root: Path) -> None:
     assert [line["state"] for line in found] == ["note"]
 
 
-def test_one_that_git_does_not_ignore_is_found_and_hidden(root: Path) -> None:
+@pytest.mark.parametrize("text", [None, "", "*.log"])
+def test_one_that_git_does_not_ignore_is_found_and_hidden(root: Path, text: str | None) -> None:
     here(root, "init")
-    (root / ".bluelabel" / ".gitignore").unlink()
+    file = root / ".bluelabel" / ".gitignore"
+    file.unlink() if text is None else file.write_text(text)
     found = [line["what"] for line in here(root, "doctor", "--json").lines if line["state"] == "bad"]
     here(root, "doctor", "--fix")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,17 +27,16 @@ def files(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file() and ".git" not in p.parts}
 
 
-@pytest.mark.parametrize("name", ["sub", "deep/er/sub", "."])
-def test_init_of_a_folder_is_in_that_folder(repository: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cli_driver import bluelabel as call
+def in_folder(where: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    """Call the program in a folder, without --root."""
+    program = [sys.executable, "-m", "bluelabel.apps.cli.main"]
+    return subprocess.run([*program, *args], cwd=where, capture_output=True, text=True, check=False)
 
-    monkeypatch.chdir(repository)
+
+@pytest.mark.parametrize("name", ["sub", "deep/er/sub", "."])
+def test_init_of_a_folder_is_in_that_folder(repository: Path, name: str) -> None:
     target = repository / name
-    made = call(repository, "schema")  # any command: the next one is given no --root
-    assert made.code == 0
-    done = subprocess.run(
-        [*program(), "init", name, "--json"], cwd=repository, capture_output=True, text=True, check=False
-    )
+    done = in_folder(repository, "init", name, "--json")
 
     assert done.returncode == 0, done.stderr
     assert (target / "bluelabel.toml").is_file()
@@ -50,15 +50,9 @@ def test_init_of_a_folder_is_in_that_folder(repository: Path, name: str, monkeyp
     assert home.is_relative_to(repository / ".git")
 
 
-def program() -> list[str]:
-    import sys
-
-    return [sys.executable, "-m", "bluelabel.apps.cli.main"]
-
-
 def test_a_workspace_in_a_folder_and_the_one_around_it_have_mail_of_their_own(repository: Path) -> None:
     bluelabel(repository, "init")
-    subprocess.run([*program(), "init", "sub"], cwd=repository, check=True, capture_output=True)
+    assert in_folder(repository, "init", "sub").returncode == 0
     bluelabel(repository, "send", "--from", "CC", "--to", "CA", "--subject", "around")
     bluelabel(repository / "sub", "send", "--from", "CC", "--to", "CA", "--subject", "inside")
 
@@ -67,7 +61,7 @@ def test_a_workspace_in_a_folder_and_the_one_around_it_have_mail_of_their_own(re
 
 
 def test_a_folder_of_a_worktree_shares_the_mail_of_the_same_folder(repository: Path, tmp_path: Path) -> None:
-    subprocess.run([*program(), "init", "sub"], cwd=repository, check=True, capture_output=True)
+    assert in_folder(repository, "init", "sub").returncode == 0
     git(repository, "add", "-A")
     git(repository, "commit", "-qm", "start")
     git(repository, "worktree", "add", "-q", str(tmp_path / "second"), "-b", "side")
@@ -86,7 +80,7 @@ def test_a_ledger_that_an_earlier_version_made_in_the_folder_is_gone_on_with(rep
 
 
 def test_init_of_a_folder_that_is_not_there_makes_it(tmp_path: Path) -> None:
-    done = subprocess.run([*program(), "init", "new/place"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = in_folder(tmp_path, "init", "new/place")
 
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "new" / "place" / "bluelabel.toml").is_file()
