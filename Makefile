@@ -1,6 +1,7 @@
 # Everything a developer does, as one word each. `make help` lists them.
 #
-# The virtual environment is made in .venv and again only when pyproject.toml, constraints.txt or the build hook change.
+# The virtual environment is made in .venv and again only when pyproject.toml, constraints.txt or the build hook change,
+# or when another Python is named: `make test PYTHON=python3.13`. VENV names another place, to keep both.
 # Paths are relative throughout, so a checkout under a path with spaces works.
 
 SHELL := /bin/bash
@@ -10,12 +11,21 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-RUN_STAMP := .venv/.installed
-DEV_STAMP := .venv/.installed-dev
+RUN_STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
 RECIPE := pyproject.toml constraints.txt hatch_build.py
 JOBS ?= 2
+
+ifeq ($(origin PYTHON),command line)
+ifneq ($(wildcard $(BIN)/python),)
+ifneq ($(shell $(BIN)/python -V),$(shell $(PYTHON) -V))
+$(shell rm -rf $(VENV))
+endif
+endif
+endif
 
 # Each test has a time limit of its own; this one ends what hangs where no test runs, as while tests are collected.
 LIMIT ?= 30m
@@ -28,11 +38,11 @@ WITHIN = timeout --verbose --foreground --kill-after=30s $(LIMIT)
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/' | expand -t 14
 
-.venv/bin/python:
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; run make PYTHON=python3.11")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 
-$(RUN_STAMP): $(RECIPE) | .venv/bin/python
+$(RUN_STAMP): $(RECIPE) | $(BIN)/python
 	$(PIP) install --constraint constraints.txt --editable .
 	@touch $@
 
@@ -104,5 +114,5 @@ reproducible: $(DEV_STAMP)  ## two builds of wheel and sdist, under different mo
 	cd build && for file in one/*; do cmp "$$file" "two/$${file#one/}" && echo "identical: $${file#one/}"; done
 
 clean:  ## remove what was built; the virtual environment too
-	rm -rf .venv build dist site htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find agents apps interfaces runner services tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,6 +14,7 @@
     ├── UnreadableInput            5  a file or value that cannot be read as what it should be
     │   └── TooLarge               5  over one of the limits of `interfaces/limits.py`
     └── MachineError               6  disk, permission, file system
+        ├── NotPermitted           6  read-only, or another's: it is not ours to write (or to read)
         └── NotDurable             6  written, but the disk did not confirm it: nothing was acknowledged
 
 Each says what was being done, where (``file:line:col`` or a name), and what to do next.
@@ -120,6 +121,10 @@ class MachineError(BluelabelError):
     exit_code = 6
 
 
+class NotPermitted(MachineError):
+    """A file or folder is read-only, or belongs to somebody else."""
+
+
 class NotDurable(MachineError):
     """Written, but the disk did not confirm it: nothing was acknowledged."""
 
@@ -138,6 +143,9 @@ _CAUSES = {
 }
 
 
+_NOT_OURS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
 def machine_error(error: OSError, doing: str, where: str | None = None) -> MachineError:
     """Turn an OSError into a MachineError that names the cause and the cure.
 
@@ -148,4 +156,5 @@ def machine_error(error: OSError, doing: str, where: str | None = None) -> Machi
     """
     cause, hint = _CAUSES.get(error.errno or 0, (error.strerror or str(error), "run `bluelabel doctor`"))
     path = where or (str(error.filename) if error.filename is not None else None)
-    return MachineError(f"{cause} while {doing}", where=path, hint=hint)
+    kind = NotPermitted if error.errno in _NOT_OURS else MachineError
+    return kind(f"{cause} while {doing}", where=path, hint=hint)

@@ -7,12 +7,15 @@ nesting past the limit are refused, because two readers that disagree on them ca
 from __future__ import annotations
 
 import json
+import re
 from json import encoder
 from typing import Any, NoReturn
 
 from bluelabel.interfaces.errors import TooLarge, UnreadableInput
 from bluelabel.interfaces.limits import JSON_DEPTH, MESSAGE_BYTES
 
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_BRACKET = re.compile(r"[\[{\]}]")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
 # Kept, because `encode` makes one for each value, which takes as long as to write a short one.
 _in_c: Any = getattr(encoder, "c_make_encoder", None)
@@ -42,6 +45,9 @@ def loads(text: str | bytes, where: str, *, max_bytes: int = MESSAGE_BYTES, max_
         check(value, where, max_depth=max_depth)
         return value
     except json.JSONDecodeError as error:
+        # How deep the parser goes before it gives up differs between versions of Python; what is told must not.
+        if _deepest(error.doc[: error.pos]) > max_depth:
+            raise TooLarge(f"nested deeper than {max_depth}", where=where, hint="flatten it") from None
         place = f"{where}:{error.lineno}:{error.colno}"
         raise UnreadableInput(f"not JSON ({error.msg})", where=place, hint="check it with `bluelabel read`") from None
     except UnicodeDecodeError as error:
@@ -102,6 +108,15 @@ def check(value: object, where: str, *, max_depth: int = JSON_DEPTH) -> int:
 def dumps(value: object) -> str:
     """Return `value` as one line of JSON, as the ledger and `--json` write it: no blanks, UTF-8 kept readable."""
     return "".join(_pieces(value, 0)) if _pieces else _ENCODER.encode(value)
+
+
+def _deepest(text: str) -> int:
+    """Return how many brackets are open at once, at most, in the beginning of a JSON text."""
+    deepest = depth = 0
+    for sign in _BRACKET.findall(_STRING.sub("", text)):
+        depth += 1 if sign in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _encodable(text: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from bluelabel.interfaces.errors import UsageError
@@ -20,6 +20,20 @@ def to_text(moment: datetime) -> str:
     """
     utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     return utc.isoformat("T", "microseconds")[:26] + "Z"
+
+
+def local_date(moment: datetime) -> date:
+    """Return the date that a calendar on this machine shows at `moment`: moments are in UTC, days are people's.
+
+    Args:
+        moment: with its zone.
+    """
+    return moment.astimezone().date()
+
+
+def end_of_day(day: date) -> datetime:
+    """Return the moment at which a day of this machine's calendar is over."""
+    return datetime.combine(day + timedelta(days=1), datetime.min.time()).astimezone(UTC)
 
 
 def from_text(text: str) -> datetime:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from bluelabel.interfaces.errors import NotPermitted
 from bluelabel.services.postbox.box_office import BoxOffice
 from bluelabel.services.postbox.intake_report import IntakeReport
 
@@ -34,7 +35,15 @@ class Boxes:
         """The counter of this worktree; what it remembers of its views is kept beside the ledger, by worktree."""
         worktree = hashlib.sha256(os.fsencode(self.workspace.root)).hexdigest()[:12]
         state = self.workspace.home / "postbox" / worktree
-        return BoxOffice(self.workspace.postbox, self.folder, state, self.workspace.clock, self.workspace.ids)
+        space = self.workspace
+        return BoxOffice(space.postbox, self.folder, state, space.clock, space.ids, self._left_out)
+
+    def _left_out(self) -> frozenset[str]:
+        """Return the boxes that git has and a sparse checkout leaves out here."""
+        from bluelabel.services.git.index import left_out
+
+        location = self.workspace.location
+        return left_out(location.root, self.folder) if location is not None else frozenset()
 
     def sweep(self, agents: Iterable[str] | None = None) -> IntakeReport:
         """Read what people and agents have changed by hand or dropped; cheap when they have not."""
@@ -61,7 +70,10 @@ class Boxes:
             MachineError: it could not be stored.
         """
         found = self.office.strangers()
-        return found, IntakeReport() if dry_run else self.office.adopt(self.workspace.actor)
+        report = IntakeReport() if dry_run else self.office.adopt(self.workspace.actor)
+        if report.closed is not None:
+            raise NotPermitted(report.closed, where=str(self.workspace.home), hint="run `bluelabel doctor`")
+        return found, report
 
     def start(self, say: Callable[[str], None]) -> None:
         """Watch the boxes from a thread of their own until `stop`.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,6 +9,7 @@ from functools import partial
 
 from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.times import from_text
+from bluelabel.runner.boxes import Boxes
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.ledger.file_ledger import FileLedger
 from bluelabel.services.ledger.verify import verify
@@ -56,9 +56,16 @@ def examine(workspace: Workspace, *, fix: bool = False, show: Callable[[str], No
         except (BluelabelError, OSError) as error:
             hint = error.hint if isinstance(error, BluelabelError) else None
             found.append(Finding(area, "bad", str(error), hint))
+    from bluelabel.runner.doctor_access import examine_access
     from bluelabel.runner.doctor_cards import examine_cards
+    from bluelabel.runner.home import examine_home
 
-    return [*found, *examine_cards(workspace, fix=fix, show=show)]
+    return [
+        *found,
+        *examine_access(workspace),
+        *examine_home(workspace, fix=fix),
+        *examine_cards(workspace, fix=fix, show=show),
+    ]
 
 
 def _ledger(workspace: Workspace) -> Iterator[Finding]:
@@ -73,8 +80,6 @@ def _ledger(workspace: Workspace) -> Iterator[Finding]:
             yield Finding(
                 "ledger", "ok", f"{verdict.events:,} event{'s' if verdict.events != 1 else ''}, chain unbroken"
             )
-    if not os.access(workspace.home, os.W_OK):
-        yield Finding("ledger", "bad", f"{workspace.home} is not writable", "check who owns it")
 
 
 def _clock(workspace: Workspace) -> Iterator[Finding]:
@@ -92,9 +97,12 @@ def _clock(workspace: Workspace) -> Iterator[Finding]:
 
 def _boxes(workspace: Workspace, *, fix: bool) -> Iterator[Finding]:
     aside = 0
+    office = Boxes(workspace).office
     for name in workspace.settings.directory.mailboxes:
         folder = workspace.root / "postbox" / name
-        if folder.is_symlink():
+        if not folder.exists() and office.is_left_out(name):
+            yield Finding("boxes", "note", f"postbox/{name} is left out of this sparse checkout")
+        elif folder.is_symlink():
             yield Finding("boxes", "bad", f"postbox/{name} is a symbolic link", "replace it by a folder")
         elif not folder.is_dir() and fix:
             (folder / "drop").mkdir(parents=True)
@@ -114,7 +122,8 @@ def _boxes(workspace: Workspace, *, fix: bool) -> Iterator[Finding]:
 def _git(workspace: Workspace) -> Iterator[Finding]:
     repository = workspace.repository
     if repository is None:
-        yield Finding("git", "note", "not a git repository", "claims of cards cannot be checked without one")
+        what = "not a git repository" if workspace.location is None else "not the top of its git repository"
+        yield Finding("git", "note", what, "claims of cards cannot be checked then")
         return
     where = repository.branch() or "detached HEAD"
     yield Finding("git", "ok", f"{where}, {len(repository.status()):,} files differ from HEAD")

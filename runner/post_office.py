@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bluelabel.interfaces.errors import BluelabelError, Conflict
+from bluelabel.interfaces.errors import BluelabelError, Conflict, machine_error
 from bluelabel.interfaces.events import Event
 from bluelabel.runner.boxes import Boxes
 from bluelabel.runner.recovery import told_by
@@ -130,6 +130,8 @@ class PostOffice:
         except Timeout:
             hint = "it serves every worktree; stop it first if you want another"
             raise Conflict("`up` runs already", where=str(self._workspace.home), hint=hint) from None
+        except OSError as error:
+            raise machine_error(error, "taking the lock of `up`", str(self._workspace.home)) from error
         try:
             yield
         finally:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from bluelabel.interfaces.errors import MachineError, UsageError, machine_error
+from bluelabel.interfaces.errors import MachineError, NotPermitted, UsageError, machine_error
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.names import agent_name
+from bluelabel.runner.home import check_untracked, hide
 from bluelabel.runner.settings import DEFAULT_AGENTS, FILE, load
-from bluelabel.runner.workspace import Workspace, find_place, state_directory
+from bluelabel.runner.workspace import HOME_VARIABLE, Workspace, find_place, is_made, state_directory
+from bluelabel.services.git.index import in_git
+from bluelabel.services.git.locate import Location
 from bluelabel.services.ledger.disk import make_directory
 from bluelabel.services.postbox.directory import Directory
 
@@ -58,24 +62,36 @@ _IGNORED = ("postbox/*/drop/", "postbox/*/quarantine/")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that `init` would do: what, and how."""
+    """One thing that `init` would do.
+
+    Attributes:
+        what: in words.
+        run: does it.
+        path: what it makes or changes.
+        left: it is left alone: git has the file and has not checked it out here.
+    """
 
     what: str
     run: Callable[[], None]
+    path: Path
+    left: bool = False
 
 
-def plan(root: Path, agents: Sequence[str] | None) -> tuple[Path, list[Step]]:
+def plan(root: Path, agents: Sequence[str] | None, *, exactly: bool = False) -> tuple[Path, list[Step]]:
     """Return the root of the workspace to be made, and the steps that are still to do.
 
     Args:
         root: where it was asked for; inside a repository, its top is taken.
         agents: their names; None keeps those of the settings, or takes the usual four.
+        exactly: make it in `root` itself, whatever is around it.
 
     Raises:
         InvalidName: a name that is not allowed, or two that differ only in case.
-        UsageError: the settings there name other agents.
+        UsageError: the settings there name other agents, or the state directory cannot be where it is said to be.
+        Refused: git tracks the state directory.
     """
-    place, location = find_place(root) if root.exists() else (root.absolute(), None)
+    place, location = find_place(root)
+    place = Path(os.path.realpath(root)) if exactly or not root.exists() else place
     has_settings = (place / FILE).exists()
     settings = load(place)
     names = tuple(agent_name(name) for name in agents) if agents else settings.directory.agents
@@ -85,35 +101,49 @@ def plan(root: Path, agents: Sequence[str] | None) -> tuple[Path, list[Step]]:
         )
     directory = settings.directory if has_settings else Directory(names, coordinator=_coordinator(names))
     home = state_directory(place, location, settings)
-    steps = (
-        [Step(f"make the state directory {home}", lambda: _open_ledger(place, home))]
-        if not (home / "ledger").is_dir()
-        else []
-    )
+    steps: list[Step] = []
+    if not is_made(home):
+        check_untracked(home)
+        steps.append(Step(f"make the state directory {home}", lambda: _open_ledger(place, home), home))
+    files: list[Step] = []
     if not has_settings:
         text = _SETTINGS.format(agents=", ".join(f'"{name}"' for name in names), coordinator=directory.coordinator)
-        steps.append(_new_file(place / FILE, text))
+        files.append(_new_file(place / FILE, text))
     cards = place / settings.cards
     if not cards.exists():
-        steps.append(_new_file(cards, _CARDS.format(agents=" | ".join(names))))
+        files.append(_new_file(cards, _CARDS.format(agents=" | ".join(names))))
     for name in directory.mailboxes:
         folder = place / "postbox" / name
         if not (folder / "drop").is_dir():
-            steps.append(Step(f"make the mailbox postbox/{name}/", partial(_mailbox, folder)))
-    steps += _lines(place / ".gitattributes", _ATTRIBUTES)
+            files.append(Step(f"make the mailbox postbox/{name}/", partial(_mailbox, folder), folder))
+    files += _lines(place / ".gitattributes", _ATTRIBUTES)
     ignored = (*_IGNORED, *(() if location is not None else ("/.bluelabel/",)))
     if not settings.versioned:
         ignored = (*ignored, "postbox/")
-    return place, steps + _lines(place / ".gitignore", ignored)
+    files += _lines(place / ".gitignore", ignored)
+    return place, [*steps, *_leaving(files, location)]
+
+
+def _leaving(steps: Sequence[Step], location: Location | None) -> list[Step]:
+    """Leave alone what git has and has not checked out here, as in a sparse checkout: it would be made anew."""
+    if location is None or not steps:
+        return list(steps)
+    missing = [path for path in in_git(location.root, [step.path for step in steps]) if not os.path.lexists(path)]
+    marked = [replace(step, left=any(path.is_relative_to(step.path) for path in missing)) for step in steps]
+    # Who has a mailbox, and what the card file is called, stands in the settings: without them only the ledger is made.
+    unknown = any(path.name == FILE for path in missing)
+    return [step for step in marked if step.left or not unknown]
 
 
 def run(steps: Sequence[Step], say: Callable[[str], None]) -> None:
-    """Do the steps, telling each before it is done.
+    """Do the steps, telling each; those that are to be left alone are passed over.
 
     Raises:
         MachineError: a step was not possible; those before it are done, and asking again goes on from there.
     """
     for step in steps:
+        if step.left:
+            continue
         try:
             step.run()
         except OSError as error:
@@ -126,7 +156,11 @@ def _coordinator(names: Sequence[str]) -> str:
 
 
 def _open_ledger(root: Path, home: Path) -> None:
-    make_directory(home / "ledger")
+    try:
+        make_directory(home / "ledger")
+        hide(home)
+    except OSError as error:
+        raise _elsewhere(machine_error(error, "making the state directory", str(home))) from error
     workspace = Workspace(root, home, load(root), None)
     opened = Draft("ledger.opened", workspace.actor, {"home": workspace.ids.new()})
     try:
@@ -136,6 +170,14 @@ def _open_ledger(root: Path, home: Path) -> None:
         raise
     finally:
         workspace.close()
+
+
+def _elsewhere(error: MachineError) -> MachineError:
+    """Say where else the state directory may be, when it may not be made where it usually is."""
+    if isinstance(error, NotPermitted):
+        hint = f"name a folder in the work tree: {HOME_VARIABLE}=.bluelabel, or `home` in {FILE}, for everybody here"
+        return NotPermitted(error.what, where=error.where, hint=hint)
+    return error
 
 
 def _mailbox(folder: Path) -> None:
@@ -148,7 +190,7 @@ def _new_file(path: Path, text: str) -> Step:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
 
-    return Step(f"write {path.name}", write)
+    return Step(f"write {path.name}", write, path)
 
 
 def _lines(path: Path, wanted: Sequence[str]) -> list[Step]:
@@ -164,4 +206,4 @@ def _lines(path: Path, wanted: Sequence[str]) -> list[Step]:
                 "".join([("\n" if there and not there.endswith("\n") else ""), *(f"{line}\n" for line in missing)])
             )
 
-    return [Step(f"add {len(missing)} line{'s' if len(missing) > 1 else ''} to {path.name}", write)]
+    return [Step(f"add {len(missing)} line{'s' if len(missing) > 1 else ''} to {path.name}", write, path)]

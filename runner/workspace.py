@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterable
 from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
-from bluelabel.interfaces.errors import BluelabelError, NotFound
+from bluelabel.interfaces.errors import BluelabelError, NotFound, NotPermitted, UsageError, machine_error
 from bluelabel.interfaces.ports import Clock, Ids
 from bluelabel.runner.settings import FILE, Settings, load
 from bluelabel.services.cards.projection import CardsProjection
@@ -33,26 +35,53 @@ ACTOR_VARIABLE: Final = "BLUELABEL_AGENT"
 
 
 def find_place(start: Path) -> tuple[Path, Location | None]:
-    """Return the root of the workspace that `start` would belong to, and its repository.
+    """Return the root of the workspace that `start` would belong to, and the repository around it.
 
     The nearest folder above with a ``bluelabel.toml`` or a ``.git`` is the root; without one, `start` itself.
     """
     start = Path(os.path.realpath(start))
     location = locate(start)
     for folder in (start, *start.parents):
-        if location is not None and folder == location.root:
+        if (location is not None and folder == location.root) or (folder / FILE).is_file():
             return folder, location
-        if (folder / FILE).is_file():
-            return folder, None
-    return start, None
+    return start, location
 
 
 def state_directory(root: Path, location: Location | None, settings: Settings) -> Path:
-    """Return where the ledger of a workspace is: shared by all worktrees of a repository, or inside the root."""
+    """Return where the ledger of a workspace is: shared by all worktrees of a repository, or inside the root.
+
+    A workspace in a folder of a repository has a ledger of its own there: it is not the one of the repository's top.
+
+    Raises:
+        UsageError: the place that is named is full of files that are not the ledger's.
+    """
     named = os.environ.get(HOME_VARIABLE) or settings.home
+    inside = root / ".bluelabel"
     if named:
-        return root / named
-    return location.common_dir / "bluelabel" if location is not None else root / ".bluelabel"
+        home = Path(os.path.normpath(root / named))
+        if home == root or home.is_relative_to(root / "postbox"):
+            hint = "name a folder of its own, such as .bluelabel"
+            raise UsageError("the state directory cannot be here", where=str(home), hint=hint)
+        return home
+    if location is None or (root != location.root and (inside / "ledger").is_dir()):
+        return inside
+    if root == location.root:
+        return location.common_dir / "bluelabel"
+    return location.common_dir / "bluelabel" / "folders" / quote(root.relative_to(location.root).as_posix(), safe="")
+
+
+def is_made(home: Path) -> bool:
+    """Tell whether there is a ledger in a state directory.
+
+    Raises:
+        NotPermitted: the directory is somebody else's, and may not be looked into.
+    """
+    try:
+        return stat.S_ISDIR((home / "ledger").stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise machine_error(error, "looking for the ledger", str(home)) from error
 
 
 class Workspace:
@@ -62,7 +91,7 @@ class Workspace:
         root: top of this worktree.
         home: the state directory.
         settings: of ``bluelabel.toml``.
-        location: the repository, None outside git.
+        location: the repository around it, None outside git.
         actor: who acts: ``$BLUELABEL_AGENT``, else the human.
         remark: told, line by line, what was set aside, left alone or not possible beside what was asked for. A door
             sets it to what it shows remarks with; until then they are kept in `remarks`.
@@ -93,7 +122,7 @@ class Workspace:
         place, location = find_place(start)
         settings = load(place)
         home = state_directory(place, location, settings)
-        if not (home / "ledger").is_dir():
+        if not is_made(home):
             cloned = (place / FILE).is_file() and (place / "postbox").is_dir()
             also = ", then take over the mail in its boxes with `bluelabel adopt`" if cloned else ""
             what = "no post office here yet, only its files" if cloned else "no workspace here"
@@ -103,9 +132,8 @@ class Workspace:
     @cached_property
     def book(self) -> Book:
         """Ledger and index."""
-        return Book.open(
-            self.home, (PostboxProjection(), RunsProjection(), SprintProjection(), CardsProjection()), clock=self.clock
-        )
+        projections = (PostboxProjection(), RunsProjection(), SprintProjection(), CardsProjection())
+        return Book.open(self.home, projections, clock=self.clock, told=self._remark)
 
     @cached_property
     def postbox(self) -> Postbox:
@@ -115,10 +143,11 @@ class Workspace:
 
     @cached_property
     def repository(self) -> GitRepository | None:
-        """The git repository, or None outside one."""
+        """The git repository that this is the top of, or None: paths in claims are those of the repository."""
         from bluelabel.services.git.repository import GitRepository
 
-        return GitRepository.find(self.root) if self.location is not None else None
+        here = self.location is not None and self.location.root == self.root
+        return GitRepository.find(self.root) if here else None
 
     @cached_property
     def agents(self) -> AgentRegistry:
@@ -177,10 +206,22 @@ class Workspace:
         return other
 
     def read_edits(self) -> None:
-        """Read hand edits of the boxes and dropped files of this worktree, before a question is answered."""
+        """Read hand edits of the boxes and dropped files of this worktree, before a question is answered.
+
+        Where nothing may be written the question is answered all the same, and what was not read in is remarked.
+        """
         from bluelabel.runner.boxes import Boxes
 
-        for line in Boxes(self).sweep().notes():
+        boxes = Boxes(self)
+        try:
+            report = boxes.sweep()
+            lines, closed = report.notes(), report.closed
+        except NotPermitted as error:
+            lines, closed = [], str(error)
+        if closed is not None:
+            names = boxes.unread()
+            lines = [f"not read in yet: edits and drops in the boxes of {', '.join(names)} ({closed})"] if names else []
+        for line in lines:
             self.remark(line)
 
     def refresh_views(self, agents: Iterable[str]) -> None:
@@ -197,6 +238,9 @@ class Workspace:
             notes = [f"the boxes are not up to date: {error}"]
         for line in notes:
             self.remark(line)
+
+    def _remark(self, line: str) -> None:
+        self.remark(line)  # asked for each time: a door may set it after the ledger was opened
 
     def close(self) -> None:
         """Let go of ledger and index."""

@@ -80,6 +80,17 @@ class App:
             self._workspace.remark = self.note
         return self._workspace
 
+    def way_round(self, where: str | None) -> str | None:
+        """Return what to do instead where `where` may not be written; None if it is not of the state directory."""
+        workspace = self._workspace
+        if workspace is None or where is None or not Path(where).is_relative_to(workspace.home):
+            return None
+        return (
+            "put mail as a JSON file into postbox/NAME/drop/ and reports into your outbox.json, edit "
+            f"{workspace.settings.cards} by hand: the next command of somebody who may write reads them in; "
+            "`bluelabel doctor` says what is wrong here"
+        )
+
     def close(self) -> None:
         """Let go of what the call opened."""
         if self._workspace is not None:

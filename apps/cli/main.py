@@ -10,7 +10,7 @@ import click
 
 from bluelabel.apps.cli.app import App, Group, global_options, plain
 from bluelabel.apps.cli.streams import ReaderGone, prepare, settle
-from bluelabel.interfaces.errors import BluelabelError, UnreadableInput, machine_error
+from bluelabel.interfaces.errors import BluelabelError, NotPermitted, UnreadableInput, machine_error
 
 _ROOM = "bluelabel.apps.cli.commands"
 _LONGEST = 600
@@ -117,14 +117,14 @@ def main() -> None:
     except Exception as error:
         if app.debug or "--debug" in sys.argv:
             raise
-        code = _tell(error)
+        code = _tell(error, app)
     finally:
         app.close()
         settle()
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _tell(error: Exception) -> int:
+def _tell(error: Exception, app: App) -> int:
     """Print one line for the error and one for the hint; return the exit code."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
@@ -139,7 +139,8 @@ def _tell(error: Exception) -> int:
     if isinstance(error, UnicodeEncodeError):  # half of a surrogate pair: how Python holds bytes that are not UTF-8
         error = UnreadableInput("a text holds bytes that are not UTF-8", hint="give it in UTF-8")
     if isinstance(error, BluelabelError):
-        return _print(str(error), error.hint, error.exit_code)
+        hint = app.way_round(error.where) if isinstance(error, NotPermitted) else None
+        return _print(str(error), hint or error.hint, error.exit_code)
     text = f"this should not happen ({type(error).__name__}: {error})"
     return _print(text, "run it again with --debug and report what it prints", 1)
 

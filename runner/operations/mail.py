@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bluelabel.interfaces.errors import NotFound, Refused
+from bluelabel.interfaces.errors import NotFound, NotPermitted, Refused
 from bluelabel.interfaces.limits import VIEW_HANDLED, VIEW_WAITING
 from bluelabel.interfaces.messages import Delivery, Priority
 from bluelabel.interfaces.records.mail import Inbox, Sent, Settlement
@@ -144,7 +144,10 @@ def mark_seen(workspace: Workspace, agent: str, inbox: Inbox) -> None:
     """Record that an agent has looked at its inbox. A door calls it after it has shown the inbox, not before."""
     fresh = [delivery.message.id for delivery in inbox.waiting if delivery.seen_at is None]
     if fresh and not inbox.peek:
-        workspace.postbox.mark_seen(agent, fresh)
+        try:
+            workspace.postbox.mark_seen(agent, fresh)
+        except NotPermitted as error:
+            workspace.remark(f"not marked as seen: {error}")
 
 
 def outbox(workspace: Workspace, agent: str, *, limit: int = VIEW_WAITING) -> tuple[Delivery, ...]:

@@ -6,14 +6,16 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bluelabel.interfaces.errors import UsageError
+from bluelabel.interfaces.errors import MachineError, NotPermitted, UsageError
 from bluelabel.interfaces.events import Draft, Event
 from bluelabel.interfaces.problems import Problem
+from bluelabel.interfaces.times import local_date
 from bluelabel.services.cards import edit, statistics
 from bluelabel.services.cards import repair as repairing
 from bluelabel.services.cards.desk import Desk, Plan
 from bluelabel.services.cards.evidence import CardEvidence, Verdict
 from bluelabel.services.cards.lint import lint
+from bluelabel.services.cards.looking import look
 from bluelabel.services.cards.model import Card, CardDocument, to_text
 from bluelabel.services.cards.paper import Report
 from bluelabel.services.cards.reread import reread
@@ -42,10 +44,15 @@ class Board:
     def document(self) -> CardDocument:
         """Return the file as it is now, other people's saves noticed and what a crash left undone finished.
 
+        Where nothing may be written, it is only looked at: the answer is the same, and nothing is remembered.
+
         Raises:
             NotFound: there is no such file.
         """
-        self.desk.inspect()
+        try:
+            self.desk.inspect()
+        except NotPermitted:
+            return look(self.desk)
         return self.desk.read()
 
     def inspect(self) -> Report:
@@ -58,7 +65,7 @@ class Board:
 
     def lint(self) -> list[Problem]:
         """Return everything that is wrong with the file."""
-        return lint(self.document(), self.desk.clock.now().date())
+        return lint(self.document(), local_date(self.desk.clock.now()))
 
     def new(
         self,
@@ -187,7 +194,7 @@ class Board:
         return done
 
     def verify(self, names: Sequence[str] = (), revision: str | None = None) -> list[CardEvidence]:
-        """Check the claims of cards and keep what was found.
+        """Check the claims of cards and keep what was found; where it cannot be kept, the report says so.
 
         Args:
             names: their ids; none means every card that calls itself completed.
@@ -201,7 +208,10 @@ class Board:
         cards = cards or [card for card in document.cards if card.status is CardStatus.COMPLETED]
         inspector = self.verifier.inspector(revision)
         found = [inspector.card(document, card) for card in cards]
-        self.desk.book.append(lambda _db: [self.verifier.draft(evidence) for evidence in found])
+        try:
+            self.desk.book.append(lambda _db: [self.verifier.draft(evidence) for evidence in found])
+        except MachineError as error:
+            self.report.notes.append(f"what was found was not recorded: {error}")
         return found
 
     def evidence(self, name: str) -> dict[str, Any] | None:

@@ -118,10 +118,7 @@ class Desk(Paper):
         known = self.known(state)
         old = self.memory.text(known.known)
         before, now = parse(old or b"", self.vocabulary), parse(data, self.vocabulary)
-        # What a killed command left to be written in is no save's doing, nor is what it takes back.
-        chains = _chains([*self.recorded(0, known.since), *self.recorded(state.applied)])
-        written = [chain for chain in chains if chain[-1].event <= state.applied]
-        again = [event for chain in written if (event := self._taken_back(chain, now))]
+        again = self.taken_back(state, now)
         coming = frozenset(str(event.data.get("id")) for event in again if event.kind == "card.created")
         alarm = compare(before, now, coming | now.moved) if old is not None else Alarm()
         if alarm:
@@ -145,6 +142,13 @@ class Desk(Paper):
         names = ", ".join(sorted({str(event.data.get("id")) for event in again}))
         self.report.notes.append(f"{self.file}: a save from an older copy took changes of {names} back; made again")
         self.memory.save(state)
+
+    def taken_back(self, state: State, now: CardDocument) -> list[Recorded]:
+        """Return the changes that a save by somebody else has taken back and that are to be made again."""
+        # What a killed command left to be written in is no save's doing, nor is what it takes back.
+        chains = _chains([*self.recorded(0, self.known(state).since), *self.recorded(state.applied)])
+        written = [chain for chain in chains if chain[-1].event <= state.applied]
+        return [event for chain in written if (event := self._taken_back(chain, now))]
 
     def _taken_back(self, chain: Sequence[Recorded], now: CardDocument) -> Recorded | None:
         """Return what has to be made again of one thing's changes: the last, where a save has it as it was before."""

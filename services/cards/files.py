@@ -207,7 +207,11 @@ def exchange(one: Path, two: Path) -> bool:
         os.link(two, beside)
     except FileNotFoundError:
         return False
-    one.replace(two)
+    try:
+        one.replace(two)
+    except OSError:  # not ours to replace: the text still stands in its place, and nothing is left beside it
+        beside.unlink(missing_ok=True)
+        raise
     beside.replace(one)
     return True
 

@@ -83,12 +83,18 @@ class Memory:
         return memory
 
     def load(self) -> State | None:
-        """Return what is remembered, None when nothing is (or nothing that can be read)."""
+        """Return what is remembered, None when nothing is (or nothing that makes sense).
+
+        Raises:
+            NotPermitted: it is somebody else's: what it says is unknown, and must not be taken for nothing.
+        """
         try:
             raw: dict[str, Any] = json.loads((self.folder / "state.json").read_bytes())
             raw["branches"] = {name: Known(**known) for name, known in raw["branches"].items()}
             raw["losses"] = [Loss(**loss) for loss in raw["losses"]]
             return State(**raw)
+        except PermissionError as error:
+            raise machine_error(error, "reading what is remembered of the card file", str(self.folder)) from error
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bluelabel.interfaces.events import Draft
+from bluelabel.interfaces.times import local_date
 from bluelabel.services.cards import edit, ids, places, template
 from bluelabel.services.cards.body import checklist
 from bluelabel.services.cards.changes import SECTION_FIELD, pack
@@ -31,7 +32,7 @@ def creating(
         UsageError: a value is not allowed.
     """
     title = edit.check_value("title", title)
-    fields = {"created": desk.clock.now().date().isoformat()}
+    fields = {"created": local_date(desk.clock.now()).isoformat()}
     for key, value in values.items():
         known = edit.field_name(key)
         fields[known] = edit.check_value(known, value, desk.vocabulary)

@@ -1,6 +1,7 @@
 """`git install` and `git uninstall`: merge drivers in the config, their paths in info/attributes, a pre-commit hook.
 
-All of it is this clone's own: nothing versioned is touched, and all worktrees of the clone share it.
+All of it is this clone's own: nothing versioned and nothing of other clones is touched (a folder of hooks may serve
+many, or lead out of the clone by a link), and all worktrees of the clone share it.
 """
 
 from __future__ import annotations
@@ -22,12 +23,17 @@ MARKS: Final = Marks(b"# bluelabel begin", b"# bluelabel end")
 BOXES: Final = ("**/postbox/*/inbox.json", "**/postbox/*/outbox.json")
 CARDS: Final = ("TASK_CARDS.md",)
 DRIVERS: Final = {"boxes": "message boxes, merged by message", "cards": "task cards, merged by card and field"}
+CHAIN: Final = (
+    "if git config --local --get merge.bluelabel-cards.driver >/dev/null; then bluelabel git check || exit 1; fi"
+)
+"""What a hook calls that is not this clone's own; in a repository without the drivers it does nothing."""
+
 _SHEBANG: Final = b"#!/bin/sh\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What was done: each line for a person, and whether anything changed."""
+    """What was done, and what is left for a person to do: each line for a person, and whether anything changed."""
 
     changed: bool
     lines: tuple[str, ...]
@@ -45,6 +51,8 @@ def program() -> tuple[str, ...]:
 def install(repository: GitRepository, *, cards: Sequence[str] = CARDS, boxes: Sequence[str] = BOXES) -> Installed:
     """Register the drivers and the check. Doing it again changes nothing.
 
+    A hook that is not this clone's own is left as it is; the line to add there is among the lines returned.
+
     Raises:
         GitFailed: git refused to write its config.
         MachineError: a file could not be written.
@@ -58,10 +66,14 @@ def install(repository: GitRepository, *, cards: Sequence[str] = CARDS, boxes: S
         *(f"{path} merge=bluelabel-boxes" for path in boxes),
     ]
     attributes = repository.common_dir / "info" / "attributes"
-    if _write(attributes, put(_read(attributes), MARKS, "\n".join(patterns), apart=False)):
+    left: list[str] = []
+    if not _own(repository, attributes):
+        left.append(f"attributes: not written, {attributes} leads out of this clone; add there: {'; '.join(patterns)}")
+    elif _write(attributes, put(_read(attributes), MARKS, "\n".join(patterns), apart=False)):
         changes.append(f"attributes: {attributes}")
-    changes += _install_hook(repository)
-    return Installed(bool(changes), tuple(changes) or ("already installed",))
+    hooked, told = _install_hook(repository)
+    changes += hooked
+    return Installed(bool(changes), (*(changes or ["already installed"]), *left, *told))
 
 
 def uninstall(repository: GitRepository) -> Installed:
@@ -72,9 +84,10 @@ def uninstall(repository: GitRepository) -> Installed:
         if repository.git.ask("config", "--local", "--get-regexp", rf"^{section.replace('.', '[.]')}[.]").code == 0:
             _must(repository, "config", "--local", "--remove-section", section)
             changes.append(f"config: {section}")
-    for file, leftover in ((repository.common_dir / "info" / "attributes", b""), (_hook_file(repository), _SHEBANG)):
+    hooks = dict.fromkeys((repository.common_dir / "hooks" / "pre-commit", _hook_file(repository)))
+    for file, leftover in ((repository.common_dir / "info" / "attributes", b""), *((hook, _SHEBANG) for hook in hooks)):
         data = _read(file)
-        if blocks(data, MARKS):
+        if blocks(data, MARKS) and _own(repository, file):
             rest = take(data, MARKS)
             if _kept(file).exists():
                 _kept(file).replace(file)
@@ -112,34 +125,49 @@ def _hook_file(repository: GitRepository) -> Path:
     return repository.root / said / "pre-commit"
 
 
-def _install_hook(repository: GitRepository) -> list[str]:
+def _install_hook(repository: GitRepository) -> tuple[list[str], list[str]]:
+    """Have the check called before a commit; return what was changed, and what is left for a person to do."""
     file = _hook_file(repository)
-    if _versioned(repository, file):
-        return [f"hook: {file.parent} belongs to the repository; call `bluelabel git check` in its pre-commit yourself"]
+    data = _read(file)
+    if not _own(repository, file.parent):
+        if b"bluelabel git check" in data:
+            return [], []
+        # The scripts of husky 9 are beside the folder that git is told of, which is made anew again and again.
+        shown = file.parents[1] / file.name if file.parent.name == "_" else file
+        return [], [f"hook: not written, {file.parent} is not this clone's own; add this line to {shown}: {CHAIN}"]
     python = shlex.quote(sys.executable)
     call = f"if test -x {python}; then {shlex.join(program())} git check || exit 1; fi"
-    data = _read(file)
-    if not data:
+    if file.is_symlink() or (data and not blocks(data, MARKS) and not (_is_shell(data) and os.access(file, os.X_OK))):
+        # A program of another kind, one that leads elsewhere, or one that is switched off: it is kept beside.
+        if os.path.lexists(_kept(file)):
+            return [], [f"hook: not written, {_kept(file)} is there already; add this line to {file}: {CHAIN}"]
+        file.rename(_kept(file))
+        fresh = put(_SHEBANG, MARKS, _going_on(file, call), apart=False)
+    elif not data:
         fresh = put(_SHEBANG, MARKS, call, apart=False)
     elif blocks(data, MARKS):
-        fresh = put(data, MARKS, call)
-    elif _is_shell(data):  # after the first line, because the rest of it may exec or exit
+        fresh = put(data, MARKS, _going_on(file, call))
+    else:  # after the first line, because the rest of it may exec or exit
         head = data.index(b"\n") + 1 if b"\n" in data else len(data)
         first = data[:head] if data[:head].endswith(b"\n") else data[:head] + b"\n"
         fresh = put(first, MARKS, call, apart=False) + data[head:]
-    else:  # a program of another kind: it is kept beside, and called
-        file.rename(_kept(file))
-        fresh = put(_SHEBANG, MARKS, f'{call}\nexec "$(dirname -- "$0")/{_kept(file).name}" "$@"', apart=False)
-    return [f"hook: {file}"] if _write(file, fresh, executable=True) else []
+    return ([f"hook: {file}"] if _write(file, fresh, executable=True) else []), []
+
+
+def _going_on(hook: Path, call: str) -> str:
+    """Return the call of the check, and of the hook that was there before, if one is kept and not switched off."""
+    kept = _kept(hook)
+    return f'{call}\nexec "$(dirname -- "$0")/{kept.name}" "$@"' if os.access(kept, os.X_OK) else call
 
 
 def _kept(hook: Path) -> Path:
     return hook.with_name(hook.name + ".kept-by-bluelabel")
 
 
-def _versioned(repository: GitRepository, file: Path) -> bool:
-    inside = Path(os.path.realpath(file.parent))
-    return inside.is_relative_to(repository.root) and not inside.is_relative_to(repository.common_dir)
+def _own(repository: GitRepository, path: Path) -> bool:
+    """Tell whether a path leads to somewhere in this clone's own directory."""
+    real = Path(os.path.realpath(path))
+    return real.is_relative_to(os.path.realpath(repository.common_dir))
 
 
 def _is_shell(data: bytes) -> bool:

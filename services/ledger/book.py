@@ -45,11 +45,18 @@ class Book:
         self._behind = 0
 
     @classmethod
-    def open(cls, home: Path, projections: Sequence[Projection], *, clock: Clock | None = None) -> Book:
-        """Open the book in a state directory; its files are made by the first append."""
+    def open(
+        cls,
+        home: Path,
+        projections: Sequence[Projection],
+        *,
+        clock: Clock | None = None,
+        told: Callable[[str], None] = lambda _text: None,
+    ) -> Book:
+        """Open the book in a state directory; its files are made by the first append. `told` is for its ledger."""
         clock = clock or SystemClock()
         path = home / "index.db" if home.is_dir() else None
-        return cls(FileLedger(home, clock), Index(path, projections, clock.boot()))
+        return cls(FileLedger(home, clock, told=told), Index(path, projections, clock.boot()))
 
     @classmethod
     def in_memory(cls, projections: Sequence[Projection], *, clock: Clock | None = None) -> Book:

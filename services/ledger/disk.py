@@ -20,6 +20,12 @@ def make_directory(path: Path) -> None:
     sync_directory(path.parent)
 
 
+def may_write(path: Path) -> bool:
+    """Tell whether a file, or the names in a folder, may be changed by the user that this process acts for."""
+    how = os.W_OK | (os.X_OK if path.is_dir() else os.R_OK)
+    return os.access(path, how, effective_ids=os.access in os.supports_effective_ids)
+
+
 def sync_directory(path: Path) -> None:
     """Make the names in a directory durable, where the system can."""
     if os.name == "nt":

@@ -36,10 +36,17 @@ class FileLedger:
         clock: stamps the events.
         lock_timeout: seconds to wait for other writers.
         segment_bytes: a segment at least this long is followed by a new one.
+        told: told when waiting costs more than it should; see `News`.
     """
 
     def __init__(
-        self, home: Path, clock: Clock, *, lock_timeout: float = 10.0, segment_bytes: int = SEGMENT_BYTES
+        self,
+        home: Path,
+        clock: Clock,
+        *,
+        lock_timeout: float = 10.0,
+        segment_bytes: int = SEGMENT_BYTES,
+        told: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self.home = home
         self.segments = Segments(home / "ledger")
@@ -47,7 +54,7 @@ class FileLedger:
         self._segment_bytes = segment_bytes
         self._lock = ProcessLock(home / "ledger.lock", lock_timeout)
         self._syncer = Syncer(self.segments, home / "ledger.sync", clock.boot, self._heal)
-        self._news = News(self.segments.folder)
+        self._news = News(self.segments.folder, told)
         self._tail: Position | None = None
         self._written = Position()  # what `confirm` vouches for: kept when the tail becomes unknown
         self._fd: int | None = None

@@ -7,6 +7,7 @@ made under another start of the machine, by another set of projections, or from 
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -66,6 +67,7 @@ class Index:
         self._boot = boot
         self.made_by = ";".join(f"{p.name}/{p.version}" for p in self._projections)
         self._db: sqlite3.Connection | None = None
+        self._dropped: weakref.finalize[[], Index] | None = None  # closes the database of an index nobody closed
         self.generation = 0
 
     @property
@@ -80,6 +82,8 @@ class Index:
         while self._db is None:
             try:
                 self._db = self._prepare()
+                self._dropped = weakref.finalize(self, self._db.close)
+                self._dropped.atexit = False
             except sqlite3.DatabaseError as error:
                 if self._path is None:
                     raise
@@ -125,7 +129,10 @@ class Index:
         if isinstance(error, Conflict) or name.startswith(
             ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_CONSTRAINT")
         ):
-            self.discard()
+            try:
+                self.discard()
+            except OSError:  # it is wrong, and not ours to delete
+                self._path = None
         else:
             self.close()
             self._path = None
@@ -139,8 +146,8 @@ class Index:
 
     def close(self) -> None:
         """Close the database."""
-        if self._db is not None:
-            self._db.close()
+        if self._db is not None and self._dropped is not None:
+            self._dropped()
             self._db = None
             self.generation += 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import threading
@@ -34,10 +35,13 @@ class News:
 
     Args:
         folder: of the ledger's segments.
+        told: told, once, when the system gives no events and the folder is looked at again and again instead.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, told: Callable[[str], None] = lambda _text: None) -> None:
         self._folder = folder
+        self._told = told
+        self._said = False
         self._turn = threading.Condition()
         self._waker: _Waker | None = None
         self._watched = False  # whether a thread sleeps on the watch
@@ -71,7 +75,7 @@ class News:
         """Begin to watch, before the condition is looked at: what comes after that look then wakes the sleeper."""
         with self._turn:
             if self._waker is None:
-                self._waker, self._closed = _watch(self._folder), False
+                self._waker, self._closed = self._new_waker(), False
 
     def _sleep(self, seconds: float, wakings: int) -> None:
         """Sleep until something may have happened since there were so many `wakings`."""
@@ -98,14 +102,17 @@ class News:
             self._waker = None
         waker.close()
 
-
-def _watch(folder: Path) -> _Waker:
-    for kind in (_Inotify, _Watchdog):
-        try:
-            return kind(folder)
-        except (ImportError, OSError):  # another system, no folder yet, no watches left, no events on this disk
-            continue
-    return _Poll()
+    def _new_waker(self) -> _Waker:
+        for kind in (_Inotify, _Watchdog):
+            try:
+                return kind(self._folder)
+            except ImportError:  # another system
+                continue
+            except OSError as error:  # no folder yet, no instances or watches left, no events on this disk
+                if error.errno != errno.ENOENT and not self._said:
+                    self._said = True
+                    self._told(f"no events of the file system ({error.strerror or error}); looking by itself instead")
+        return _Poll()
 
 
 class _Inotify:

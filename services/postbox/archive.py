@@ -63,7 +63,11 @@ def archive(postbox: Postbox, folder: Path, older_than: float, by: str, *, dry_r
         return [Draft("message.archived", by, {"ids": moved})]
 
     try:
-        postbox.book.append(decide)
+        if dry_run:
+            with postbox.book.reading() as db:
+                decide(db)
+        else:
+            postbox.book.append(decide)
     except OSError as error:
         raise machine_error(error, "archiving messages", str(folder)) from error
     return moved

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bluelabel.interfaces.errors import LockTimeout, MachineError, UnreadableInput, machine_error
+from bluelabel.interfaces.errors import LockTimeout, MachineError, NotPermitted, UnreadableInput, machine_error
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.ports import Clock, Ids
 from bluelabel.services.ledger.disk import make_directory
@@ -37,9 +38,19 @@ class BoxOffice:
         folder: ``postbox/`` of the worktree.
         state: where bases and swapped-out files of this worktree are kept, outside of it.
         clock, ids: where time and names come from.
+        left_out: returns the boxes (``CC/inbox.json``) that are not wanted here though nothing stands in their place:
+            what a sparse checkout leaves out. Asked when one is missing, once.
     """
 
-    def __init__(self, postbox: Postbox, folder: Path, state: Path, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self,
+        postbox: Postbox,
+        folder: Path,
+        state: Path,
+        clock: Clock,
+        ids: Ids,
+        left_out: Callable[[], frozenset[str]] = frozenset,
+    ) -> None:
         self._postbox = postbox
         self._folder = folder
         self._state = state
@@ -49,7 +60,16 @@ class BoxOffice:
         self._bases = Bases(state)
         self._desk = EditDesk(postbox, folder, state, self._bases, clock)
         self._process_lock = ProcessLock(state / "lock", _LOCK_SECONDS)
+        self._ask_left_out = left_out
         self._clean: dict[tuple[str, str], tuple[int, ...]] = {}
+
+    @cached_property
+    def _left_out(self) -> frozenset[str]:
+        return self._ask_left_out()
+
+    def is_left_out(self, agent: str) -> bool:
+        """Tell whether a box of `agent` is missing because it is not wanted here."""
+        return any(f"{agent}/{box}.json" in self._left_out for box in BOXES)
 
     @property
     def mailboxes(self) -> tuple[str, ...]:
@@ -131,7 +151,10 @@ class BoxOffice:
 
     @contextmanager
     def _lock(self, report: IntakeReport) -> Generator[bool]:
-        """Keep other processes out of this worktree's boxes; False when one stays in too long, which loses nothing."""
+        """Keep other processes out of this worktree's boxes.
+
+        False when one stays in too long, and where the state directory is not ours to write: neither loses anything.
+        """
         with ExitStack() as stack:
             try:
                 make_directory(self._state)
@@ -139,6 +162,7 @@ class BoxOffice:
             except (LockTimeout, MachineError, OSError) as error:
                 told = machine_error(error, "keeping the boxes") if isinstance(error, OSError) else error
                 report.problems.append(str(told))
+                report.closed = str(told) if isinstance(told, NotPermitted) else None
                 yield False
                 return
             yield True
@@ -219,6 +243,8 @@ class BoxOffice:
 
     def _publish(self, agent: str, report: IntakeReport) -> None:
         if not (self._folder / agent).is_dir():
+            if self.is_left_out(agent):
+                return
             with opened(self._folder, agent, DROP, make=True):
                 pass
         with opened(self._folder, agent) as folder:
@@ -239,6 +265,8 @@ class BoxOffice:
             kept = Quarantine(self._folder, agent).move(folder, name, self._clock.now(), str(error))
             report.set_aside.append(kept)
             found = None
+        if found is None and f"{agent}/{name}" in self._left_out:
+            return True
         clean = found is None or self._is_clean(found)
         if found is not None and not clean and not self._desk.take(agent, box, found, report):
             return True
@@ -247,6 +275,7 @@ class BoxOffice:
             self._remember(key, signature, found)
             return True
         self._bases.add(agent, box, rev, text)
+        self._held.check()
         old = publish(folder, name, text, self._ids.token())
         self._clean.pop(key, None)
         return old is None or self._take_swapped(folder, old, agent, box, found, report)

@@ -22,6 +22,7 @@ class IntakeReport:
         strange: boxes set aside because another post office wrote them.
         problems: one line for each thing that could not be done.
         touched: mailboxes whose views are not current any more.
+        closed: why nothing could be taken in or written, where the state directory is not ours to write.
     """
 
     sent: list[str] = field(default_factory=list[str])
@@ -33,6 +34,7 @@ class IntakeReport:
     strange: int = 0
     problems: list[str] = field(default_factory=list[str])
     touched: set[str] = field(default_factory=set[str])
+    closed: str | None = None
 
     def add(self, outcome: Outcome) -> None:
         """Count in what came of one edit."""

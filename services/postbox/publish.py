@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from bluelabel.interfaces.errors import UnreadableInput
-from bluelabel.services.ledger.disk import make_directory
+from bluelabel.services.ledger.disk import make_directory, may_write
 from bluelabel.services.postbox.folders import FileText, exchange, names_in, opened, read_at, write_new
 
 NEW: Final = "new"
@@ -86,7 +86,11 @@ def _replace(folder: int, name: str, temp: str) -> str:
     """
     old = f"{temp}.old"
     _keep(folder, name, folder, old)
-    os.rename(temp, name, src_dir_fd=folder, dst_dir_fd=folder)
+    try:
+        os.rename(temp, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:  # the box is not ours to replace: what it says still stands there
+        os.unlink(old, dir_fd=folder)
+        raise
     return old
 
 
@@ -119,6 +123,16 @@ class Held:
 
     def __init__(self, state: Path) -> None:
         self._path = state / "held"
+
+    def check(self) -> None:
+        """See to it that a file can be taken, before one is swapped out: it would be left beside the box.
+
+        Raises:
+            OSError: this folder is not ours to write.
+        """
+        make_directory(self._path)
+        if not may_write(self._path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self._path))
 
     def take(self, folder: int, name: str, agent: str, box: str, token: str) -> str:
         """Move a swapped-out file from an open mailbox here; return its new name.

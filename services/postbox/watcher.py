@@ -57,6 +57,7 @@ class BoxWatcher:
         self._thread: threading.Thread | None = None
         self._observer: BaseObserver | None = None
         self._watched: tuple[int, int] | None = None
+        self._said = False
 
     def start(self) -> None:
         """Start watching; everything is looked at once, soon."""
@@ -122,14 +123,20 @@ class BoxWatcher:
 
         kinds: list[type[FileSystemEvent]] = [FileClosedEvent, FileMovedEvent, FileCreatedEvent, DirCreatedEvent]
         for make in (PollingObserver,) if gives_no_events(self._folder) else (Observer, PollingObserver):
-            observer: BaseObserver = make()
             try:
+                observer: BaseObserver = make()
                 observer.schedule(_handler(self._hinted), str(self._folder), recursive=True, event_filter=kinds)
                 observer.start()
-            except OSError:  # no watches left, or none on this file system
+            except OSError as error:  # no instances or watches left, or none on this file system
+                self._say_once(f"no events of the file system ({error.strerror or error}); looking by itself instead")
                 continue
             return observer
         return None
+
+    def _say_once(self, text: str) -> None:
+        if not self._said:
+            self._said = True
+            self._tell(IntakeReport(problems=[text]))
 
     def _unwatch(self) -> None:
         if self._observer is not None and self._observer.is_alive():

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from statistics import median
 from typing import Any, Final
 
-from bluelabel.interfaces.times import from_text, to_text
+from bluelabel.interfaces.times import end_of_day, from_text, local_date, to_text
 from bluelabel.services.cards.model import UNKNOWN
 
 ENDED: Final = frozenset({"COMPLETED", "CANCELLED"})
@@ -168,11 +168,11 @@ def burndown(begun: Started, facts: Iterable[StatusFact], until: str) -> tuple[D
     """Return how many cards were left at the end of each day, from the launch to the day of `until`."""
     state = {card["id"]: card.get("status") for card in begun.cards}
     ordered = sorted((fact for fact in facts if fact.card in state and fact.at <= until), key=lambda fact: fact.at)
-    first, last = from_text(begun.at).date(), from_text(until).date()
+    first, last = local_date(from_text(begun.at)), local_date(from_text(until))
     days: list[Day] = []
     place = 0
     for day in _days(first, max(first, last)):
-        end = to_text(datetime.combine(day + timedelta(days=1), datetime.min.time(), from_text(begun.at).tzinfo))
+        end = to_text(end_of_day(day))
         while place < len(ordered) and ordered[place].at < end:
             state[ordered[place].card] = ordered[place].status
             place += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bluelabel.interfaces.times import from_text, local_date
 from bluelabel.services.git.managed import body
 from bluelabel.services.sprint import documents as names
 from bluelabel.services.sprint.action_items import BLOCK as ACTIONS
@@ -85,7 +86,7 @@ def write_history(desk: Desk, sprint: Sprint, state: str | None = None, tag: str
             plan=one.plan,
             state=(state if own else None) or _state(one),
             tag=(tag if own else None) or one.closing.get("tag"),
-            started=one.began[:10] if one.launch else one.plan.start,
+            started=_day(one.began) if one.launch else one.plan.start,
             ended=_day(one.closed_at) or one.plan.end,
             postmortem=desk.documents.exists(one.plan.postmortem_path),
             cards=_rows(found) if found else _cards(desk, one.plan),
@@ -149,7 +150,7 @@ def write_postmortem(desk: Desk, sprint: Sprint, tag: str | None = None) -> list
     own_tag = tag or sprint.closing.get("tag")
     values = {
         "plan": plan, "numbers": found.numbers, "agents": found.agents, "tag": own_tag, "missing": found.missing,
-        "started": sprint.began[:10] if sprint.launch else plan.start, "ended": _day(found.measure.at),
+        "started": _day(sprint.began) if sprint.launch else plan.start, "ended": _day(found.measure.at),
     }  # fmt: skip
     known = items(desk)
     earlier = [item for item in known if item.sprint != sprint.key and (not item.done or item.id in plan.carried)]
@@ -200,7 +201,7 @@ def _state(sprint: Sprint) -> str:
 
 
 def _day(moment: str | None) -> str | None:
-    return moment[:10] if moment else None
+    return local_date(from_text(moment)).isoformat() if moment else None
 
 
 def write_template(desk: Desk) -> list[str]:

@@ -16,6 +16,7 @@ from reliability.disk import read_disk
 
 from bluelabel.interfaces.errors import Conflict, MachineError, NotDurable
 from bluelabel.interfaces.events import Draft, Event, Head
+from bluelabel.interfaces.limits import SEGMENT_BYTES
 from bluelabel.interfaces.ports import Ledger
 from bluelabel.services.ledger.file_ledger import FileLedger
 from bluelabel.services.ledger.lines import GENESIS
@@ -51,8 +52,8 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
 def files(tmp_path: Path) -> Iterator[Callable[..., FileLedger]]:
     opened: list[FileLedger] = []
 
-    def make(**options: int) -> FileLedger:
-        opened.append(FileLedger(tmp_path / "home", StillClock(), **options))
+    def make(*, segment_bytes: int = SEGMENT_BYTES) -> FileLedger:
+        opened.append(FileLedger(tmp_path / "home", StillClock(), segment_bytes=segment_bytes))
         return opened[-1]
 
     yield make

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,18 +21,18 @@ MOVES = (
 
 def tables(moves: Sequence[tuple[int, str]], looks: set[int] | None) -> list[tuple[object, ...]]:
     """Return the rows after `moves`, written one by one, or gathered with a look at the database before some."""
-    db = sqlite3.connect(":memory:")
-    db.execute("CREATE TABLE things (name TEXT PRIMARY KEY, size INTEGER)")
-    writes = Writes(db)
-    for place, (kind, name) in enumerate(moves):
-        if looks is None:
-            db.execute(MOVES[kind], (name,))
-        else:
-            writes.put(name, MOVES[kind], (name,))
-            if place in looks:
-                assert writes.db is db
-    writes.flush()
-    return db.execute("SELECT * FROM things ORDER BY name").fetchall()
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE things (name TEXT PRIMARY KEY, size INTEGER)")
+        writes = Writes(db)
+        for place, (kind, name) in enumerate(moves):
+            if looks is None:
+                db.execute(MOVES[kind], (name,))
+            else:
+                writes.put(name, MOVES[kind], (name,))
+                if place in looks:
+                    assert writes.db is db
+        writes.flush()
+        return db.execute("SELECT * FROM things ORDER BY name").fetchall()
 
 
 @given(
@@ -43,10 +44,10 @@ def test_gathered_rows_leave_what_rows_one_by_one_leave(moves: list[tuple[int, s
 
 
 def test_a_look_at_the_database_sees_every_row_that_was_put() -> None:
-    db = sqlite3.connect(":memory:")
-    db.execute("CREATE TABLE things (name TEXT PRIMARY KEY, size INTEGER)")
-    writes = Writes(db)
-    writes.put("a", MOVES[0], ("a",))
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE things (name TEXT PRIMARY KEY, size INTEGER)")
+        writes = Writes(db)
+        writes.put("a", MOVES[0], ("a",))
 
-    assert db.execute("SELECT * FROM things").fetchall() == []
-    assert writes.db.execute("SELECT * FROM things").fetchall() == [("a", 0)]
+        assert db.execute("SELECT * FROM things").fetchall() == []
+        assert writes.db.execute("SELECT * FROM things").fetchall() == [("a", 0)]

@@ -13,6 +13,7 @@ from bluelabel.apps.cli.app import App, pass_app, plain
 from bluelabel.apps.cli.utils import card_printer as printer
 from bluelabel.apps.cli.utils.card_files import file_option, open_board, read_document, shown_file, tell
 from bluelabel.interfaces.errors import NotFound, UsageError
+from bluelabel.interfaces.times import local_date
 from bluelabel.services.cards import dependencies, statistics
 from bluelabel.services.cards import lint as linting
 from bluelabel.services.cards.model import UNKNOWN, Card, CardDocument
@@ -202,6 +203,6 @@ def _today(app: App) -> date:
     from bluelabel.services.ledger.system import SystemClock
 
     try:
-        return app.workspace().clock.now().date()
+        return local_date(app.workspace().clock.now())
     except NotFound:
-        return SystemClock().now().date()
+        return local_date(SystemClock().now())

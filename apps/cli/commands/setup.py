@@ -17,7 +17,11 @@ from bluelabel.interfaces.errors import Refused, UsageError
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @pass_app
 def init(app: App, directory: Path | None, agents: str | None, dry_run: bool) -> None:
-    """Make a workspace in DIRECTORY, or here. What is there already is left alone."""
+    """Make a workspace in DIRECTORY, or here. What is there already is left alone.
+
+    With DIRECTORY it is made in this very folder; without, at the top of the repository that we are in.
+    What git has and a sparse checkout leaves out is left alone too.
+    """
     from bluelabel.runner.setup import plan, run
 
     if directory is not None and app.root is not None:
@@ -25,20 +29,26 @@ def init(app: App, directory: Path | None, agents: str | None, dry_run: bool) ->
     names = [name.strip() for name in agents.split(",") if name.strip()] if agents is not None else None
     if names == []:
         raise UsageError("--agents names nobody", hint="write --agents CC,CA,WA,ARCH")
-    root, steps = plan(directory or app.root or Path.cwd(), names)
+    root, found = plan(directory or app.root or Path.cwd(), names, exactly=directory is not None)
+    steps = [step for step in found if not step.left]
+    left = [step.path for step in found if step.left]
     done: list[str] = []
+    for path in left:
+        app.note(f"left alone, git has it and it is not checked out here: {path}")
     if dry_run:
         done = [step.what for step in steps]
         for what in done:
             app.say(f"would {what}")
     else:
         run(steps, _recorder(app, done))
-    app.emit("init", {"root": str(root), "dry_run": dry_run, "done": done})
+    alone = [str(path) for path in left]
+    app.emit("init", {"root": str(root), "dry_run": dry_run, "done": done, "left": alone})
     app.say(f"{'nothing to do' if not steps else 'workspace' if not dry_run else 'nothing was changed'}: {root}")
     if steps and not dry_run:
         app.root = root
         workspace = app.workspace()
-        workspace.refresh_views(workspace.settings.directory.mailboxes)
+        names = [name for name in workspace.settings.directory.mailboxes if (root / "postbox" / name).is_dir()]
+        workspace.refresh_views(names)
 
 
 def _recorder(app: App, done: list[str]) -> Callable[[str], None]:
@@ -69,8 +79,9 @@ def doctor(app: App, fix: bool, dry_run: bool) -> None:
     findings = examine(app.workspace(), fix=fix and not dry_run, show=app.say if dry_run else None)
     for finding in findings:
         app.emit("finding", finding.as_json())
-    app.table(["Area", "State", "What"], [[f.area, f.state, f.what] for f in findings])
     bad = [f for f in findings if f.state == "bad"]
+    rows = [[f.area, f.state, f"{f.what}: {f.hint}" if f in bad and f.hint else f.what] for f in findings]
+    app.table(["Area", "State", "What"], rows)
     if bad:
         raise Refused(f"{len(bad)} finding{'s' if len(bad) > 1 else ''} to look at", hint=bad[0].hint)
 

@@ -44,12 +44,13 @@ def plan(
     """Write a sprint down. Titles, agents and branches that are not given come from the cards."""
     from datetime import timedelta
 
+    from bluelabel.interfaces.times import local_date
     from bluelabel.services.sprint.model import Plan, day
     from bluelabel.services.sprint.planning import plan as work
     from bluelabel.services.sprint.planning import remarks
 
     desk = desk_of(app)
-    first = start or desk.now()[:10]
+    first = start or local_date(desk.clock.now()).isoformat()
     last = end or (day(first, "the first day") + timedelta(days=6)).isoformat()
     target = branch or (desk.repository.branch() if desk.repository else None) or "main"
     wanted = Plan(

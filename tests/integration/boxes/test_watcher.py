@@ -168,6 +168,9 @@ def test_without_any_observer_the_watch_goes_on(
     post.start()
     (post.folder / "CC" / "drop" / "a.json").write_text('{"a": 1}', encoding="utf-8")
 
+    assert post.next().problems == [
+        "no events of the file system (inotify watch limit reached); looking by itself instead"
+    ]
     assert len(post.next().sent) == 1
     assert post.watcher._observer is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from bluelabel.interfaces.problems import Problem
 from bluelabel.services.git.drivers import boxes, drive
-from bluelabel.services.git.install import install, program, uninstall
+from bluelabel.services.git.install import CHAIN, install, program, uninstall
 from bluelabel.services.git.repository import GitRepository
 
 BOX = "postbox/CA/inbox.json"
@@ -278,14 +279,114 @@ def test_hooks_that_belong_to_the_repository_are_left_alone(scratch: Any) -> Non
     assert repository is not None
     done = install(repository)
 
-    assert any("belongs to the repository" in line for line in done.lines)
+    assert any(f"add this line to {own}: {CHAIN}" in line for line in done.lines)
     assert own.read_text() == "#!/bin/sh\necho own\n"
+
+
+@pytest.mark.parametrize("scope", ["--global", "--local", "--worktree"])
+def test_a_folder_of_hooks_outside_this_clone_is_never_written(
+    scratch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scope: str
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    shared = tmp_path / "hooks for all"
+    shared.mkdir()
+    own = shared / "pre-commit"
+    own.write_text("#!/bin/sh\necho own\n")
+    own.chmod(0o755)
+    scratch.git("config", scope, "core.hooksPath", str(shared))
+    before = (tmp_path / "gitconfig").read_text() if scope == "--global" else ""
+    repository = GitRepository.find(scratch.root)
+    assert repository is not None
+    done = install(repository)
+
+    assert done.changed
+    assert f"hook: not written, {shared} is not this clone's own; add this line to {own}: {CHAIN}" in done.lines
+    assert [path.name for path in shared.iterdir()] == ["pre-commit"]
+    assert own.read_text() == "#!/bin/sh\necho own\n"
+    assert not install(repository).changed
+    assert (scope != "--global") or (tmp_path / "gitconfig").read_text() == before
+    own.write_text(f"#!/bin/sh\n{CHAIN}\n")
+    assert install(repository).lines == ("already installed",)
+    uninstall(repository)
+    assert own.read_text() == f"#!/bin/sh\n{CHAIN}\n"
+
+
+def test_the_line_to_add_checks_where_the_drivers_are_and_nowhere_else(
+    scratch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = tmp_path / "bin"
+    calls.mkdir()
+    (calls / "bluelabel").write_text('#!/bin/sh\necho "$@" >> "$CALLS"\nexit 1\n')
+    (calls / "bluelabel").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{calls}:{os.environ['PATH']}")
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    scratch.git("config", "core.hooksPath", str(tmp_path / "hooks"))
+    (tmp_path / "hooks").mkdir()
+    (tmp_path / "hooks" / "pre-commit").write_text(f"#!/bin/sh\n{CHAIN}\n")
+    (tmp_path / "hooks" / "pre-commit").chmod(0o755)
+
+    assert scratch.code("commit", "-q", "--allow-empty", "-m", "before") == 0
+    installed(scratch)
+    assert scratch.code("commit", "-q", "--allow-empty", "-m", "after") == 1
+    assert (tmp_path / "calls").read_text() == "git check\n"
+
+
+def test_a_hook_that_is_a_link_into_the_work_tree_is_kept_and_called(scratch: Any) -> None:
+    script = scratch.write("tools/pre-commit.sh", "#!/bin/sh\ntouch ran\n")
+    script.chmod(0o755)
+    hook = scratch.root / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.symlink_to("../../tools/pre-commit.sh")
+    repository = installed(scratch)
+    again = install(repository)
+    scratch.git("commit", "-q", "--allow-empty", "-m", "x")
+
+    assert not again.changed
+    assert script.read_text() == "#!/bin/sh\ntouch ran\n"
+    assert (scratch.root / "ran").exists()
+    uninstall(repository)
+    assert hook.readlink() == Path("../../tools/pre-commit.sh")
+
+
+def test_installing_twice_goes_on_calling_the_hook_that_was_there(scratch: Any) -> None:
+    hook = scratch.root / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!{sys.executable}\nopen('ran', 'w')\n")
+    hook.chmod(0o755)
+    repository = installed(scratch)
+
+    assert not install(repository).changed
+    scratch.git("commit", "-q", "--allow-empty", "-m", "x")
+    assert (scratch.root / "ran").exists()
+
+
+def test_a_hook_that_is_switched_off_stays_off(scratch: Any) -> None:
+    hook = scratch.root / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\ntouch ran\n")
+    hook.chmod(0o644)
+    repository = installed(scratch)
+    scratch.git("commit", "-q", "--allow-empty", "-m", "x")
+
+    assert not (scratch.root / "ran").exists()
+    uninstall(repository)
+    assert (hook.read_text(), hook.stat().st_mode & 0o777) == ("#!/bin/sh\ntouch ran\n", 0o644)
+
+
+def test_a_folder_of_hooks_that_is_a_link_is_left_alone(scratch: Any) -> None:
+    folder = scratch.write("hooks/README", "ours").parent
+    (scratch.root / ".git" / "hooks").rename(scratch.root / ".git" / "hooks-of-git")
+    (scratch.root / ".git" / "hooks").symlink_to(folder)
+    installed(scratch)
+
+    assert [path.name for path in folder.iterdir()] == ["README"]
 
 
 def test_a_shell_hook_without_a_final_newline_is_chained(scratch: Any) -> None:
     hook = scratch.root / ".git/hooks/pre-commit"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh")
+    hook.chmod(0o755)
     installed(scratch)
 
     assert hook.read_text().splitlines()[:2] == ["#!/bin/sh", "# bluelabel begin"]

@@ -214,3 +214,21 @@ def test_where_leases_are_unknown_nobody_counts_as_a_writer(tmp_path: Path, monk
     assert found is not None
     assert not found.open_for_writing
     assert folders.shown("\udcff") == "\ufffd"
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_box_that_may_not_be_replaced_leaves_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    (tmp_path / "inbox.json").write_text("old", encoding="utf-8")
+    without_exchange(monkeypatch)
+    monkeypatch.setattr(os, "rename", refuse)
+    if not links:
+        without_links(monkeypatch)
+    with opened(tmp_path) as folder, pytest.raises(PermissionError):
+        publish.publish(folder, "inbox.json", "new", "0")
+
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("inbox.json", "old")]

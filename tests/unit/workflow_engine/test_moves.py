@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -58,15 +58,15 @@ def moved(moves: Sequence[tuple[str, str]]) -> tuple[DAGRun, list[Event]]:
 
 def loaded(events: Sequence[Event], looks: set[int] | None) -> DAGRun | None:
     """Return the run that the tables hold, written one by one, or together with a look at the tables before some."""
-    db = sqlite3.connect(":memory:")
-    db.executescript(DDL)
-    writes, projection = Writes(db), RunsProjection()
-    for place, event in enumerate(events):
-        projection.apply(writes, event)
-        if looks is None or place in looks:
-            writes.flush()
-    writes.flush()
-    return load_run(db, "run-1")
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(DDL)
+        writes, projection = Writes(db), RunsProjection()
+        for place, event in enumerate(events):
+            projection.apply(writes, event)
+            if looks is None or place in looks:
+                writes.flush()
+        writes.flush()
+        return load_run(db, "run-1")
 
 
 @given(
