@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from bluelabel.services.cards import lines as grammar
+from bluelabel.services.cards.field_names import field_of
 from bluelabel.services.cards.model import Card, CardDocument
-from bluelabel.services.cards.words import field_of, heading_name, is_card_section
+from bluelabel.services.cards.words import heading_name, is_card_section
 
 _BOLD: Final = re.compile(r"\*\*([^*\n]{1,80}?):?\*\*[ \t]*:?[ \t]*(.*)$")
 _LISTED: Final = re.compile(r"[-*+][ \t]+([A-Za-z][A-Za-z /&]{1,40}):[ \t]*(.*)$", re.ASCII)

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from bluelabel.interfaces.problems import Problem
 from bluelabel.services.cards import lines as grammar
+from bluelabel.services.cards.blocks import block_fields
 from bluelabel.services.cards.faults import whole_file_problems
-from bluelabel.services.cards.lines import KeyLine
+from bluelabel.services.cards.fields import KeyLine, key_like, read, read_heading
 from bluelabel.services.cards.loose import LooseLines
 from bluelabel.services.cards.model import (
     Card,
@@ -55,7 +56,14 @@ class _Open:
         self.section = section
         self.fields: dict[str, Field] = {}
         self.in_head = True
+        self.block: tuple[int, int] | None = None  # where a table or a fence begins in the head, and its line
+        self.in_entry = False  # what is indented belongs to an entry of a list, not to the card
         self.flat = 0
+
+    def begins_block(self, line: str, number: int, start: int) -> None:
+        """Keep where the first table or fence of the head begins: it may hold fields."""
+        if self.in_head and not self.block and line.lstrip().startswith(("|", "```", "~~~")):
+            self.block = start, number
 
     def closed(self, stop: int, agents: tuple[str, ...]) -> Card:
         status = self.fields.get("status")
@@ -86,6 +94,12 @@ class _Open:
             self.flat = level
             return True
         return False
+
+
+def _goes_on(line: str) -> bool:
+    """Tell whether the head of a card goes on with a line that holds no field: one that is written like a field."""
+    found = key_like(line)
+    return found is not None and not is_card_section(found["key"]) and found.end() < len(line.rstrip())
 
 
 class _Scanner:
@@ -136,6 +150,8 @@ class _Scanner:
             return
         if first in "<|=>" and self._conflict(line, number):
             return
+        if first in "|`~" and self.card and not self.fence:
+            self.card.begins_block(line, number, start)
         if first in "`~-*+" and self._fence_line(line, number, end):
             return
         if self.fence:
@@ -196,11 +212,12 @@ class _Scanner:
         if match is None:
             return False
         level, words = len(match[1]), (match[2] or "").strip()
-        found = grammar.heading_metadata(line)
-        if self.card and self.card.belongs(level, words, field=found is not None):
+        found = read_heading(line)
+        if self.card and self.card.belongs(level, words, field=bool(found)):
             self._grow(end)
+            self.card.in_entry = False
             if found:
-                self._field(found, line, number, start)
+                self._fields(found, line, number, start)
             else:
                 self.card.in_head = False
             return True
@@ -221,33 +238,52 @@ class _Scanner:
         if (self.waiting and self._below(line, start, end)) or grammar.RULE.match(line):
             return
         card.last = end
-        found = grammar.metadata(line) if ":" in line else None
+        found = read(line) if ":" in line or "：" in line else ()
+        if line[:1] not in " \t":
+            card.in_entry = line[:1] in "-*+" and not found
+        elif card.in_entry and line.startswith(("  ", "\t")):
+            return
         if found:
-            self._field(found, line, number, start)
-        else:
-            card.in_head = False
+            self._fields(found, line, number, start)
+        elif line.lstrip()[:1] != "|":
+            card.in_head = card.in_head and _goes_on(line)
 
-    def _field(self, found: KeyLine, line: str, number: int, start: int) -> None:
-        """Keep the first line of each field; outside the head only the status and the assignee count when not bold."""
-        card = self.card
+    def _fields(self, found: tuple[KeyLine, ...], line: str, number: int, start: int) -> None:
+        """Keep the first value of each field; outside the head only the status and the assignee count when not bold."""
         self.waiting = None
+        for one in found:
+            self._field(one, line, number, start, alone=len(found) == 1)
+
+    def _field(self, found: KeyLine, line: str, number: int, start: int, *, alone: bool) -> None:
+        card = self.card
         sure = found.form in (FieldForm.BOLD_INSIDE, FieldForm.BOLD_OUTSIDE) or found.name in ("status", "assignee")
+        sure = sure and not found.behind and ">" not in found.lead
         if card is None or found.name in card.fields or not (card.in_head or sure):
             return
-        raw = line[found.value :].rstrip()
-        # The value of an empty line goes one blank after the colon; the blanks after that are not ours.
-        at = start + (found.value if raw else min(len(line.rstrip()) + 1, len(line)))
-        place = (start, start + len(line), at, at + len(raw), number)
-        field = Field(found.name, found.key, raw, found.form, found.lead, *place)
+        field = Field(
+            name=found.name,
+            key=found.key,
+            raw=line[found.value : found.end],
+            form=found.form,
+            lead=found.lead,
+            start=start,
+            end=start + len(line),
+            value_start=start + found.value,
+            value_end=start + found.end,
+            line=number,
+            at=start + found.at,
+            colon=found.colon,
+            cut=(start + found.cut[0], start + found.cut[1]) if found.cut else None,
+        )
         card.fields[found.name] = field
-        if not raw:
+        if not field.raw and alone and field.cut is None:
             self.waiting = field
 
     def _below(self, line: str, start: int, end: int) -> bool:
         """Take the line under an empty key as its value, when it cannot be anything else."""
         card, field = self.card, self.waiting
         self.waiting = None
-        if card is None or field is None or line[:1] in "-*+|>#`~[ \t" or grammar.metadata(line):
+        if card is None or field is None or line[:1] in "-*+|>#`~[ \t" or read(line):
             return False
         if field.name == "status" and status_of(line) is None:
             return False
@@ -266,6 +302,7 @@ class _Scanner:
         self.waiting = None
         if self.card is None:
             return
+        self._block(self.card, at)
         card = self.card.closed(at, self.agents)
         self.card = None
         status = card.fields.get("status")
@@ -273,6 +310,13 @@ class _Scanner:
             said = "is still the template's choice" if mentions_choice(status.raw) else "is none that is known"
             self._problem("unknown-status", f"the status of {card.id} {said}", status.line)
         self.cards.append(card)
+
+    def _block(self, card: _Open, stop: int) -> None:
+        """Take the fields of the table or the fence at the head of a card, unless they stand above it already."""
+        if card.block:
+            for field in block_fields(self.text, *card.block, stop, (card.id, card.title)):
+                if field.name not in card.fields or card.fields[field.name].start > field.start:
+                    card.fields[field.name] = field
 
     def _end_template(self, at: int) -> None:
         if self.template:

@@ -10,14 +10,21 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from bluelabel.interfaces.errors import NotFound, UsageError
+from bluelabel.interfaces.errors import NotFound, Refused, UsageError
 from bluelabel.interfaces.names import nearest
 from bluelabel.services.cards import lines as grammar
 from bluelabel.services.cards.body import DONE_MARKS, checklist
+from bluelabel.services.cards.document import parse_text
+from bluelabel.services.cards.field_names import field_names, field_of, keys_of
+from bluelabel.services.cards.fields import read
 from bluelabel.services.cards.model import Card, CardDocument, Field, FieldForm, to_bytes
-from bluelabel.services.cards.words import CardStatus, field_names, field_of, keys_of, status_of
+from bluelabel.services.cards.reread import reread
+from bluelabel.services.cards.unread import unread_fields
+from bluelabel.services.cards.words import CardStatus, status_of
+from bluelabel.services.cards.yaml_fields import yaml_text
 
 LONGEST_VALUE: Final = 2000
+_IN_BLOCK: Final = (FieldForm.ROW, FieldForm.YAML)
 
 
 def field_name(text: str) -> str:
@@ -60,26 +67,107 @@ def set_field(document: CardDocument, card: Card, name: str, value: str | None) 
         document: the file.
         card: one of its cards.
         name: a field as `field_name` gives it.
-        value: the text as it shall stand there; "" keeps an empty line, None takes the line away.
+        value: the text as it shall stand there; "" keeps an empty line, None takes the line away, or the field out of
+            a line that holds more than it.
+
+    Raises:
+        Refused: what stands there is not edited, looks like the field without being read as it, or the new value
+            would be read as something else.
     """
     if name == "title":
         return _replaced(document, *_title_span(document, card), value or "")
     field = card.fields.get(name)
+    if field is None and value is None:
+        return document.to_bytes()
     if field is None:
-        return document.to_bytes() if value is None else _inserted_line(document, card, name, value)
-    if value is None:
-        return _replaced(document, *_whole_lines(document, field), "")
-    at = field.value_start
-    if (
-        value
-        and field.form is FieldForm.HEADING
-        and not field.raw
-        and ":" not in document.text[field.start : field.end]
-    ):
-        return _replaced(document, field.end, field.end, document.eol + value)
-    if value and not field.raw and not field.below and document.text[at - 1 : at] not in (" ", "\t"):
-        value = " " + value
-    return _replaced(document, at, field.value_end, value)
+        _refuse_beside(document, card, name)
+        text = _with_line(document, card, name, value or "")
+    elif field.fixed:
+        what = f"the {name} is written in a way that is not edited"
+        raise Refused(what, where=_place(document, field.at), hint="change it by hand, or write it on one line")
+    elif value is None:
+        text = _spliced(document, *(field.cut or _whole_lines(document, field)), "")
+    else:
+        text = _spliced(document, *_change(document, field, value))
+    if not _reads(document, card, text, name, value):
+        what = "the card would not be read as it shall stand there"
+        place = _place(document, field.value_start if field else card.heading_end)
+        raise Refused(what, where=place, hint=f"set the {name} by hand, or give it other words")
+    return to_bytes(text)
+
+
+def _change(document: CardDocument, field: Field, value: str) -> tuple[int, int, str]:
+    """Return the span that a new value takes, and its text there. An empty value leaves no hole in a full line."""
+    text, start, end = document.text, field.value_start, field.value_end
+    if value and field.form is FieldForm.HEADING and not field.raw and not field.colon:
+        return field.end, field.end, document.eol + value
+    if field.form is FieldForm.YAML:
+        value = yaml_text(text[start:end], value)
+    elif field.form in (FieldForm.ROW, FieldForm.COLUMN):
+        value = value.replace("|", "\\|")
+    if field.below:
+        return start, end, value
+    behind = text[end : max(field.end, end)]
+    followed = bool(behind.strip()) and behind[0] not in ",;，；、" and field.form is not FieldForm.BOLD
+    if value and start == end and followed and not {text[start - 1], behind[0]} & set(" \t"):
+        return start, end, value
+    if value and start == end:
+        before = "" if text[start - 1] in " \t：" else " "
+        return start, end, before + value + (" " if followed else "")
+    if not value and followed and behind[0] in " \t" and text[start - 1] in " \t":
+        end += 1
+    return start, end, value
+
+
+def _refuse_beside(document: CardDocument, card: Card, name: str) -> None:
+    """Refuse to put in a line for a field beside one that looks like it and is not read: they would contradict."""
+    unread = next((line for line in unread_fields(document, card) if line.guess == name and line.sure), None)
+    if unread:
+        what = f"`{unread.text}` looks like the {name} and is not read as one"
+        hint = f"write it as `{_key(document, name)}: …` below the heading, then set it"
+        raise Refused(what, where=f"{unread.line}:{unread.column}", hint=hint)
+
+
+def _reads(document: CardDocument, card: Card, text: str, name: str, value: str | None) -> bool:
+    """Tell whether the card stands in a new text as it did, but for one field that has the new value."""
+    new = reread(document, card, text)
+    if new is None:
+        cards = parse_text(text).cards
+        place = document.cards.index(card)
+        new = cards[place] if len(cards) == len(document.cards) else None
+    if new is None or new.id != card.id:
+        return False
+    before, after = ({key: field.raw for key, field in each.fields.items()} for each in (card, new))
+    found = after.pop(name, None)
+    before.pop(name, None)
+    return before == after and (value is None or found == value)
+
+
+def _place(document: CardDocument, at: int) -> str:
+    line = document.text.count("\n", 0, at) + 1
+    return f"{line}:{at - document.text.rfind(chr(10), 0, at)}"
+
+
+def round_value(field: Field, key: str = "") -> tuple[str, str]:
+    """Return what stands before and behind a value on a line of its own that is written like the one of `field`."""
+    key = key or field.key
+    if field.form in (FieldForm.ROW, FieldForm.COLUMN, FieldForm.YAML) or not field.colon:
+        return f"{key}: ", ""
+    closing = field.lead[-2:] if field.form is FieldForm.BOLD else ""
+    return f"{field.lead}{key}{field.colon}{'' if field.colon.endswith('：') else ' '}", closing
+
+
+def like(document: CardDocument, field: Field, key: str, value: str) -> str:
+    """Return a line of its own for another key and value, written like the one of `field`."""
+    text = document.text
+    if field.form is FieldForm.ROW:
+        cell = value.replace("|", "\\|")
+        middle, behind = text[field.at + len(field.key) : field.value_start], text[field.value_end : field.end]
+        return text[field.start : field.at] + key + middle + cell + behind
+    if field.form is FieldForm.YAML:
+        return f"{key}: {yaml_text('', value)}"
+    before, behind = ("", "") if field.below else round_value(field, key)
+    return (before or f"{key}: ").lstrip("# ") + value + behind
 
 
 def spelled(document: CardDocument, status: CardStatus, *, new: bool = False) -> str:
@@ -101,9 +189,9 @@ def spelled(document: CardDocument, status: CardStatus, *, new: bool = False) ->
 def _in_template(document: CardDocument, status: CardStatus) -> str | None:
     for template in document.templates:
         for line in document.text[template.start : template.end].split("\n"):
-            found = grammar.metadata(line.rstrip("\r"))
-            if found and found.name == "status":
-                choices = [choice.strip() for choice in line[found.value :].split("|")]
+            found = next((field for field in read(line.rstrip("\r")) if field.name == "status"), None)
+            if found:
+                choices = [choice.strip() for choice in line[found.value : found.end].split("|")]
                 return next((choice for choice in choices if status_of(choice) is status), None)
     return None
 
@@ -238,20 +326,26 @@ def _whole_lines(document: CardDocument, field: Field) -> tuple[int, int]:
     return start, stop
 
 
-def _inserted_line(document: CardDocument, card: Card, name: str, value: str) -> bytes:
+def _with_line(document: CardDocument, card: Card, name: str, value: str) -> str:
     """Put in a metadata line: the status before all others, anything else after the run below the heading."""
-    run = _head(document, card)
+    run = _head(document, card) or _in_block(card)
     model = run[-1] if run else _usual_field(document)
     line = _written(document, model, _key(document, name), value)
     text, eol = document.text, document.eol
     apart = eol if run and run[-1].form is FieldForm.HEADING and run[-1].below else ""
-    if run and name == "status":
-        return _replaced(document, run[0].start, run[0].start, line + eol + apart)
+    if run and name == "status" and run[0].form not in _IN_BLOCK:
+        return _spliced(document, run[0].start, run[0].start, line + eol + apart)
     at = max(run[-1].end, run[-1].value_end) if run else card.heading_end
     at = text.find("\n", at)
     if at < 0:
-        return _replaced(document, len(text), len(text), eol + line)
-    return _replaced(document, at + 1, at + 1, apart + line + eol)
+        return _spliced(document, len(text), len(text), eol + line)
+    return _spliced(document, at + 1, at + 1, apart + line + eol)
+
+
+def _in_block(card: Card) -> list[Field]:
+    """Return the fields of the table or the fence at the head, which another can be added to."""
+    found = [field for field in card.fields.values() if field.form in _IN_BLOCK]
+    return sorted(found, key=lambda field: field.start)
 
 
 def _head(document: CardDocument, card: Card) -> list[Field]:
@@ -269,6 +363,7 @@ def _head(document: CardDocument, card: Card) -> list[Field]:
 
 def _usual_field(document: CardDocument) -> Field | None:
     found = [card.fields["status"] for card in document.cards if card.raw("status")]
+    found = [field for field in found if field.form not in (*_IN_BLOCK, FieldForm.COLUMN)]
     usual = Counter((field.form, field.lead, field.below) for field in found if not field.below).most_common(1)
     return next((field for field in found if usual and (field.form, field.lead, field.below) == usual[0][0]), None)
 
@@ -279,17 +374,21 @@ def _key(document: CardDocument, name: str) -> str:
 
 
 def _written(document: CardDocument, model: Field | None, key: str, value: str) -> str:
-    if model is None:
+    if model is None or model.form is FieldForm.COLUMN:
         return f"{key}: {value}"
-    last = document.text[model.value_end : model.value_end + 3] if not model.below else ""
-    blanks = last[: len(last) - len(last.lstrip(" \t"))]
-    if model.form is FieldForm.HEADING:
-        return f"{model.lead}{key}{document.eol}{value}" if model.below else f"{model.lead}{key}: {value}"
-    marks = model.lead[-2:] if model.lead.endswith(("**", "__")) else ""
-    middle = f":{marks}" if model.form is FieldForm.BOLD_INSIDE else f"{marks}:"
-    gap = document.eol if model.below else " "
-    return f"{model.lead}{key}{middle}{gap}{value}{blanks}"
+    if model.form in _IN_BLOCK:
+        return like(document, model, key, value)
+    behind = document.text[model.value_end : model.end] if not model.below else ""
+    blanks = behind if not behind.strip() else ""
+    if not model.below:
+        before, closing = round_value(model, key)
+        return before + value + closing + blanks
+    return f"{model.lead}{key}{model.colon}{document.eol}{value}"
+
+
+def _spliced(document: CardDocument, start: int, end: int, text: str) -> str:
+    return document.text[:start] + text + document.text[end:]
 
 
 def _replaced(document: CardDocument, start: int, end: int, text: str) -> bytes:
-    return to_bytes(document.text[:start] + text + document.text[end:])
+    return to_bytes(_spliced(document, start, end, text))
