@@ -90,9 +90,7 @@ def _cells(line: str) -> tuple[tuple[int, int], ...]:
     for start, end in zip(bars, [*bars[1:], last], strict=True):
         words = line[start + 1 : end]
         left = start + 1 + len(words) - len(words.lstrip())
-        # An empty cell is filled one blank after its bar.
-        blank = start + 1 + words[:1].isspace()
-        found.append((left, start + 1 + len(words.rstrip())) if words.strip() else (blank, blank))
+        found.append((left, start + 1 + len(words.rstrip())) if words.strip() else (start + 1, start + 1))
     return tuple(found)
 
 

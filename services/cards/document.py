@@ -57,8 +57,17 @@ class _Open:
         self.fields: dict[str, Field] = {}
         self.in_head = True
         self.block: tuple[int, int] | None = None  # where a table or a fence begins in the head, and its line
+        self.disputed = False  # two lines of the head give it different statuses
         self.in_entry = False  # what is indented belongs to an entry of a list, not to the card
         self.flat = 0
+
+    def keep(self, field: Field) -> None:
+        """Keep the first field of each name. Two statuses that differ are noted: then neither is certain."""
+        before = self.fields.get(field.name)
+        if before is None or before.start > field.start:
+            self.fields[field.name] = field
+        if before is not None and field.name == "status" and before.raw and field.raw:
+            self.disputed = self.disputed or status_of(before.raw) is not status_of(field.raw)
 
     def begins_block(self, line: str, number: int, start: int) -> None:
         """Keep where the first table or fence of the head begins: it may hold fields."""
@@ -80,7 +89,7 @@ class _Open:
             stop=stop,
             section=self.section,
             fields=self.fields,
-            status=status_of(status.raw) if status else None,
+            status=status_of(status.raw) if status and not self.disputed else None,
             assignees=assignees_of(owner.raw, agents) if owner else (),
         )
 
@@ -258,26 +267,12 @@ class _Scanner:
         card = self.card
         sure = found.form in (FieldForm.BOLD_INSIDE, FieldForm.BOLD_OUTSIDE) or found.name in ("status", "assignee")
         sure = sure and not found.behind and ">" not in found.lead
-        if card is None or found.name in card.fields or not (card.in_head or sure):
+        if card is None or not (card.in_head or (sure and found.name not in card.fields)):
             return
-        field = Field(
-            name=found.name,
-            key=found.key,
-            raw=line[found.value : found.end],
-            form=found.form,
-            lead=found.lead,
-            start=start,
-            end=start + len(line),
-            value_start=start + found.value,
-            value_end=start + found.end,
-            line=number,
-            at=start + found.at,
-            colon=found.colon,
-            cut=(start + found.cut[0], start + found.cut[1]) if found.cut else None,
-        )
-        card.fields[found.name] = field
-        if not field.raw and alone and field.cut is None:
+        field = found.field(start, line, number)
+        if found.name not in card.fields and not field.raw and alone and field.cut is None:
             self.waiting = field
+        card.keep(field)
 
     def _below(self, line: str, start: int, end: int) -> bool:
         """Take the line under an empty key as its value, when it cannot be anything else."""
@@ -303,11 +298,12 @@ class _Scanner:
         if self.card is None:
             return
         self._block(self.card, at)
-        card = self.card.closed(at, self.agents)
+        card, disputed = self.card.closed(at, self.agents), self.card.disputed
         self.card = None
         status = card.fields.get("status")
         if status and status.raw and card.status is None:
             said = "is still the template's choice" if mentions_choice(status.raw) else "is none that is known"
+            said = "is given twice, each time another" if disputed else said
             self._problem("unknown-status", f"the status of {card.id} {said}", status.line)
         self.cards.append(card)
 
@@ -315,8 +311,7 @@ class _Scanner:
         """Take the fields of the table or the fence at the head of a card, unless they stand above it already."""
         if card.block:
             for field in block_fields(self.text, *card.block, stop, (card.id, card.title)):
-                if field.name not in card.fields or card.fields[field.name].start > field.start:
-                    card.fields[field.name] = field
+                card.keep(field)
 
     def _end_template(self, at: int) -> None:
         if self.template:

@@ -243,6 +243,11 @@ def keys_of(field: str) -> tuple[str, ...]:
     return tuple(_ENGLISH[field].split("|"))
 
 
+def usual(field: str) -> str:
+    """Return the usual English key of a field, as it stands at the head of a line."""
+    return keys_of(field)[0].title()
+
+
 def field_names() -> tuple[str, ...]:
     """Return every field a card may have."""
     return tuple(_ENGLISH)

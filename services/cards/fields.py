@@ -10,7 +10,7 @@ from bisect import bisect_left
 from typing import Final, NamedTuple
 
 from bluelabel.services.cards.field_names import field_of
-from bluelabel.services.cards.model import FieldForm
+from bluelabel.services.cards.model import Field, FieldForm
 
 _NO_KEY: Final = r"\t\n:：|*`<>\[\](){}\"=;；,，、·•#\\"
 _MARK: Final = r"\*{1,3}|_{1,3}|`"
@@ -57,6 +57,24 @@ class KeyLine(NamedTuple):
     end: int
     cut: tuple[int, int] | None = None
     behind: bool = False
+
+    def field(self, start: int, line: str, number: int) -> Field:
+        """Return the field, its `line` beginning at `start` of the file's text."""
+        return Field(
+            name=self.name,
+            key=self.key,
+            raw=line[self.value : self.end],
+            form=self.form,
+            lead=self.lead,
+            start=start,
+            end=start + len(line),
+            value_start=start + self.value,
+            value_end=start + self.end,
+            line=number,
+            at=start + self.at,
+            colon=self.colon,
+            cut=(start + self.cut[0], start + self.cut[1]) if self.cut else None,
+        )
 
 
 class _Part(NamedTuple):
@@ -229,7 +247,7 @@ def _field(line: str, at: int, parts: list[_Part], place: int) -> KeyLine | None
     stop = parts[place + 1].parted if place + 1 < len(parts) else len(line)
     if form is FieldForm.BOLD:
         closing = line.find(match["open"], begin, stop)
-        if closing < 0:
+        if not line[begin:closing].strip():
             return None
         stop = closing
     bar = place + 1 == len(parts) and line[:at].lstrip()[:1] == "|"
@@ -266,7 +284,8 @@ def _trimmed(line: str, begin: int, stop: int, *, bar: bool) -> tuple[int, int]:
     if comment := _COMMENT.match(line, value, end):
         value = comment.end()
     if value >= end:
-        value = end = begin + (line[begin : begin + 1] in (" ", "\t"))
+        # At the end of a line a value follows the blank that is there; before other text it brings its own.
+        value = end = begin + (line[begin : begin + 1] in (" ", "\t") and not line[begin:].strip())
     return value, end
 
 

@@ -18,13 +18,14 @@ class Unread(NamedTuple):
     """A line that looks like a field.
 
     Args:
-        text: what it shows, its key first.
+        key: its key, `text` the line itself.
         guess: the field that it most likely means, if any.
         sure: it can hardly be anything else, so that no second line for this field may be put beside it.
     """
 
     line: int
     column: int
+    key: str
     text: str
     guess: str | None
     sure: bool
@@ -46,7 +47,7 @@ _ODD: Final = tuple(
         rf"(?:<[A-Za-z][^<>]{{0,80}}>[ \t]*){{1,4}}(?P<key>{_WORDS})[ \t]*:?[ \t]*</",
     )
 )
-_DATA: Final = re.compile(rf"""[ \t]*["']?(?P<key>{_WORDS})["']?[ \t]*[:=][ \t]*\S""")
+_DATA: Final = re.compile(rf"""[ \t{{,]*["']?(?P<key>{_WORDS})["']?[ \t]*[:=][ \t]*\S""")
 _ROW: Final = re.compile(rf"[ \t]*\|[ \t]*[*_`]{{0,3}}(?P<key>{_WORDS}):?[*_`]{{0,3}}:?[ \t]*\|[ \t]*[^\s|:-]")
 _DATA_LANGUAGES: Final = frozenset(("yaml", "yml", "json", "json5", "jsonc", "toml", "ini", "properties"))
 _BOLD: Final = (FieldForm.BOLD_INSIDE, FieldForm.BOLD_OUTSIDE)
@@ -121,7 +122,9 @@ def _in_fence(card: Card, number: int, line: str, language: str) -> Unread | Non
 
 
 def _unread(number: int, line: str, match: re.Match[str], guess: str | None) -> Unread:
-    return Unread(number, match.start("key") + 1, shown(line.strip()[:40]), guess, guess is not None)
+    return Unread(
+        number, match.start("key") + 1, shown(match["key"]), shown(line.strip()[:40]), guess, guess is not None
+    )
 
 
 def _goes_on(line: str) -> bool:

@@ -103,8 +103,7 @@ def _below(line: str, at: int, following: str, rest: Sequence[Line]) -> _Value:
     if items or following.startswith((" ", "\t")):
         return _Value(", ".join(items), at, at, fixed=True)
     colon = len(line[:at].rstrip())
-    place = min(colon + 1, at)
-    return _Value("", place, place)
+    return _Value("", colon, colon)
 
 
 def _field(name: str, match: re.Match[str], line: Line, value: _Value) -> Field:
