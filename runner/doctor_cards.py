@@ -45,8 +45,8 @@ def examine_cards(workspace: Workspace, *, fix: bool, show: Callable[[str], None
             for problem in document.problems
         ]
         if unread := sum(1 for _ in unread_lines(document)):
-            what = f"{unread} lines of {name} look like fields and are not read"
-            told.append(Finding("cards", "note", what, "see `bluelabel card lint`"))
+            text = f"{unread} lines of {name} look like fields and are not read"
+            told.append(Finding("cards", "note", text, "see `bluelabel card lint`"))
         return [Finding("cards", "ok", f"{len(document.cards):,} cards in {name}"), *told]
     what = [f"{problem.message}: {problem.at(name)}" for problem in repaired.done]
     if fix:

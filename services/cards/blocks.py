@@ -23,6 +23,9 @@ _GENERAL: Final = frozenset(["", *_WORDS.split()])
 _NAMES: Final = frozenset(("id", "task", "task id", "card", "card id", "title", "name", "task name"))
 
 
+_ENTRY: Final = re.compile(r"[ \t]*(?:[-*+]|\d{1,3}[.)])[ \t]+(.*)$")
+
+
 class _Row(NamedTuple):
     """A row of a table: its line, and the span of each cell in it, without blanks."""
 
@@ -69,6 +72,17 @@ def block_fields(text: str, at: int, number: int, stop: int, names: Sequence[str
             return yaml_fields(inside, names[0], known=language in ("yaml", "yml"))
         inside.append(line)
     return ()
+
+
+def items_below(text: str, at: int) -> list[str]:
+    """Return the entries of the list that begins at `at`; none when no list does."""
+    items: list[str] = []
+    for line in _lines(text, at, 0, len(text)):
+        match = _ENTRY.match(line.text)
+        if match is None:
+            break
+        items.append(match[1].strip())
+    return items
 
 
 def _lines(text: str, at: int, number: int, stop: int) -> Iterator[Line]:

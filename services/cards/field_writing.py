@@ -40,7 +40,7 @@ def set_field(document: CardDocument, card: Card, name: str, value: str | None) 
         _refuse_beside(document, card, name)
         text = _with_line(document, card, name, value or "")
     elif field.fixed:
-        what = f"the {name} is written in a way that is not edited"
+        what = f"the field {name} is written in a way that is not edited"
         raise Refused(what, where=_place(document, field.at), hint="change it by hand, or write it on one line")
     elif value is None:
         text = _spliced(document, *(field.cut or _whole_lines(document, field)), "")

@@ -14,8 +14,8 @@ from bluelabel.services.cards.model import Field, FieldForm
 
 _NO_KEY: Final = r"\t\n:：|*`<>\[\](){}\"=;；,，、·•#\\"
 _MARK: Final = r"\*{1,3}|_{1,3}|`"
-_SIGN: Final = r"(?:[^\x00-\x7f\w]{1,6}+ ?)?+"
-_PREFIX: Final = re.compile(r"(?: {0,3}>){0,3} {0,3}(?:(?:[-*+]|\d{1,3}[.)])[ \t]+)?")
+_SIGN: Final = r"(?:[^\x00-\x7f\w\s—–→·•∙●｜│¦：；，、]{1,6}+ ?)?+"
+_PREFIX: Final = re.compile(r"(?: {0,3}>){0,3} {0,3}(?:(?:[-*+•·◦‣–]|\d{1,3}[.)])[ \t]+)?")
 _BAR: Final = re.compile(r"[ \t]{0,3}\|[ \t]*")
 _NAME: Final = rf"(?P<key>(?>[^\W\d_](?:[^{_NO_KEY}]{{0,38}}[^\s_{_NO_KEY}])?))"
 _KEY: Final = (

@@ -139,7 +139,7 @@ def _near(key: str) -> str | None:
     last = field_of(words.split(" ")[-1])
     if last in ("status", "priority"):
         return last
-    close = (known for known in written_keys() if known[0] == words[0] and _one_off(words, known))
+    close = (known for known in written_keys() if _one_off(words, known))
     return field_of(next(close, "")) if len(words) > 4 else None
 
 
