@@ -11,7 +11,7 @@ from bluelabel.services.cards.field_names import field_of, written_keys
 from bluelabel.services.cards.fields import key_like, read
 from bluelabel.services.cards.lines import FENCE, RULE
 from bluelabel.services.cards.model import Card, CardDocument, FieldForm, shown
-from bluelabel.services.cards.words import is_card_section
+from bluelabel.services.cards.words import is_card_section, status_of
 
 
 class Unread(NamedTuple):
@@ -47,6 +47,7 @@ _ODD: Final = tuple(
         rf"(?:<[A-Za-z][^<>]{{0,80}}>[ \t]*){{1,4}}(?P<key>{_WORDS})[ \t]*:?[ \t]*</",
     )
 )
+_BAR: Final = re.compile(r"[ \t][|·•][ \t]")
 _DATA: Final = re.compile(rf"""[ \t{{,]*["']?(?P<key>{_WORDS})["']?[ \t]*[:=][ \t]*\S""")
 _ROW: Final = re.compile(rf"[ \t]*\|[ \t]*[*_`]{{0,3}}(?P<key>{_WORDS}):?[*_`]{{0,3}}:?[ \t]*\|[ \t]*[^\s|:-]")
 _DATA_LANGUAGES: Final = frozenset(("yaml", "yml", "json", "json5", "jsonc", "toml", "ini", "properties"))
@@ -110,6 +111,18 @@ def _on_line(card: Card, number: int, line: str) -> Unread | None:
         name = field_of(odd["key"]) if odd else None
         if odd and name and name not in card.fields:
             return _unread(number, line, odd, name)
+    return _keyless(card, number, line)
+
+
+def _keyless(card: Card, number: int, line: str) -> Unread | None:
+    """Tell a status that stands without a key between bars (`🔴 P0 | ⬜ TODO | Est: 3d`)."""
+    parts = _BAR.split(line)
+    if "status" in card.fields or len(parts) < 2 or line.lstrip().startswith("|"):
+        return None
+    for part in parts:
+        words = part.strip(" *_`")
+        if words and len(words.split()) <= 3 and not words[0].isalnum() and status_of(words):
+            return Unread(number, line.index(part) + 1, "", shown(line.strip()[:40]), "status", sure=True)
     return None
 
 

@@ -240,6 +240,7 @@ def test_what_is_about_something_else_is_no_field_of_the_card(block: tuple[str, 
         *("Staus: done", "Stauts: done", "State: done", "Estatus: listo", "**Current Status:** done", "Status = done"),
         *("Status - done", "**Status** done", "**Status** — done", "Status → done", "`Status: done`", "Status | done"),
         *("- [ ] Status: done", "[status:: done]", "<b>Status:</b> done", "#status/done", "@status(done)"),
+        *("🔴 P0 | ⬜ TODO | Est: 3d", "✅ Done · CC"),
     ],
 )
 def test_what_looks_like_a_status_is_told_and_no_second_line_is_put_beside_it(line: str) -> None:
