@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 _ENGLISH: Final[Mapping[str, str]] = {
@@ -233,6 +234,7 @@ def _folded(key: str) -> str:
 _FIELD_BY_KEY: Final = _by_key()
 
 
+@lru_cache(maxsize=1024)
 def field_of(key: str) -> str | None:
     """Return the field that the written `key` stands for (``Assigned To`` -> ``assignee``), or None."""
     return _FIELD_BY_KEY.get(_folded(key))

@@ -87,8 +87,15 @@ class _Part(NamedTuple):
 
 def read(line: str) -> tuple[KeyLine, ...]:
     """Return the fields of a line, in order; a heading's are `read_heading`'s."""
-    prefix = _BAR.match(line) or _PREFIX.match(line)
-    return _fields(line, prefix.end() if prefix else 0)
+    if line[:1].isalpha():
+        return _fields(line, 0)
+    bar = _BAR.match(line)
+    return _fields(line, bar.end(), bar=True) if bar else _fields(line, _begin(line))
+
+
+def _begin(line: str) -> int:
+    match = _PREFIX.match(line)
+    return match.end() if match else 0
 
 
 def read_heading(line: str) -> tuple[KeyLine, ...]:
@@ -111,25 +118,26 @@ def read_heading(line: str) -> tuple[KeyLine, ...]:
 
 def key_like(line: str) -> re.Match[str] | None:
     """Return the key with a colon that a line begins with, known or not, or None."""
-    prefix = _PREFIX.match(line)
-    match = _FIELD.match(line, prefix.end() if prefix else 0)
+    match = _FIELD.match(line, _begin(line))
     return match if match and _form(match) else None
 
 
-def _fields(line: str, at: int) -> tuple[KeyLine, ...]:
+def _fields(line: str, at: int, *, bar: bool = False) -> tuple[KeyLine, ...]:
+    """Return the fields from `at` on; `bar`: the line is one of a table's kind, which holds no empty field."""
     match = _FIELD.match(line, at)
-    if match is None or _form(match) is None:
+    if match is None:
         return ()
-    first = _Part(match, field_of(match["key"]), at)
-    if first.name is None and not ("**" in line[match.end() :] or any(bar in line for bar in _BARS + "\t<")):
+    name = field_of(match["key"])
+    alone = line.find(":", match.end()) < 0 and line.find("：", match.end()) < 0
+    if (name is None and alone) or _form(match) is None:
         return ()
+    first, prefix = _Part(match, name, at), "" if bar else line[:at]
+    if alone:
+        field = _field(line, prefix, [first], 0)
+        return (field,) if field and (field.value < field.end or not bar) else ()
     parts = _parts(line, first)
-    found: list[KeyLine] = []
-    for place, part in enumerate(parts):
-        field = _field(line, at, parts, place) if part.name else None
-        if field and (line[:at].lstrip()[:1] != "|" or field.value < field.end):
-            found.append(field)
-    return tuple(found)
+    found = [_field(line, prefix, parts, place) for place, part in enumerate(parts) if part.name]
+    return tuple(field for field in found if field and (field.value < field.end or not bar))
 
 
 def _parts(line: str, first: _Part) -> list[_Part]:
@@ -237,56 +245,57 @@ def _form(match: re.Match[str]) -> FieldForm | None:
     return FieldForm.PLAIN
 
 
-def _field(line: str, at: int, parts: list[_Part], place: int) -> KeyLine | None:
+def _field(line: str, prefix: str, parts: list[_Part], place: int) -> KeyLine | None:
+    """Return the field of a part; `prefix` is what a line of its own has before it."""
     match, name, parted = parts[place]
-    form = _form(match)
-    colon = match["colon"]
-    if match["inside"] and not match["open"]:
+    form, opened, colon = _form(match), match["open"] or "", match["colon"]
+    if match["inside"] and not opened:
         colon = colon[: -len(match["inside"])]  # marks of the value: `Status:**Done**`
     begin = match.start("colon") + len(colon)
-    stop = parts[place + 1].parted if place + 1 < len(parts) else len(line)
+    following = parts[place + 1] if place + 1 < len(parts) else None
+    stop = following.parted if following else len(line)
     if form is FieldForm.BOLD:
-        closing = line.find(match["open"], begin, stop)
+        closing = line.find(opened, begin, stop)
         if not line[begin:closing].strip():
             return None
         stop = closing
-    bar = place + 1 == len(parts) and line[:at].lstrip()[:1] == "|"
-    value, end = _trimmed(line, begin, stop, bar=bar)
-    start = match.start()
-    if place + 1 < len(parts):
-        cut: tuple[int, int] | None = start, parts[place + 1].match.start()
+    value, end = _trimmed(line, begin, stop)
+    start, behind = match.start(), line[end:]
+    cut = None
+    if following:
+        cut = start, following.match.start()
     elif place:
         cut = parted, end
-    else:
-        rest = line[end:].strip(" \t*_\\")
-        cut = (start, end) if rest or bar else None
-    prefix = line[:at] if not bar and line[:at].lstrip()[:1] != "|" else ""
-    lead = prefix + (match["open"] or "")
-    behind = parts[0].name is None
-    key_at = match.start("key")
-    return KeyLine(
-        name or "", match["key"], form or FieldForm.PLAIN, lead, colon, start, key_at, value, end, cut, behind
-    )
+    elif behind and behind.strip(" \t*_\\"):
+        cut = start, end
+    places = start, match.start("key"), value, end, cut
+    lead = prefix + opened
+    return KeyLine(name or "", match["key"], form or FieldForm.PLAIN, lead, colon, *places, parts[0].name is None)
 
 
-def _trimmed(line: str, begin: int, stop: int, *, bar: bool) -> tuple[int, int]:
+def _trimmed(line: str, begin: int, stop: int) -> tuple[int, int]:
     """Return the span of a value; an empty one stands one blank after the colon."""
-    end = _stripped(line, begin, stop)
-    if bar and line[begin:end].endswith("|"):
+    text = line[begin:stop].rstrip()
+    end = begin + len(text)
+    if text.endswith("|") and _BAR.match(line):
         end = _stripped(line, begin, end - 1)
-    shorter = _before_tail(line, begin, end)
-    while shorter < end:
-        end = shorter
-        shorter = _before_tail(line, begin, end)
-    value = begin
-    while value < end and line[value].isspace():
-        value += 1
-    if comment := _COMMENT.match(line, value, end):
+    if text.endswith((">", "\\")) or "<!--" in text:
+        end = _without_tail(line, begin, end)
+    value = begin + len(text) - len(text.lstrip())
+    if text.startswith("<!--", value - begin) and (comment := _COMMENT.match(line, value, end)):
         value = comment.end()
     if value >= end:
         # At the end of a line a value follows the blank that is there; before other text it brings its own.
         value = end = begin + (line[begin : begin + 1] in (" ", "\t") and not line[begin:].strip())
     return value, end
+
+
+def _without_tail(line: str, begin: int, end: int) -> int:
+    shorter = _before_tail(line, begin, end)
+    while shorter < end:
+        end = shorter
+        shorter = _before_tail(line, begin, end)
+    return end
 
 
 def _before_tail(line: str, begin: int, end: int) -> int:
