@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from bluelabel.interfaces.errors import machine_error
 from bluelabel.interfaces.limits import CARDS_BYTES
-from bluelabel.services.cards.reading import read_cards
+from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.lint import unread as unread_lines
 from bluelabel.services.cards.repair import repair
 from bluelabel.services.ledger.disk import make_directory, replace_file
 
@@ -38,11 +39,15 @@ def examine_cards(workspace: Workspace, *, fix: bool, show: Callable[[str], None
     data = path.read_bytes()
     repaired = repair(data, vocabulary=workspace.vocabulary)
     if repaired.content == data:
-        cards, problems = read_cards(data, workspace.vocabulary)
+        document = parse(data, workspace.vocabulary)
         told = [
-            Finding("cards", "note", f"{problem.message}: {problem.at(name)}", problem.hint) for problem in problems
+            Finding("cards", "note", f"{problem.message}: {problem.at(name)}", problem.hint)
+            for problem in document.problems
         ]
-        return [Finding("cards", "ok", f"{len(cards):,} cards in {name}"), *told]
+        if unread := sum(1 for _ in unread_lines(document)):
+            text = f"{unread} lines of {name} look like fields and are not read"
+            told.append(Finding("cards", "note", text, "see `bluelabel card lint`"))
+        return [Finding("cards", "ok", f"{len(document.cards):,} cards in {name}"), *told]
     what = [f"{problem.message}: {problem.at(name)}" for problem in repaired.done]
     if fix:
         backup = workspace.home / "backups" / f"{workspace.ids.new()}-{name}"

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from bluelabel.services.cards import lines as grammar
+from bluelabel.services.cards.field_names import field_of
 from bluelabel.services.cards.model import Card, CardDocument
-from bluelabel.services.cards.words import field_of, heading_name, is_card_section
+from bluelabel.services.cards.words import heading_name, is_card_section
 
 _BOLD: Final = re.compile(r"\*\*([^*\n]{1,80}?):?\*\*[ \t]*:?[ \t]*(.*)$")
 _LISTED: Final = re.compile(r"[-*+][ \t]+([A-Za-z][A-Za-z /&]{1,40}):[ \t]*(.*)$", re.ASCII)
+_BOXES: Final = r"☐|☑\ufe0f?|☒|⬜\ufe0f?|◻\ufe0f?|▢|□|🔲"
 # The last two are the check mark and the cross after they were saved in a wrong encoding.
+_SIGNS: Final = r"✅|✔\ufe0f?|✓|❌|✗|✘|⚠\ufe0f?|⏳|🔄|🚧|âœ…|â\u008dŒ|âŒ"
+# In brackets stands a sign, or a letter that ticks; other letters and digits are notes (`[1]`) and names.
+_BRACKETS: Final = r"\[(?:[^\w\[\]\r\n]\ufe0f?|[xXvVoO_])\]"
 _ITEM: Final = re.compile(
-    r"([ \t]*(?:[-*+]|[0-9]{1,4}[.)])[ \t]+)"
-    r"(\[[ xX]\]|✅|✔\ufe0f?|✓|☑\ufe0f?|❌|✗|⚠\ufe0f?|⏳|🔄|âœ…|â\u008dŒ|âŒ)[ \t]+(.*)$"
+    r"((?: {0,3}>)*[ \t]*)(?:"
+    rf"(?:[-*+•◦‣–]|[0-9]{{1,4}}[.)])(?:[ \t]+(?P<listed>{_BRACKETS}|{_BOXES}|{_SIGNS})|(?P<tight>\[[ xX]\]))"
+    rf"|(?P<bare>\[[ xX]\]|{_BOXES})"
+    r")[ \t]+(?P<text>.*)$"
 )
-DONE_MARKS: Final = frozenset({"[x]", "[X]", "✅", "✔", "✔\ufe0f", "✓", "☑", "☑\ufe0f", "âœ…"})
+_DONE_SIGNS: Final = ("✅", "✔", "✔\ufe0f", "✓", "☑", "☑\ufe0f")
+DONE_MARKS: Final = frozenset({"[x]", "[X]", "[√]", "âœ…", *_DONE_SIGNS, *(f"[{sign}]" for sign in _DONE_SIGNS)})
+OPEN_MARKS: Final = frozenset({"[ ]", "☐", "⬜", "⬜\ufe0f", "◻", "◻\ufe0f", "▢", "□", "🔲"})
+"""Marks that say no more than that an entry is open: one that is cleared gets one of them."""
+
+_MARKS: Final = ("listed", "tight", "bare")
+TICKED: Final[Mapping[str, str]] = {**dict.fromkeys(OPEN_MARKS - {"[ ]", "☐"}, "✅"), "☐": "☑"}
+"""What each becomes when it is ticked, where that is not a box in brackets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +100,17 @@ def sections(document: CardDocument, card: Card) -> tuple[Section, ...]:
 
 
 def checklist(document: CardDocument, card: Card) -> tuple[Item, ...]:
-    """Return the checklist of a card: boxes, and entries that begin with a check mark, cross or warning."""
+    """Return the checklist of a card: boxes of every kind, and entries that begin with a check mark, cross or warning.
+
+    Only what is ticked is done: an entry in work (``[~]``), put off (``[>]``) or dropped (``[-]``) is not.
+    """
     items: list[Item] = []
     for number, at, line, fenced in card_lines(document, card):
         match = None if fenced else _ITEM.match(line)
         if match:
-            mark = match[2]
-            items.append(Item(len(items) + 1, match[3].strip(), mark in DONE_MARKS, mark, number, at + match.start(2)))
+            group = next(name for name in _MARKS if match[name])
+            mark, text = match[group], match["text"].strip()
+            items.append(Item(len(items) + 1, text, mark in DONE_MARKS, mark, number, at + match.start(group)))
     return tuple(items)
 
 

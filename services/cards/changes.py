@@ -156,12 +156,7 @@ def _present(card: Card, name: str) -> str | None:
 def _beside(document: CardDocument, found: Field, value: str) -> CardDocument:
     """Keep a second value under a metadata line, in its own form, as a merge does."""
     text = document.text
-    if found.below:
-        line = f"{found.key} {OTHER_SIDE}: {value}"
-    else:
-        old = text[found.start : found.end]
-        key_end = old.index(found.key) + len(found.key)
-        line = f"{old[:key_end]} {OTHER_SIDE}{old[key_end : found.value_start - found.start]}{value}".lstrip("# ")
+    line = edit.like(document, found, f"{found.key} {OTHER_SIDE}", value)
     at = text.find("\n", max(found.end, found.value_end))
     at = len(text) if at < 0 else at + 1
     if text.startswith(line, at):

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from bluelabel.interfaces.problems import Problem
 from bluelabel.services.cards import lines as grammar
+from bluelabel.services.cards.blocks import block_fields, items_below
 from bluelabel.services.cards.faults import unknown_status, whole_file_problems
-from bluelabel.services.cards.lines import KeyLine
+from bluelabel.services.cards.fields import KeyLine, key_like, read, read_heading
 from bluelabel.services.cards.loose import LooseLines
 from bluelabel.services.cards.model import (
     Card,
@@ -56,7 +57,23 @@ class _Open:
         self.section = section
         self.fields: dict[str, Field] = {}
         self.in_head = True
+        self.block: tuple[int, int] | None = None  # where a table or a fence begins in the head, and its line
+        self.disputed = False  # two lines of the head give it different statuses
+        self.in_entry = False  # what is indented belongs to an entry of a list, not to the card
         self.flat = 0
+
+    def keep(self, field: Field, vocabulary: Vocabulary) -> None:
+        """Keep the first field of each name. Two statuses that differ are noted: then neither is certain."""
+        before = self.fields.get(field.name)
+        if before is None or before.start > field.start:
+            self.fields[field.name] = field
+        if before is not None and field.name == "status" and before.raw and field.raw:
+            self.disputed = self.disputed or vocabulary.status(before.raw) is not vocabulary.status(field.raw)
+
+    def begins_block(self, line: str, number: int, start: int) -> None:
+        """Keep where the first table or fence of the head begins: it may hold fields."""
+        if self.in_head and not self.block and line.lstrip().startswith(("|", "```", "~~~")):
+            self.block = start, number
 
     def closed(self, stop: int, vocabulary: Vocabulary) -> Card:
         status = self.fields.get("status")
@@ -73,7 +90,7 @@ class _Open:
             stop=stop,
             section=self.section,
             fields=self.fields,
-            status=vocabulary.status(status.raw) if status else None,
+            status=vocabulary.status(status.raw) if status and not self.disputed else None,
             assignees=assignees_of(owner.raw, vocabulary.agents) if owner else (),
         )
 
@@ -87,6 +104,12 @@ class _Open:
             self.flat = level
             return True
         return False
+
+
+def _goes_on(line: str) -> bool:
+    """Tell whether the head of a card goes on with a line that holds no field: one that is written like a field."""
+    found = key_like(line)
+    return found is not None and not is_card_section(found["key"]) and found.end() < len(line.rstrip())
 
 
 class _Scanner:
@@ -137,6 +160,8 @@ class _Scanner:
             return
         if first in "<|=>" and self._conflict(line, number):
             return
+        if first in "|`~" and self.card and not self.fence:
+            self.card.begins_block(line, number, start)
         if first in "`~-*+" and self._fence_line(line, number, end):
             return
         if self.fence:
@@ -197,11 +222,12 @@ class _Scanner:
         if match is None:
             return False
         level, words = len(match[1]), (match[2] or "").strip()
-        found = grammar.heading_metadata(line)
-        if self.card and self.card.belongs(level, words, field=found is not None):
+        found = read_heading(line)
+        if self.card and self.card.belongs(level, words, field=bool(found)):
             self._grow(end)
+            self.card.in_entry = False
             if found:
-                self._field(found, line, number, start)
+                self._fields(found, line, number, start)
             else:
                 self.card.in_head = False
             return True
@@ -222,33 +248,45 @@ class _Scanner:
         if (self.waiting and self._below(line, start, end)) or grammar.RULE.match(line):
             return
         card.last = end
-        found = grammar.metadata(line) if ":" in line else None
-        if found:
-            self._field(found, line, number, start)
-        else:
-            card.in_head = False
-
-    def _field(self, found: KeyLine, line: str, number: int, start: int) -> None:
-        """Keep the first line of each field; outside the head only the status and the assignee count when not bold."""
-        card = self.card
-        self.waiting = None
-        sure = found.form in (FieldForm.BOLD_INSIDE, FieldForm.BOLD_OUTSIDE) or found.name in ("status", "assignee")
-        if card is None or found.name in card.fields or not (card.in_head or sure):
+        found = read(line) if ":" in line or "：" in line else ()
+        if line[:1] not in " \t":
+            card.in_entry = line[:1] in "-*+" and not found
+        elif card.in_entry and line.startswith(("  ", "\t")):
             return
-        raw = line[found.value :].rstrip()
-        # The value of an empty line goes one blank after the colon; the blanks after that are not ours.
-        at = start + (found.value if raw else min(len(line.rstrip()) + 1, len(line)))
-        place = (start, start + len(line), at, at + len(raw), number)
-        field = Field(found.name, found.key, raw, found.form, found.lead, *place)
-        card.fields[found.name] = field
-        if not raw:
+        if found:
+            self._fields(found, line, number, start)
+        elif line.lstrip()[:1] != "|":
+            card.in_head = card.in_head and _goes_on(line)
+
+    def _fields(self, found: tuple[KeyLine, ...], line: str, number: int, start: int) -> None:
+        """Keep the first value of each field; outside the head only the status and the assignee count when not bold."""
+        self.waiting = None
+        for one in found:
+            self._field(one, line, number, start, alone=len(found) == 1)
+
+    def _field(self, found: KeyLine, line: str, number: int, start: int, *, alone: bool) -> None:
+        card = self.card
+        sure = found.form in (FieldForm.BOLD_INSIDE, FieldForm.BOLD_OUTSIDE) or found.name in ("status", "assignee")
+        sure = sure and not found.behind and ">" not in found.lead
+        if card is None or not (card.in_head or (sure and found.name not in card.fields)):
+            return
+        field = found.field(start, line, number)
+        if found.name not in card.fields and not field.raw and alone and field.cut is None:
             self.waiting = field
+        card.keep(field, self.vocabulary)
 
     def _below(self, line: str, start: int, end: int) -> bool:
         """Take the line under an empty key as its value, when it cannot be anything else."""
         card, field = self.card, self.waiting
         self.waiting = None
-        if card is None or field is None or line[:1] in "-*+|>#`~[ \t" or grammar.metadata(line):
+        if card is None or field is None:
+            return False
+        if field.name != "status" and (items := items_below(self.text, start)):
+            # An empty key above a list is the name of a section, but for the one field that may be a list.
+            del card.fields[field.name]
+            if field.name == "dependencies":
+                card.keep(replace(field, raw=", ".join(items), fixed=True), self.vocabulary)
+        if line[:1] in "-*+|>#`~[ \t" or read(line):
             return False
         if field.name == "status" and not (self.vocabulary.status(line) or speaks_of_status(line)):
             return False
@@ -267,12 +305,19 @@ class _Scanner:
         self.waiting = None
         if self.card is None:
             return
-        card = self.card.closed(at, self.vocabulary)
+        self._block(self.card, at)
+        card, disputed = self.card.closed(at, self.vocabulary), self.card.disputed
         self.card = None
         status = card.fields.get("status")
         if status and status.raw and card.status is None:
-            self.problems.append(unknown_status(self.text, card))
+            self.problems.append(unknown_status(self.text, card, disputed=disputed))
         self.cards.append(card)
+
+    def _block(self, card: _Open, stop: int) -> None:
+        """Take the fields of the table or the fence at the head of a card, unless they stand above it already."""
+        if card.block:
+            for field in block_fields(self.text, *card.block, stop, (card.id, card.title)):
+                card.keep(field, self.vocabulary)
 
     def _end_template(self, at: int) -> None:
         if self.template:

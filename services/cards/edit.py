@@ -13,10 +13,28 @@ from typing import Final
 from bluelabel.interfaces.errors import NotFound, UsageError
 from bluelabel.interfaces.names import nearest
 from bluelabel.services.cards import lines as grammar
-from bluelabel.services.cards.body import DONE_MARKS, checklist
-from bluelabel.services.cards.model import Card, CardDocument, Field, FieldForm, to_bytes
+from bluelabel.services.cards.body import DONE_MARKS, OPEN_MARKS, TICKED, checklist
+from bluelabel.services.cards.field_names import field_names, field_of
+from bluelabel.services.cards.field_writing import like, line_end, round_value, set_field
+from bluelabel.services.cards.fields import read
+from bluelabel.services.cards.model import Card, CardDocument, to_bytes
 from bluelabel.services.cards.statuses import BUILT_IN, CardStatus, Vocabulary, is_name, near_phrases
-from bluelabel.services.cards.words import field_names, field_of, keys_of
+
+__all__ = [
+    "block",
+    "check",
+    "check_value",
+    "field_name",
+    "inserted",
+    "like",
+    "line_end",
+    "round_value",
+    "rule_after",
+    "set_field",
+    "spelled",
+    "uses_rules",
+    "without",
+]
 
 LONGEST_VALUE: Final = 2000
 
@@ -56,35 +74,6 @@ def check_value(field: str, value: str, vocabulary: Vocabulary = BUILT_IN) -> st
     return value.strip()
 
 
-def set_field(document: CardDocument, card: Card, name: str, value: str | None) -> bytes:
-    """Set one field of a card.
-
-    Args:
-        document: the file.
-        card: one of its cards.
-        name: a field as `field_name` gives it.
-        value: the text as it shall stand there; "" keeps an empty line, None takes the line away.
-    """
-    if name == "title":
-        return _replaced(document, *_title_span(document, card), value or "")
-    field = card.fields.get(name)
-    if field is None:
-        return document.to_bytes() if value is None else _inserted_line(document, card, name, value)
-    if value is None:
-        return _replaced(document, *_whole_lines(document, field), "")
-    at = field.value_start
-    if (
-        value
-        and field.form is FieldForm.HEADING
-        and not field.raw
-        and ":" not in document.text[field.start : field.end]
-    ):
-        return _replaced(document, field.end, field.end, document.eol + value)
-    if value and not field.raw and not field.below and document.text[at - 1 : at] not in (" ", "\t"):
-        value = " " + value
-    return _replaced(document, at, field.value_end, value)
-
-
 def spelled(document: CardDocument, status: CardStatus, *, new: bool = False) -> str:
     """Return how this file writes a status: as its cards do, else as its template does, else the bare word.
 
@@ -104,9 +93,9 @@ def spelled(document: CardDocument, status: CardStatus, *, new: bool = False) ->
 def _in_template(document: CardDocument, status: CardStatus) -> str | None:
     for template in document.templates:
         for line in document.text[template.start : template.end].split("\n"):
-            found = grammar.metadata(line.rstrip("\r"))
-            if found and found.name == "status":
-                choices = [choice.strip() for choice in line[found.value :].split("|")]
+            found = next((field for field in read(line.rstrip("\r")) if field.name == "status"), None)
+            if found:
+                choices = [choice.strip() for choice in line[found.value : found.end].split("|")]
                 return next((choice for choice in choices if _says(document, choice, status)), None)
     return None
 
@@ -124,9 +113,14 @@ def check(document: CardDocument, card: Card, number: int, *, done: bool = True)
     item = items[number - 1]
     if item.done is done:
         return document.to_bytes()
-    marks = Counter(other.mark for other in items if other.done is done and other.mark in {*DONE_MARKS, "[ ]"})
-    mark = marks.most_common(1)[0][0] if marks else ("[x]" if done else "[ ]")
+    plain = DONE_MARKS if done else OPEN_MARKS
+    marks = Counter(other.mark for other in items if other.mark in plain)
+    mark = marks.most_common(1)[0][0] if marks else (TICKED.get(item.mark, "[x]") if done else _opened(item.mark))
     return _replaced(document, item.mark_start, item.mark_start + len(item.mark), mark)
+
+
+def _opened(mark: str) -> str:
+    return next((old for old in ("☐", "⬜") if TICKED[old] == mark and mark != "✅"), "[ ]")
 
 
 def block(document: CardDocument, card: Card) -> str:
@@ -182,12 +176,6 @@ def uses_rules(document: CardDocument) -> bool:
     return ruled * 2 > len(document.cards) and ruled > 0
 
 
-def line_end(text: str, at: int) -> int:
-    """Return where the line after the one at `at` begins."""
-    stop = text.find("\n", at)
-    return len(text) if stop < 0 else stop + 1
-
-
 def _after(document: CardDocument, card: Card, *, rules: bool) -> int:
     """Return where the text after a card begins: past blank lines and its rule, where the file has `rules`."""
     at = (rule_after(document, card) if rules else None) or line_end(document.text, card.end)
@@ -216,81 +204,6 @@ def rule_after(document: CardDocument, card: Card) -> int | None:
 def _says(document: CardDocument, raw: str | None, status: CardStatus) -> bool:
     """A spelling to follow has the word and its emoji; "in review" is in progress, and says more than that."""
     return is_name(raw, status) and document.vocabulary.status(raw) is status
-
-
-def _title_span(document: CardDocument, card: Card) -> tuple[int, int]:
-    heading = document.text[card.start : card.heading_end]
-    match = grammar.CARD.match(heading)
-    if match is None or match[5] is None:
-        return card.heading_end, card.heading_end
-    start = card.start + match.start(5)
-    return start, start + len(match[5].rstrip())
-
-
-def _whole_lines(document: CardDocument, field: Field) -> tuple[int, int]:
-    last = max(field.end, field.value_end)
-    stop = line_end(document.text, last)
-    if stop == len(document.text) and not document.text.endswith("\n"):
-        start = document.text.rfind("\n", 0, field.start)
-        return (start - 1 if start > 0 and document.text[start - 1] == "\r" else max(start, 0)), stop
-    start, text = field.start, document.text
-    if field.form is FieldForm.HEADING and field.below and (stop == len(text) or text.startswith(("\n", "\r\n"), stop)):
-        # A heading over its value stands between blank lines; one of them goes with it.
-        start -= next((len(gap) for gap in ("\r\n", "\n") if text.endswith("\n" + gap, 0, start)), 0)
-    return start, stop
-
-
-def _inserted_line(document: CardDocument, card: Card, name: str, value: str) -> bytes:
-    """Put in a metadata line: the status before all others, anything else after the run below the heading."""
-    run = _head(document, card)
-    model = run[-1] if run else _usual_field(document)
-    line = _written(document, model, _key(document, name), value)
-    text, eol = document.text, document.eol
-    apart = eol if run and run[-1].form is FieldForm.HEADING and run[-1].below else ""
-    if run and name == "status":
-        return _replaced(document, run[0].start, run[0].start, line + eol + apart)
-    at = max(run[-1].end, run[-1].value_end) if run else card.heading_end
-    at = text.find("\n", at)
-    if at < 0:
-        return _replaced(document, len(text), len(text), eol + line)
-    return _replaced(document, at + 1, at + 1, apart + line + eol)
-
-
-def _head(document: CardDocument, card: Card) -> list[Field]:
-    """Return the metadata lines that stand together below the heading, nothing but blank lines above them."""
-    run: list[Field] = []
-    at, line = card.heading_end, card.line
-    for field in sorted(card.fields.values(), key=lambda found: found.start):
-        if document.text[at : field.start].strip(" \t\r\n") or (run and field.line > line + 1):
-            break
-        run.append(field)
-        at = max(field.end, field.value_end)
-        line = field.line + document.text.count("\n", field.start, at)
-    return run
-
-
-def _usual_field(document: CardDocument) -> Field | None:
-    found = [card.fields["status"] for card in document.cards if card.raw("status")]
-    usual = Counter((field.form, field.lead, field.below) for field in found if not field.below).most_common(1)
-    return next((field for field in found if usual and (field.form, field.lead, field.below) == usual[0][0]), None)
-
-
-def _key(document: CardDocument, name: str) -> str:
-    keys = Counter(card.fields[name].key for card in document.cards if name in card.fields)
-    return keys.most_common(1)[0][0] if keys else keys_of(name)[0].title()
-
-
-def _written(document: CardDocument, model: Field | None, key: str, value: str) -> str:
-    if model is None:
-        return f"{key}: {value}"
-    last = document.text[model.value_end : model.value_end + 3] if not model.below else ""
-    blanks = last[: len(last) - len(last.lstrip(" \t"))]
-    if model.form is FieldForm.HEADING:
-        return f"{model.lead}{key}{document.eol}{value}" if model.below else f"{model.lead}{key}: {value}"
-    marks = model.lead[-2:] if model.lead.endswith(("**", "__")) else ""
-    middle = f":{marks}" if model.form is FieldForm.BOLD_INSIDE else f"{marks}:"
-    gap = document.eol if model.below else " "
-    return f"{model.lead}{key}{middle}{gap}{value}{blanks}"
 
 
 def _replaced(document: CardDocument, start: int, end: int, text: str) -> bytes:

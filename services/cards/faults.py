@@ -28,13 +28,21 @@ def whole_file_problems(text: str, cards: Sequence[Card]) -> list[Problem]:
     return problems
 
 
-def unknown_status(text: str, card: Card) -> Problem:
-    """Return the problem of a card whose status nobody can read, at the place of its value."""
+def unknown_status(text: str, card: Card, *, disputed: bool = False) -> Problem:
+    """Return the problem of a card whose status nobody can read, at the place of its value.
+
+    Args:
+        text: the file.
+        card: one of its cards.
+        disputed: it has two statuses that differ.
+    """
     field = card.fields["status"]
     line = field.line + text.count("\n", field.start, field.value_start)
     column = field.value_start - text.rfind("\n", 0, field.value_start)
     said = "is still the template's choice" if mentions_choice(field.raw) else "is none that is known"
-    hint = "write one that is, or teach this one in [cards.statuses] of bluelabel.toml"
+    said = "is given twice, each time another" if disputed else said
+    taught = "write one that is, or teach this one in [cards.statuses] of bluelabel.toml"
+    hint = "leave one of them" if disputed else taught
     return Problem("unknown-status", f"the status of {card.id} {said}: {quoted(field.raw)}", line, column, hint)
 
 

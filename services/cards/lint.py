@@ -10,10 +10,12 @@ from typing import Final
 from bluelabel.interfaces.problems import Problem
 from bluelabel.services.cards.body import checklist
 from bluelabel.services.cards.dependencies import cycles, dependencies
+from bluelabel.services.cards.field_names import usual
 from bluelabel.services.cards.merge_card import OTHER_SIDE
 from bluelabel.services.cards.model import CardDocument
 from bluelabel.services.cards.statistics import report
 from bluelabel.services.cards.statuses import CardStatus
+from bluelabel.services.cards.unread import Unread, twice, unread_fields
 
 FAULTS: Final = frozenset(
     {
@@ -40,7 +42,7 @@ def lint(document: CardDocument, today: date) -> list[Problem]:
         today: for dates that lie ahead.
     """
     found = [*document.problems, *_waiting(document), *_dates(document, today), *_clashes(document)]
-    found += [*_lists(document), *_statistics(document)]
+    found += [*_lists(document), *_statistics(document), *unread(document), *_twice(document)]
     return sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
@@ -67,10 +69,35 @@ def _dates(document: CardDocument, today: date) -> Iterator[Problem]:
             line = card.fields["completed"].line
             yield Problem("date-order", f"{card.id} was completed before it was created", line, 1)
         if card.status is CardStatus.COMPLETED:
-            left = [item for item in checklist(document, card) if item.mark == "[ ]"]
+            left = [item for item in checklist(document, card) if not item.done]
             if left:
                 message = f"{card.id} is completed, and {len(left)} entries of its checklist are open"
                 yield Problem("open-checklist", message, left[0].line, 1)
+
+
+def unread(document: CardDocument) -> Iterator[Problem]:
+    """Yield the lines that look like fields and are not read; a key that is no field's is told once for all cards."""
+    others: dict[str, tuple[Unread, int]] = {}
+    for card in document.cards:
+        for line in unread_fields(document, card):
+            if line.guess:
+                message = f"`{line.text}` looks like the {line.guess} of {card.id} and is not read as one"
+                yield Problem("unread-field", message, line.line, line.column, f"write it as `{usual(line.guess)}: …`")
+            else:
+                first, count = others.get(line.key, (line, 0))
+                others[line.key] = first, count + 1
+    for line, count in others.values():
+        more = f", in {count} cards" if count > 1 else ""
+        message = f"`{line.text}` looks like a field; {line.key!r} is none that is known{more}"
+        yield Problem("unread-field", message, line.line, line.column)
+
+
+def _twice(document: CardDocument) -> Iterator[Problem]:
+    for card in document.cards:
+        for number, column, name in twice(document, card):
+            counts = "neither counts" if name == "status" and card.status is None else "that one counts"
+            message = f"{card.id} has another {name} in line {card.fields[name].line}; {counts}"
+            yield Problem("field-twice", message, number, column, "keep one of them")
 
 
 def _day(raw: str | None) -> date | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from bluelabel.services.cards import lines as grammar
+from bluelabel.services.cards.fields import read
 from bluelabel.services.cards.model import Reference, Statistic
 
 
@@ -64,9 +65,9 @@ class LooseLines:
         """A backlog line names its owner in one of the lines below it."""
         last = self.references[-1] if self.references else None
         if last and last.kind == "backlog" and last.owner is None:
-            found = grammar.metadata(line)
-            if found and found.name == "assignee":
-                self.references[-1] = dataclasses.replace(last, owner=line[found.value :].strip())
+            found = next((field for field in read(line) if field.name == "assignee"), None)
+            if found:
+                self.references[-1] = dataclasses.replace(last, owner=line[found.value : found.end])
 
 
 def _statistic(key: str, value: str, number: int, at: int) -> Statistic:

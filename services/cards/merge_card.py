@@ -10,7 +10,7 @@ from typing import Final
 from bluelabel.services.cards.body import checklist
 from bluelabel.services.cards.diff3 import Entry, Lines, union
 from bluelabel.services.cards.document import parse_text
-from bluelabel.services.cards.lines import heading_metadata, metadata
+from bluelabel.services.cards.fields import read, read_heading
 from bluelabel.services.cards.model import shown
 
 OTHER_SIDE: Final = "(other side)"
@@ -58,7 +58,8 @@ def _lines(text: str) -> Lines:
         card = document.cards[0]
         for item in checklist(document, card):
             keys[item.line - 1] = f"\1item\1{item.text}"
-        for field in card.fields.values():
+        # A line that holds several fields is known by its first.
+        for field in sorted(card.fields.values(), key=lambda found: found.at, reverse=True):
             keys[field.line - 1] = f"\1field\1{field.name}"
             if field.below:
                 keys[text.count("\n", 0, field.value_start)] = f"\1value\1{field.name}"
@@ -90,22 +91,25 @@ def _counted(entries: list[Entry]) -> Iterator[str]:
 
 
 def _field(base: str, ours: str, theirs: str) -> str | None:
-    """Merge a metadata line by how it is written and by its value; None when both sides set it differently."""
+    """Merge a metadata line by how it is written and by its values; None when both sides set one differently."""
     parts = [_parted(line) for line in (base, ours, theirs)]
-    chosen = [
-        mine if other in (old, mine) else other if mine == old else None
-        for old, mine, other in zip(*parts, strict=True)
-    ]
-    lead, value, blanks = (found if found is not None else mine for found, mine in zip(chosen, parts[1], strict=True))
-    return None if chosen[1] is None else lead + value + blanks
+    if len({len(part) for part in parts}) > 1:
+        return None
+    merged: list[str] = []
+    for place, (old, mine, other) in enumerate(zip(*parts, strict=True)):
+        if other not in (old, mine) and mine != old and place % 2:
+            return None
+        merged.append(other if mine == old else mine)
+    return "".join(merged)
 
 
-def _parted(line: str) -> tuple[str, str, str]:
-    """Return what stands before the value of a metadata line, the value, and the blanks after it."""
-    found = metadata(line) or heading_metadata(line)
-    at = found.value if found else 0
-    value = line[at:].rstrip()
-    return line[:at], value, line[at + len(value) :]
+def _parted(line: str) -> list[str]:
+    """Return the parts of a metadata line: what stands before a value, the value, and so on, and what is behind all."""
+    parts, at = list[str](), 0
+    for field in read(line) or read_heading(line):
+        parts += line[at : field.value], line[field.value : field.end]
+        at = field.end
+    return [*parts, line[at:]] if parts else ["", line.rstrip(), line[len(line.rstrip()) :]]
 
 
 def _resolve(key: str, base: str, ours: str, theirs: str) -> tuple[list[str], bool]:

@@ -7,7 +7,7 @@ surrogates, so that every slice can be written back as the very bytes it was rea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Final
@@ -27,7 +27,11 @@ class FieldForm(StrEnum):
     PLAIN = "plain"
     BOLD_OUTSIDE = "bold-outside"
     BOLD_INSIDE = "bold-inside"
+    BOLD = "bold"
     HEADING = "heading"
+    ROW = "row"
+    COLUMN = "column"
+    YAML = "yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +42,14 @@ class Field:
         name: the field, whatever the key (``assignee`` for ``Owner``).
         key: the key as written.
         raw: the value as written, without blanks round it.
-        form: how the line is written; `lead` is what stands before the key (``- ``, ``### ``, ``**``).
+        form: how the line is written; `lead` is what stands before the key (``- ``, ``### ``, ``**``) where the field
+            has a line of its own, `colon` what stands between the key and the value's blank.
         start: where the line begins; `end` is where it ends, before its line ending.
         value_start: where the value begins, perhaps on a later line; `value_end` is its end.
         line: 1-based line of the key.
+        at: where the key begins.
+        cut: what goes when the field is taken out of a line that holds more than it; None when the line goes.
+        fixed: the value is written in a way that is not edited: a list over several lines, say.
     """
 
     name: str
@@ -54,11 +62,28 @@ class Field:
     value_start: int
     value_end: int
     line: int
+    at: int
+    colon: str = ":"
+    cut: tuple[int, int] | None = None
+    fixed: bool = False
 
     @property
     def below(self) -> bool:
         """Tell whether the value stands on a line of its own, under the key."""
         return self.value_start > self.end
+
+    def moved(self, by: int, lines: int) -> Field:
+        """Return the field as it is where so many characters and lines more stand before it."""
+        return replace(
+            self,
+            start=self.start + by,
+            end=self.end + by,
+            value_start=self.value_start + by,
+            value_end=self.value_end + by,
+            line=self.line + lines,
+            at=self.at + by,
+            cut=(self.cut[0] + by, self.cut[1] + by) if self.cut else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

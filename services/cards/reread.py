@@ -24,17 +24,7 @@ def reread(document: CardDocument, card: Card, text: str, vocabulary: Vocabulary
     if found is None or len(found.cards) != 1 or found.cards[0].start or found.cards[0].id != card.id:
         return None
     new = found.cards[0]
-    fields = {
-        name: replace(
-            field,
-            start=field.start + card.start,
-            end=field.end + card.start,
-            value_start=field.value_start + card.start,
-            value_end=field.value_end + card.start,
-            line=field.line + card.line - 1,
-        )
-        for name, field in new.fields.items()
-    }
+    fields = {name: field.moved(card.start, card.line - 1) for name, field in new.fields.items()}
     return replace(
         new,
         line=card.line,

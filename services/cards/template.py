@@ -9,6 +9,7 @@ from typing import Final
 from bluelabel.services.cards import body, edit
 from bluelabel.services.cards import lines as grammar
 from bluelabel.services.cards.document import parse_text
+from bluelabel.services.cards.fields import read, read_heading
 from bluelabel.services.cards.model import Card, CardDocument
 from bluelabel.services.cards.statuses import CardStatus
 from bluelabel.services.cards.words import heading_name
@@ -51,7 +52,8 @@ class _Form:
     """A card's form: its heading marks, its metadata lines, its section markers, in order."""
 
     heading: str
-    metadata: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # field, the line up to its value
+    # Each field, and what stands before and after its value.
+    metadata: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     sections: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # name, marker line
     gap: bool = False  # a blank line between heading and metadata
 
@@ -72,10 +74,10 @@ def filled(
     form = _form(document)
     values = {**values, "status": _status(document, values.get("status") or CardStatus.NOT_STARTED.value)}
     lines = [f"{form.heading} {name}: {title}", *([""] if form.gap else [])]
-    known = [key for key, _ in form.metadata]
-    lines += [start + values[key] for key, start in form.metadata if values.get(key)]
-    model = form.metadata[-1][1] if form.metadata else "Status: "
-    lines += [_like(model, key) + value for key, value in values.items() if value and key not in known]
+    known = [key for key, _, _ in form.metadata]
+    lines += [start + values[key] + end for key, start, end in form.metadata if values.get(key)]
+    _, model, behind = form.metadata[-1] if form.metadata else ("", "Status: ", "")
+    lines += [_like(model, key) + value + behind for key, value in values.items() if value and key not in known]
     left = {key: list(text) for key, text in parts.items() if text}
     for section, marker in form.sections:
         lines += ["", marker, *left.pop(_wanted(section, left), [])]
@@ -106,7 +108,7 @@ def _read(text: str, common: frozenset[str] | None = None) -> _Form:
     card = document.cards[0]
     form = _Form("#" * card.level)
     fields = sorted((f for f in card.fields.values() if not f.below), key=lambda found: found.start)
-    form.metadata = [(f.name, card_text[f.start : f.value_start].rstrip() + " ") for f in fields]
+    form.metadata = [(f.name, *edit.round_value(f)) for f in fields]
     form.gap = bool(fields) and fields[0].line > card.line + 1
     for section in body.sections(document, card):
         marker = card_text[section.start : section.text_start].rstrip()
@@ -137,5 +139,5 @@ def _wanted(section: str, parts: Mapping[str, object]) -> str:
 
 def _like(model: str, name: str) -> str:
     """Return the start of a metadata line for another field, written like `model`."""
-    found = grammar.metadata(model)
+    found = next(iter(read(model) or read_heading(model)), None)
     return model.replace(found.key, name.replace("_", " ").title(), 1) if found else f"{name.title()}: "

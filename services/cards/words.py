@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
+from bluelabel.services.cards.field_names import field_of
 from bluelabel.services.cards.statuses import mentions_choice
 
-_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "status": ("status",),
-    "assignee": ("assigned", "assignee", "owner", "assigned to", "assigned agent", "agent", "suggested owner"),
-    "priority": ("priority",),
-    "created": ("created", "creation date"),
-    "updated": ("updated", "last updated"),
-    "completed": ("completed", "completion date"),
-    "date": ("date",),
-    "branch": ("branch", "branches"),
-    "commit": ("commit",),
-    "tag": ("tag",),
-    "merged": ("merged",),
-    "milestone": ("milestone",),
-    "sprint": ("sprint",),
-    "tags": ("tags",),
-    "order": ("order",),
-    "phase": ("phase",),
-    "time_spent": ("time spent",),
-    "estimated_time": ("estimated time",),
-    "dependencies": ("dependencies", "depends on", "depends"),
-}
-_FIELD_BY_KEY: Final = {key: name for name, keys in _FIELDS.items() for key in keys}
+__all__ = ["assignees_of", "field_of", "heading_name", "is_card_section", "named"]
+
 _CARD_SECTIONS: Final = frozenset(
     re.split(
         r"\s*\|\s*",
@@ -72,21 +53,6 @@ def named(raw: str | None) -> str | None:
     """Return `raw` unless it says that nobody is named yet."""
     first = re.match(r"[A-Za-z]*", raw or "", re.ASCII)
     return None if not raw or mentions_choice(raw) or (first and first[0].casefold() in _NOBODY) else raw
-
-
-def field_of(key: str) -> str | None:
-    """Return the field that the written `key` stands for (``Assigned To`` -> ``assignee``), or None."""
-    return _FIELD_BY_KEY.get(" ".join(key.casefold().replace("_", " ").split()))
-
-
-def keys_of(field: str) -> tuple[str, ...]:
-    """Return the written keys of a field, the usual one first, in lower case."""
-    return _FIELDS[field]
-
-
-def field_names() -> tuple[str, ...]:
-    """Return every field a card may have."""
-    return tuple(_FIELDS)
 
 
 def heading_name(text: str) -> str:

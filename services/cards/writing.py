@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bluelabel.interfaces.errors import Refused
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.times import local_date
 from bluelabel.services.cards import edit, ids, places, template
@@ -52,7 +53,11 @@ def creating(
 def setting(
     desk: Desk, name: str, field: str, value: str, told: Mapping[str, Any], evidence: Sequence[Draft] = ()
 ) -> Plan:
-    """Return a plan that sets a field; `told` says why, and the `evidence` for it is recorded with the change."""
+    """Return a plan that sets a field; `told` says why, and the `evidence` for it is recorded with the change.
+
+    Raises, when it is carried out:
+        Refused: the field cannot be set without a doubt; nothing is recorded.
+    """
 
     def plan(document: CardDocument, db: sqlite3.Connection) -> Sequence[Draft]:
         card = document.card(name)
@@ -60,6 +65,10 @@ def setting(
         after = written_value(desk.memory.place, document, card, field, value, db)
         if before == after or (before is None and after == ""):
             return []
+        try:
+            edit.set_field(document, card, field, after)
+        except Refused as error:
+            raise Refused(error.what, where=f"{desk.file}:{error.where}", hint=error.hint) from None
         data = {"field": field, "before": pack(before), "after": pack(after), **told}
         return [*evidence, desk.draft("card.changed", named(document, card) | data)]
 

@@ -61,6 +61,8 @@ def list_cards(
         app.emit("card", printer.record(document, card))
     app.table(printer.COLUMNS, printer.rows(cards))
     app.say(f"{len(cards)} of {len(document.cards)} cards")
+    if unread := sum(1 for _ in linting.unread(document)):
+        app.say(f"{unread} lines look like fields and are not read; see `bluelabel card lint`")
 
 
 def _status(text: str, document: CardDocument) -> str | None:

@@ -9,6 +9,7 @@ import pytest
 
 from bluelabel.services.cards import edit
 from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.lint import unread
 from bluelabel.services.cards.reading import looks_like_cards, read_cards
 from bluelabel.services.cards.repair import repair
 
@@ -44,6 +45,34 @@ def test_every_status_set_and_set_back_gives_the_very_file() -> None:
             found = card.fields.get("status")
             after = parse(edit.set_field(document, card, "status", "BLOCKED"))
             assert edit.set_field(after, after.cards[place], "status", found.raw if found else None) == data
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+def test_every_field_of_every_card_set_and_set_back_gives_the_very_file() -> None:
+    """A card that stands the same in several versions is taken once; a list over several lines is not edited."""
+    seen: set[str] = set()
+    for path in files():
+        document = parse(path.read_bytes())
+        for place, card in enumerate(document.cards):
+            block = edit.block(document, card)
+            for name, field in card.fields.items() if block not in seen else ():
+                if field.fixed:
+                    continue
+                new = edit.set_field(document, card, name, "BLOCKED")
+                kept = document.text[: field.value_start], document.text[field.value_end :]
+                after = parse(new)
+                assert after.text.startswith(kept[0])
+                assert after.text.endswith(kept[1])
+                assert edit.set_field(after, after.cards[place], name, field.raw) == document.to_bytes()
+            seen.add(block)
+    assert len(seen) > 300
+
+
+def test_no_file_is_full_of_lines_that_look_like_fields() -> None:
+    told = {path.name: sum(1 for _ in unread(parse(path.read_bytes()))) for path in files()}
+
+    assert max(told.values()) <= 3
 
 
 def test_sound_encodings_are_left_alone() -> None:
