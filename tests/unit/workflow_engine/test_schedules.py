@@ -141,7 +141,8 @@ def test_cron_finds_backwards_and_forwards_what_the_clock_on_the_wall_shows(
 
 
 @pytest.mark.nightly
-@settings(max_examples=2000, deadline=None)
+@pytest.mark.timeout(1800)
+@settings(max_examples=1000, deadline=None)
 @given(lines, changes, seconds, seconds)
 def test_cron_finds_what_the_clock_on_the_wall_shows_at_night(
     line: str, change: tuple[str, datetime], begin: int, end: int
@@ -627,7 +628,8 @@ def test_every_firing_starts_once_waits_or_is_left_out_as_the_schedule_says(
 
 
 @pytest.mark.nightly
-@settings(max_examples=1500, deadline=None)
+@pytest.mark.timeout(1800)
+@settings(max_examples=500, deadline=None)
 @given(specs, begins, moves)
 def test_every_firing_is_dealt_with_as_the_schedule_says_at_night(
     spec: ScheduleSpec, begin: datetime, turns: list[tuple[int, int, bool]]
