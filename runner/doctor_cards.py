@@ -10,6 +10,7 @@ from bluelabel.interfaces.errors import machine_error
 from bluelabel.interfaces.limits import CARDS_BYTES
 from bluelabel.services.cards.reading import read_cards
 from bluelabel.services.cards.repair import repair
+from bluelabel.services.cards.unread import UNREAD, summary
 from bluelabel.services.ledger.disk import make_directory, replace_file
 
 if TYPE_CHECKING:
@@ -36,12 +37,18 @@ def examine_cards(workspace: Workspace, *, fix: bool, show: Callable[[str], None
             Finding("cards", "bad", f"{name} is over {CARDS_BYTES:,} bytes", "archive cards: `bluelabel card archive`")
         ]
     data = path.read_bytes()
-    repaired = repair(data)
+    prefixes = workspace.settings.prefixes
+    repaired = repair(data, prefixes=prefixes)
     if repaired.content == data:
-        cards, problems = read_cards(data)
+        cards, problems = read_cards(data, prefixes)
+        many = summary(problems)
         told = [
-            Finding("cards", "note", f"{problem.message}: {problem.at(name)}", problem.hint) for problem in problems
+            Finding("cards", "note", f"{problem.message}: {problem.at(name)}", problem.hint)
+            for problem in problems
+            if problem.code not in UNREAD
         ]
+        if many:
+            told.append(Finding("cards", "note", many[0], many[1]))
         return [Finding("cards", "ok", f"{len(cards):,} cards in {name}"), *told]
     what = [f"{problem.message}: {problem.at(name)}" for problem in repaired.done]
     if fix:

@@ -16,6 +16,7 @@ from bluelabel.services.postbox.directory import Directory
 FILE: Final = "bluelabel.toml"
 DEFAULT_AGENTS: Final = ("CC", "CA", "WA", "ARCH")
 
+_PREFIX: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}(?:-[A-Za-z][A-Za-z0-9]{0,15})?")
 _TABLES: Mapping[str, tuple[str, ...] | None] = {
     "workspace": ("agents", "coordinator", "human", "home", "cards"),
     "groups": None,
@@ -23,7 +24,7 @@ _TABLES: Mapping[str, tuple[str, ...] | None] = {
     "postbox": ("versioned", "max_attempts", "lease", "ack_deadline"),
     "agents": None,
     "evidence": ("test", "timeout"),
-    "cards": ("statistics", "archive"),
+    "cards": ("statistics", "archive", "prefixes"),
     "workflow": ("schedules", "keep"),
     "sprint": None,
 }
@@ -42,6 +43,7 @@ class Settings:
         lease: seconds of a claim.
         ack_deadline: seconds after which a message that nobody has settled is escalated; None for never.
         agents: the tables ``[agents.NAME]`` as they stand, for the registry.
+        prefixes: what ids of cards begin with, besides ``TASK``.
         tables: everything, for the rooms that have settings of their own.
     """
 
@@ -53,6 +55,7 @@ class Settings:
     lease: float = 900.0
     ack_deadline: float | None = None
     agents: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    prefixes: tuple[str, ...] = ()
     tables: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -115,6 +118,7 @@ def _checked(tables: Mapping[str, Any], reader: _Reader) -> Settings:
         reader.seconds(box, "lease", 900.0) or 900.0,
         reader.seconds(box, "ack_deadline", None),
         configured,
+        reader.prefixes(tables.get("cards", {})),
         tables,
     )
 
@@ -157,6 +161,13 @@ class _Reader:
         if not _are_texts(value):
             raise self.wrong(key, "a list of names")
         return value
+
+    def prefixes(self, table: Mapping[str, Any]) -> tuple[str, ...]:
+        found = self.words(table, "prefixes", ()) if table.get("prefixes", []) != [] else []
+        for name in found:
+            if not _PREFIX.fullmatch(name):
+                raise self.wrong("prefixes", 'a list of beginnings such as "BUG": a letter, then letters and digits')
+        return tuple(dict.fromkeys(name.upper() for name in found))
 
     def flag(self, table: Mapping[str, Any], key: str, *, default: bool) -> bool:
         value = table.get(key, default)

@@ -180,7 +180,7 @@ class Board:
 
         def make(document: CardDocument) -> bytes:
             nonlocal done
-            done = repairing.repair(document.to_bytes(), kinds)
+            done = repairing.repair(document.to_bytes(), kinds, self.desk.prefixes)
             return done.content
 
         self.desk.rewrite(make)

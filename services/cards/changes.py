@@ -39,6 +39,7 @@ class Outcome:
     def __init__(self, document: CardDocument, agents: tuple[str, ...] = ()) -> None:
         self.text = document.text
         self.agents = agents
+        self.prefixes = document.prefixes
         self.clashes: list[str] = []
         self.missed: list[str] = []
         self._document: CardDocument | None = document
@@ -47,7 +48,7 @@ class Outcome:
     def document(self) -> CardDocument:
         """The file as it is now; read anew only when somebody asks."""
         if self._document is None:
-            self._document = parse_text(self.text, self.agents)
+            self._document = parse_text(self.text, self.agents, self.prefixes)
         return self._document
 
     def replace(self, data: bytes) -> None:
@@ -169,7 +170,7 @@ def _beside(document: CardDocument, found: Field, value: str) -> CardDocument:
         return document
     start = "" if at and text[at - 1 : at] == "\n" else document.eol
     end = document.eol if not start else ""
-    return parse_text(text[:at] + start + line + end + text[at:])
+    return parse_text(text[:at] + start + line + end + text[at:], prefixes=document.prefixes)
 
 
 def _checked(outcome: Outcome, data: Data) -> None:

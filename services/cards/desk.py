@@ -62,7 +62,7 @@ class Desk(Paper):
         with self.locked():
             state = self._settle()
             before = files.read_settled(self.path) or b""
-            document = self.seen = parse(before, self.agents)
+            document = self.seen = parse(before, self.agents, self.prefixes)
             self.written = None
             made: dict[str, bytes] = {}
 
@@ -88,7 +88,7 @@ class Desk(Paper):
         self.report = Report()
         with self.locked():
             state = self._settle()
-            written = files.publish(self.path, lambda data: make(parse(data, self.agents)))
+            written = files.publish(self.path, lambda data: make(parse(data, self.agents, self.prefixes)))
             self.known(state).known = self.memory.keep(written)
             self.memory.save(state)
 
@@ -117,7 +117,7 @@ class Desk(Paper):
         """Somebody else saved the file: make again what an older copy took back, and sound the alarm for lost cards."""
         known = self.known(state)
         old = self.memory.text(known.known)
-        before, now = parse(old or b"", self.agents), parse(data, self.agents)
+        before, now = (parse(text, self.agents, self.prefixes) for text in (old or b"", data))
         # What a killed command left to be written in is no save's doing, nor is what it takes back.
         chains = _chains([*self.recorded(0, known.since), *self.recorded(state.applied)])
         written = [chain for chain in chains if chain[-1].event <= state.applied]
@@ -184,7 +184,7 @@ class Desk(Paper):
         for text in texts:
             if text in (data, base) or self._is_ours(text, base, state):
                 continue
-            merged = merge(base, data or b"", text).content
+            merged = merge(base, data or b"", text, self.prefixes).content
             data = files.publish(self.path, _always(merged))
             self.report.notes.append(f"{self.file}: a save that a crash had pushed aside was merged back in")
         files.drop_leftovers(self.path)
@@ -193,7 +193,7 @@ class Desk(Paper):
     def _is_ours(self, text: bytes, base: bytes, state: State) -> bool:
         """A swap that never took place holds what the waiting events make of the known text."""
         waiting = [(event.kind, event.data) for event in self.recorded(state.applied)]
-        return text == to_bytes(self.outcome(parse(base, self.agents), waiting).text)
+        return text == to_bytes(self.outcome(parse(base, self.agents, self.prefixes), waiting).text)
 
     def _present(self) -> bytes | None:
         """Return the file; an editor that writes anew after moving the old one away gets a moment."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bluelabel.interfaces.problems import Problem
 from bluelabel.services.cards import lines as grammar
-from bluelabel.services.cards.faults import whole_file_problems
+from bluelabel.services.cards.conflicts import ConflictMarks
+from bluelabel.services.cards.faults import quote_problems, whole_file_problems
+from bluelabel.services.cards.headings import card_heading
 from bluelabel.services.cards.lines import KeyLine
 from bluelabel.services.cards.loose import LooseLines
 from bluelabel.services.cards.model import (
@@ -19,92 +22,56 @@ from bluelabel.services.cards.model import (
     Template,
     to_text,
 )
-from bluelabel.services.cards.words import assignees_of, heading_name, is_card_section, mentions_choice, status_of
+from bluelabel.services.cards.open_card import OpenCard
+from bluelabel.services.cards.quotes import Quote, quotes
+from bluelabel.services.cards.unread import Suspects, loose_heading, underlined
+from bluelabel.services.cards.words import is_card_section, mentions_choice, status_of
 
 __all__ = ["parse", "parse_text"]
 
-_SECTION = re.compile(r"\b(archived?|statistics|backlog|tasks|dashboard|template for|task format|phase \d)\b")
 
-
-def parse(data: bytes, agents: tuple[str, ...] = ()) -> CardDocument:
+def parse(data: bytes, agents: tuple[str, ...] = (), prefixes: Sequence[str] = ()) -> CardDocument:
     """Read the bytes of a card file. Nothing in them is an error: what is wrong becomes a `Problem`.
 
     Args:
         data: the file.
         agents: names of agents that count as assignees whatever they look like.
+        prefixes: what ids begin with in this project, besides ``TASK``.
     """
-    return parse_text(to_text(data), agents)
+    return parse_text(to_text(data), agents, prefixes)
 
 
-def parse_text(text: str, agents: tuple[str, ...] = ()) -> CardDocument:
+def parse_text(text: str, agents: tuple[str, ...] = (), prefixes: Sequence[str] = ()) -> CardDocument:
     """Read a card file from text as `to_text` gives it."""
-    return _Scanner(text, agents).run()
+    return _Scanner(text, agents, tuple(prefixes)).run()
 
 
-class _Open:
-    """A card while its lines are read."""
-
-    def __init__(self, heading: re.Match[str], line: int, start: int, section: str) -> None:
-        self.level = len(heading[1])
-        self.id = heading[2]
-        self.agent: str | None = heading[3]
-        self.title = (heading[5] or "").strip()
-        self.line = line
-        self.start = start
-        self.heading_end = self.last = start + len(heading.string)
-        self.section = section
-        self.fields: dict[str, Field] = {}
-        self.in_head = True
-        self.flat = 0
-
-    def closed(self, stop: int, agents: tuple[str, ...]) -> Card:
-        status = self.fields.get("status")
-        owner = self.fields.get("assignee")
-        return Card(
-            id=self.id,
-            title=self.title,
-            level=self.level,
-            agent=self.agent,
-            line=self.line,
-            start=self.start,
-            heading_end=self.heading_end,
-            end=self.last,
-            stop=stop,
-            section=self.section,
-            fields=self.fields,
-            status=status_of(status.raw) if status else None,
-            assignees=assignees_of(owner.raw, agents) if owner else (),
-        )
-
-    def belongs(self, level: int, words: str, *, field: bool) -> bool:
-        """Tell whether a heading inside this card's reach is a part of it; `field`: it reads as a metadata line."""
-        if level > self.level or (self.flat and level >= self.flat):
-            return level > self.level or not _SECTION.search(heading_name(words))
-        # Some cards write their sections, one even its fields, as headings no lower than their own.
-        own = (field or is_card_section(words)) and not _SECTION.search(heading_name(words))
-        if own and level > 1 and (level == self.level or (self.in_head and not self.fields)):
-            self.flat = level
-            return True
-        return False
+_LOWER = re.compile(r"^ {0,3}##[^\r\n]*", re.MULTILINE)
 
 
 class _Scanner:
-    """Walks over the lines once, keeping the open card, the open fence and the document's section."""
+    """Walks over the lines once, keeping the open card, what is quoted, and the document's section."""
 
-    def __init__(self, text: str, agents: tuple[str, ...]) -> None:
+    def __init__(self, text: str, agents: tuple[str, ...], prefixes: tuple[str, ...]) -> None:
         self.text = text
         self.agents = agents
+        self.prefixes = prefixes
         self.cards: list[Card] = []
         self.headings: list[Heading] = []
         self.templates: list[Template] = []
         self.problems: list[Problem] = []
-        self.loose = LooseLines()
+        self.loose = LooseLines(self.prefixes)
         self.section = ""
-        self.card: _Open | None = None
-        self.fence: tuple[str, int] | None = None  # its marks, and the line that opens it
+        self.card: OpenCard | None = None
+        self.lower: bool | None = None  # whether a heading below level 1 is a card's
+        self.quotes = quotes(text, self._ends_quote)
+        self.quoted = 0  # the first quote that does not lie above, and where it begins
+        self.quoted_from = self.quotes[0].start if self.quotes else len(text) + 1
+        self.underlined = underlined(text)
         self.template: Template | None = None
         self.waiting: Field | None = None  # a key whose value may stand on the next line
-        self.conflicts: list[int] = []
+        self.conflicts = ConflictMarks()
+        self.suspects = Suspects()
 
     def run(self) -> CardDocument:
         """Read every line."""
@@ -121,74 +88,71 @@ class _Scanner:
             start = stop + 1
         self._close(size)
         self._end_template(size)
-        if self.fence:
-            hint = "`bluelabel doctor --fix` closes it"
-            self._problem("unclosed-fence", "a code fence is never closed", self.fence[1], hint)
-        for line in self.conflicts:
-            self._problem("conflict-markers", "a merge conflict begins here and never ends", line)
         return self._result()
 
     def _line(self, line: str, number: int, start: int, end: int) -> None:
         first = line.lstrip(" \t\r")[:1]
         if not first:
             return
-        if first == "#" and self._card_heading(line, number, start):
+        quote = self._quote_at(start) if start >= self.quoted_from else None
+        if quote is None and first == "#" and self._card_heading(line, number, start, end):
             return
-        if first in "<|=>" and self._conflict(line, number):
+        if first in "<|=>" and self.conflicts.line(line, number):
             return
-        if first in "`~-*+" and self._fence_line(line, number, end):
-            return
-        if self.fence:
-            self._grow(end)
+        if quote is not None:
+            self._quoted(quote, line, number, start, end)
         elif first != "#" or not self._heading(line, number, start, end):
             self._text(line, number, start, end)
 
-    def _card_heading(self, line: str, number: int, start: int) -> bool:
-        match = grammar.CARD.match(line)
-        if match is None:
+    def _ends_quote(self, line: str) -> bool:
+        """Tell whether a heading is so surely a card's that it ends an open fence; a comment of a script is not."""
+        head = card_heading(line, self.prefixes)
+        if head is None or not head.certain or grammar.is_placeholder(head.id):
             return False
-        if grammar.is_placeholder(match[2]):
+        return head.level > 1 or not self._has_lower_cards()
+
+    def _has_lower_cards(self) -> bool:
+        if self.lower is None:
+            found = (card_heading(match[0], self.prefixes) for match in _LOWER.finditer(self.text))
+            self.lower = any(head is not None and head.certain for head in found)
+        return self.lower
+
+    def _quote_at(self, start: int) -> Quote | None:
+        found = self.quotes
+        while self.quoted < len(found) and found[self.quoted].end < start:
+            self.quoted += 1
+        quote = found[self.quoted] if self.quoted < len(found) else None
+        self.quoted_from = quote.start if quote else len(self.text) + 1
+        return quote if quote and quote.start <= start else None
+
+    def _quoted(self, quote: Quote, line: str, number: int, start: int, end: int) -> None:
+        """Take a quoted line: it is a part of the card it stands in, and says nothing of it."""
+        head = card_heading(line, self.prefixes) if quote.doubtful or self.card is None else None
+        if head and grammar.is_placeholder(head.id):
+            if self.card is None:
+                self._end_template(start)
+                self.template = Template(start, start, number, head.level)
+        elif head and head.certain and quote.doubtful:
+            self.suspects.quoted(line, number)
+        self._grow(end)
+        if quote.closed and end >= quote.end:
+            self._end_template(end)
+
+    def _card_heading(self, line: str, number: int, start: int, end: int) -> bool:
+        head = card_heading(line, self.prefixes)
+        if head is None:
+            return False
+        if grammar.is_placeholder(head.id):
             self._close(start)
             self._end_template(start)
-            self.template = Template(start, start, number, len(match[1]))
+            self.template = Template(start, start, number, head.level)
             return True
-        # A card with a real id always ends the fence above it: a lost closing mark must not swallow cards.
-        if self.fence:
-            message = f"the code fence of line {self.fence[1]} is not closed before this card"
-            self._problem("unclosed-fence", message, number, "`bluelabel doctor --fix` closes it")
-            self.fence = None
+        if not head.certain or (self.card and self.card.is_part(head, self.prefixes)):
+            return False
         self._close(start)
         self._end_template(start)
-        self.card = _Open(match, number, start, self.section)
-        return True
-
-    def _conflict(self, line: str, number: int) -> bool:
-        match = grammar.CONFLICT.match(line)
-        if match is None:
-            return False
-        if match[1] == "<<<<<<<":
-            self.conflicts.append(number)
-        elif match[1] == ">>>>>>>" and self.conflicts:
-            opened = self.conflicts.pop()
-            message = f"a merge conflict was saved, lines {opened} to {number}"
-            self._problem("conflict-markers", message, opened, "`bluelabel doctor --fix` keeps both sides' cards")
-        elif match[1] == ">>>>>>>" and line[7:8]:
-            self._problem("conflict-markers", "a merge conflict ends here that never began", number)
-        else:
-            return bool(self.conflicts)
-        return True
-
-    def _fence_line(self, line: str, number: int, end: int) -> bool:
-        match = grammar.FENCE.match(line)
-        if match is None:
-            return False
-        marks = match[1]
-        if self.fence is None:
-            self.fence = (marks, number)
-        elif marks[0] == self.fence[0][0] and len(marks) >= len(self.fence[0]) and not match[2].strip():
-            self.fence = None
-            self._end_template(end)
-        self._grow(end)
+        self.suspects.clear()
+        self.card = OpenCard(head, number, start, end, self.section)
         return True
 
     def _heading(self, line: str, number: int, start: int, end: int) -> bool:
@@ -197,12 +161,14 @@ class _Scanner:
             return False
         level, words = len(match[1]), (match[2] or "").strip()
         found = grammar.heading_metadata(line)
+        self.suspects.heading(words, level, number, card_heading(line, self.prefixes), self.card)
         if self.card and self.card.belongs(level, words, field=found is not None):
             self._grow(end)
             if found:
+                self.card.shut = 0 if level <= self.card.shut else self.card.shut
                 self._field(found, line, number, start)
             else:
-                self.card.in_head = False
+                self.card.below(level, sure=is_card_section(words) and not self.suspects.told)
             return True
         self._close(start)
         self._end_template(start)
@@ -210,13 +176,35 @@ class _Scanner:
         self.section = words
         return True
 
+    def _loose(self, line: str, number: int, start: int, end: int) -> bool:
+        """Take a line that looks like a card's heading without marks: what stands below it is of no card above."""
+        head = loose_heading(line, self.underlined.get(start, 0), self.prefixes)
+        if head is None or grammar.is_placeholder(head.id):
+            return False
+        words = line.strip(" \t*_")
+        self.suspects.heading(words, head.level, number, head, self.card)
+        if self.card and head.level > self.card.level:
+            self._grow(end)
+            self.card.below(head.level, sure=self.card.id == head.id)
+            return True
+        self._close(start)
+        self._end_template(start)
+        self.headings.append(Heading(words, head.level, number, start, end))
+        self.section = words
+        return True
+
     def _text(self, line: str, number: int, start: int, end: int) -> None:
         if line.startswith("**") and self.loose.backlog(line, number, start, end):
             self._close(start)
+            self.suspects.clear()
+            return
+        if (start in self.underlined or line.startswith(("**", "__"))) and self._loose(line, number, start, end):
             return
         card = self.card
         if card is None:
             self.loose.line(line, self.section, (number, start, end))
+            if ":" in line and (found := grammar.metadata(line)) and found.name == "status" and not self.template:
+                self.suspects.status()
             return
         if (self.waiting and self._below(line, start, end)) or grammar.RULE.match(line):
             return
@@ -232,7 +220,9 @@ class _Scanner:
         card = self.card
         self.waiting = None
         sure = found.form in (FieldForm.BOLD_INSIDE, FieldForm.BOLD_OUTSIDE) or found.name in ("status", "assignee")
-        if card is None or found.name in card.fields or not (card.in_head or sure):
+        if card and card.shut and found.name == "status":
+            self.suspects.status()
+        if card is None or card.shut or found.name in card.fields or not (card.in_head or sure):
             return
         raw = line[found.value :].rstrip()
         # The value of an empty line goes one blank after the colon; the blanks after that are not ours.
@@ -283,7 +273,8 @@ class _Scanner:
         self.problems.append(Problem(code, message, line, 1, hint))
 
     def _result(self) -> CardDocument:
-        problems = [*self.problems, *whole_file_problems(self.text, self.cards)]
+        problems = [*self.problems, *self.suspects.problems, *self.conflicts.problems()]
+        problems += [*quote_problems(self.text, self.quotes), *whole_file_problems(self.text, self.cards)]
         return CardDocument(
             text=self.text,
             cards=tuple(self.cards),
@@ -292,5 +283,7 @@ class _Scanner:
             templates=tuple(self.templates),
             statistics=tuple(self.loose.statistics),
             last_updated=self.loose.last_updated,
+            quotes=self.quotes,
+            prefixes=self.prefixes,
             problems=tuple(sorted(problems, key=lambda problem: problem.line or 0)),
         )

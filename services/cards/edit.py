@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from bluelabel.interfaces.errors import NotFound, UsageError
+from bluelabel.interfaces.errors import NotFound, Refused, UsageError
 from bluelabel.interfaces.names import nearest
 from bluelabel.services.cards import lines as grammar
 from bluelabel.services.cards.body import DONE_MARKS, checklist
+from bluelabel.services.cards.headings import retitled
 from bluelabel.services.cards.model import Card, CardDocument, Field, FieldForm, to_bytes
 from bluelabel.services.cards.words import CardStatus, field_names, field_of, keys_of, status_of
 
@@ -61,9 +62,12 @@ def set_field(document: CardDocument, card: Card, name: str, value: str | None) 
         card: one of its cards.
         name: a field as `field_name` gives it.
         value: the text as it shall stand there; "" keeps an empty line, None takes the line away.
+
+    Raises:
+        Refused: the heading of the card would not be read with this title.
     """
     if name == "title":
-        return _replaced(document, *_title_span(document, card), value or "")
+        return _titled(document, card, value or "")
     field = card.fields.get(name)
     if field is None:
         return document.to_bytes() if value is None else _inserted_line(document, card, name, value)
@@ -216,13 +220,12 @@ def _is_plain(raw: str | None) -> bool:
     return bool(raw) and not set("():,") & set(raw or "") and len(words) <= 2
 
 
-def _title_span(document: CardDocument, card: Card) -> tuple[int, int]:
-    heading = document.text[card.start : card.heading_end]
-    match = grammar.CARD.match(heading)
-    if match is None or match[5] is None:
-        return card.heading_end, card.heading_end
-    start = card.start + match.start(5)
-    return start, start + len(match[5].rstrip())
+def _titled(document: CardDocument, card: Card, title: str) -> bytes:
+    line = retitled(document.text[card.start : card.heading_end], title, document.prefixes)
+    if line is None:
+        hint = "its marks would be read otherwise; change the heading by hand"
+        raise Refused("this heading cannot take this title", where=card.id, hint=hint)
+    return _replaced(document, card.start, card.heading_end, line)
 
 
 def _whole_lines(document: CardDocument, field: Field) -> tuple[int, int]:

@@ -21,6 +21,7 @@ FAULTS: Final = frozenset(
         "cycle",
         "duplicate-id",
         "nul-byte",
+        "unclosed-comment",
         "unclosed-fence",
         "unknown-dependency",
         "unknown-status",
@@ -47,7 +48,7 @@ def lint(document: CardDocument, today: date) -> list[Problem]:
 def _waiting(document: CardDocument) -> Iterator[Problem]:
     known = {*document.by_id, *(reference.id for reference in document.references)}
     for card in document.cards:
-        for name in dependencies(card):
+        for name in dependencies(card, document.prefixes):
             if name not in known:
                 line = card.fields["dependencies"].line
                 yield Problem("unknown-dependency", f"{card.id} waits for {name}, which is not in this file", line, 1)

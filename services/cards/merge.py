@@ -8,6 +8,7 @@ No conflict markers are written: where both sides changed one field, ours stays 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,18 +35,20 @@ class MergeResult:
         return not any(problem.code == "merge-clash" for problem in self.problems)
 
 
-def merge(base: bytes, ours: bytes, theirs: bytes) -> MergeResult:
+def merge(base: bytes, ours: bytes, theirs: bytes, prefixes: Sequence[str] = ()) -> MergeResult:
     """Merge three versions of a card file.
 
     Args:
         base: the version both sides began with; empty when there was none.
         ours: the version of the branch that is checked out.
         theirs: the version that comes in.
+        prefixes: what ids begin with in this project, besides ``TASK``.
     """
     if ours == theirs:
         return MergeResult(ours)
     one, two, three = _same_endings(to_text(base), to_text(ours), to_text(theirs))
-    documents = parse_text(one), parse_text(two), parse_text(three)
+    base_document, our_document, their_document = (parse_text(text, prefixes=prefixes) for text in (one, two, three))
+    documents = base_document, our_document, their_document
     missing = _ids(documents[0]) - (_ids(documents[1]) & _ids(documents[2]))
     if base == theirs and not missing:
         return MergeResult(ours)
@@ -95,7 +98,7 @@ class _Merge:
         entries = self._complete(entries)
         text = self._written(entries)
         if self.stale_statistics:
-            text = to_text(with_statistics(parse_text(text)))
+            text = to_text(with_statistics(self._parsed(text)))
         return self._proved(text)
 
     def _line(self, key: str, _base: str, ours: str, theirs: str) -> tuple[list[str], bool]:
@@ -156,7 +159,7 @@ class _Merge:
         tail = (self.theirs if from_theirs else self.ours).tail(key, final=final)
         if ours is None or theirs is None:
             return (ours or theirs or "") + tail
-        text, clashes = merge_card(base, ours, theirs)
+        text, clashes = merge_card(base, ours, theirs, self.ours.document.prefixes)
         for what in clashes:
             self._say("merge-clash", f"{_id(key)}: both sides changed {what}; both are kept")
         return text + tail
@@ -164,7 +167,7 @@ class _Merge:
     def _proved(self, text: str) -> MergeResult:
         """Look at the result as a reader will: what an open fence or a broken line hides is put at the end."""
         ours, theirs = _ids(self.ours.document), _ids(self.theirs.document)
-        found = parse_text(text)
+        found = self._parsed(text)
         hidden = [name for name in (ours | theirs) - _ids(found) if name not in self.ours.gave_up | self.theirs.gave_up]
         if hidden:
             frames = [self.ours if name in ours else self.theirs for name in hidden]
@@ -173,12 +176,15 @@ class _Merge:
                 for frame, name in zip(frames, hidden, strict=True)
             ]
             text = edit.inserted(found, {len(found.text): (found.eol * 2).join(blocks)})
-            found = parse_text(text)
+            found = self._parsed(text)
             self._say("merge-kept-card", f"{', '.join(hidden[:20])}: kept at the end of the file")
         for name, count in _ids(found).items():
             if count > max(ours[name], theirs[name]):
                 self._say("duplicate-id", f"both sides gave {name} to a card; both are kept")
         return MergeResult(to_bytes(text), tuple(self.problems))
+
+    def _parsed(self, text: str) -> CardDocument:
+        return parse_text(text, prefixes=self.ours.document.prefixes)
 
     def _say(self, code: str, message: str) -> None:
         self.problems.append(Problem(code, message))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -21,13 +21,14 @@ _ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 _VALUE = re.compile(r"([^:]*:(?:\*\*|__)?[ \t]*)(.*)$", re.DOTALL)
 
 
-def merge_card(base: str | None, ours: str, theirs: str) -> tuple[str, list[str]]:
+def merge_card(base: str | None, ours: str, theirs: str, prefixes: Sequence[str] = ()) -> tuple[str, list[str]]:
     """Merge the text of one card.
 
     Args:
         base: the card both sides began with, None when both added it.
         ours: our card, from its heading to its last line.
         theirs: theirs.
+        prefixes: what ids begin with in this project, besides ``TASK``.
 
     Returns:
         the merged card, and what both sides changed differently, as words for a person.
@@ -36,8 +37,8 @@ def merge_card(base: str | None, ours: str, theirs: str) -> tuple[str, list[str]
         return ours, []
     if ours == base:
         return theirs, []
-    start = _lines(base) if base is not None else Lines([], [])
-    entries, clashes = union(start, _lines(ours), _lines(theirs), _resolve)
+    start = _lines(base, prefixes) if base is not None else Lines([], [])
+    entries, clashes = union(start, _lines(ours, prefixes), _lines(theirs, prefixes), _resolve)
     return "\n".join(_counted(entries)), [_words(key) for key in clashes]
 
 
@@ -49,9 +50,9 @@ def merge_value(ours: str, theirs: str) -> str | None:
     return None
 
 
-def _lines(text: str) -> Lines:
+def _lines(text: str, prefixes: Sequence[str]) -> Lines:
     """Key the lines of a card: a field's line by the field, an entry by its words, a blank line by what follows."""
-    document = parse_text(text)
+    document = parse_text(text, prefixes=prefixes)
     texts = text.split("\n")
     keys = [_key(line.rstrip()) for line in texts]
     if document.cards:

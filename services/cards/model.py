@@ -14,6 +14,8 @@ from functools import cached_property
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.interfaces.names import nearest
 from bluelabel.interfaces.problems import Problem
+from bluelabel.services.cards.id_forms import canonical
+from bluelabel.services.cards.quotes import Quote
 from bluelabel.services.cards.words import CardStatus
 
 
@@ -146,7 +148,12 @@ class Statistic:
 
 @dataclass(frozen=True)
 class CardDocument:
-    """A card file, read. `text` written back gives the very bytes that were read."""
+    """A card file, read. `text` written back gives the very bytes that were read.
+
+    Args:
+        quotes: what stands in fences and comments.
+        prefixes: the prefixes of ids that it was read with.
+    """
 
     text: str
     cards: tuple[Card, ...] = ()
@@ -156,6 +163,8 @@ class CardDocument:
     statistics: tuple[Statistic, ...] = ()
     last_updated: Statistic | None = None
     problems: tuple[Problem, ...] = ()
+    quotes: tuple[Quote, ...] = ()
+    prefixes: tuple[str, ...] = ()
     extra: Mapping[str, object] = field(default_factory=dict[str, object])
 
     def to_bytes(self) -> bytes:
@@ -187,8 +196,11 @@ class CardDocument:
         Raises:
             NotFound: there is none.
         """
+        if named := self.by_id.get(canonical(name.strip(), self.prefixes)):
+            return named[0]
         wanted, _, nth = name.partition("#")
-        cards = self.by_id.get(wanted) or self.by_id.get(wanted.upper(), ())
+        meant = canonical(wanted.strip(), self.prefixes)
+        cards = self.by_id.get(wanted) or self.by_id.get(wanted.upper()) or self.by_id.get(meant, ())
         place = int(nth) if nth.isascii() and nth.isdigit() else 1
         if 1 <= place <= len(cards) and (not nth or nth.isdigit()):
             return cards[place - 1]

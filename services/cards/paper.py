@@ -61,6 +61,7 @@ class Paper:
         clock: where time comes from.
         tables: the settings; ``[cards] statistics, archive`` and ``[evidence] test, timeout`` are read.
         agents: names that count as assignees whatever they look like.
+        prefixes: what ids begin with in this project, besides ``TASK``.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Paper:
         clock: Clock | None = None,
         tables: Mapping[str, Any] | None = None,
         agents: Sequence[str] = (),
+        prefixes: Sequence[str] = (),
     ) -> None:
         self.path = Path(os.path.realpath(path))
         self.book = book
@@ -84,6 +86,7 @@ class Paper:
         self.memory = Memory(home, self.path)
         self.tables = tables or {}
         self.agents = tuple(agents)
+        self.prefixes = tuple(prefixes)
         self.report = Report()
         self.seen = CardDocument("")  # the file before the last change, and what that change wrote
         self.written: bytes | None = None
@@ -120,7 +123,7 @@ class Paper:
             raise NotFound(
                 "no card file", where=str(self.path), hint="name one with --file, or make one: `bluelabel init`"
             )
-        return parse(data, self.agents)
+        return parse(data, self.agents, self.prefixes)
 
     @contextmanager
     def locked(self) -> Generator[None]:
@@ -164,7 +167,9 @@ class Paper:
             known = made.get(digest(data)) if made else None
             if known is not None:
                 return known
-            outcome = self.outcome(parse(data, self.agents), [(event.kind, event.data) for event in events])
+            outcome = self.outcome(
+                parse(data, self.agents, self.prefixes), [(event.kind, event.data) for event in events]
+            )
             return to_bytes(outcome.text)
 
         written = self.written = files.publish(self.path, compute)

@@ -118,7 +118,8 @@ def noted(document: CardDocument, lines: Sequence[str]) -> CardDocument:
     if not start.endswith("\n"):
         start += eol
     last = start.rstrip("\r\n").rsplit("\n", 1)[-1]
-    return parse_text(start + ("" if last.startswith("- ") else eol) + "".join(line + eol for line in lines) + end)
+    text = start + ("" if last.startswith("- ") else eol) + "".join(line + eol for line in lines) + end
+    return parse_text(text, prefixes=document.prefixes)
 
 
 def unnoted(document: CardDocument, names: Iterable[str]) -> CardDocument:
@@ -129,7 +130,7 @@ def unnoted(document: CardDocument, names: Iterable[str]) -> CardDocument:
             wanted[reference.id] -= 1
             parts.append(document.text[done : reference.start])
             done = edit.line_end(document.text, reference.end)
-    return parse_text("".join(parts) + document.text[done:]) if done else document
+    return parse_text("".join(parts) + document.text[done:], prefixes=document.prefixes) if done else document
 
 
 def removed(document: CardDocument, *cards: Card) -> CardDocument:
@@ -139,7 +140,8 @@ def removed(document: CardDocument, *cards: Card) -> CardDocument:
         Refused: an open fence or a saved conflict would change what the other cards are.
     """
     taken = {card.start for card in cards}
-    rest = parse_text(edit.without(document, *sorted(cards, key=lambda card: card.start)))
+    text = edit.without(document, *sorted(cards, key=lambda card: card.start))
+    rest = parse_text(text, prefixes=document.prefixes)
     blocks = Counter(edit.block(document, other) for other in document.cards if other.start not in taken)
     if blocks != Counter(edit.block(rest, other) for other in rest.cards):
         raise _entangled()
@@ -173,7 +175,8 @@ def _with_archive(document: CardDocument) -> tuple[CardDocument, Heading]:
     heading = archive_section(document)
     if heading is not None:
         return document, heading
-    made = parse_text(edit.inserted(document, {len(document.text): f"## {ARCHIVE_TITLE}"}))
+    text = edit.inserted(document, {len(document.text): f"## {ARCHIVE_TITLE}"})
+    made = parse_text(text, prefixes=document.prefixes)
     _check(document, made, (), headings=1)
     return made, section(made, ARCHIVE_TITLE)
 
@@ -182,7 +185,8 @@ def _inserted(document: CardDocument, texts: Mapping[int, Sequence[str]], rules:
     """Put cards in at the beginnings of lines; with `rules` each has one below it, as the cards of this file have."""
     gap = document.eol * 2
     rule = f"{gap}---" if rules else ""
-    found = parse_text(edit.inserted(document, {at: gap.join(text + rule for text in texts[at]) for at in texts}))
+    whole = edit.inserted(document, {at: gap.join(text + rule for text in texts[at]) for at in texts})
+    found = parse_text(whole, prefixes=document.prefixes)
     _check(document, found, [text for many in texts.values() for text in many])
     return found
 
@@ -190,7 +194,8 @@ def _inserted(document: CardDocument, texts: Mapping[int, Sequence[str]], rules:
 def _check(before: CardDocument, after: CardDocument, texts: Iterable[str], *, headings: int = 0) -> None:
     """See to it that an insertion changed nothing else: a fence left open by a card would swallow what follows."""
     blocks = Counter(edit.block(before, card) for card in before.cards)
-    blocks.update(edit.block(found, card) for found in map(parse_text, texts) for card in found.cards)
+    new = (parse_text(text, prefixes=before.prefixes) for text in texts)
+    blocks.update(edit.block(found, card) for found in new for card in found.cards)
     same = blocks == Counter(edit.block(after, card) for card in after.cards)
     if not same or len(after.headings) != len(before.headings) + headings:
         raise _entangled()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from bluelabel.interfaces.problems import Problem
 from bluelabel.services.cards import lines as grammar
 from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.headings import card_heading
 from bluelabel.services.cards.model import Card, shown, to_text
 from bluelabel.services.cards.words import named
 
@@ -15,17 +17,17 @@ _TITLE = re.compile(r"\ufeff?\s*# [^\n]{0,40}Task Cards", re.IGNORECASE)
 
 
 def looks_like_cards(data: bytes) -> bool:
-    """Tell whether `data` is a card file: its title says so, or a card heading stands in it."""
+    """Tell whether `data` is a card file: its title says so, a card with an id of the family, or one with a status."""
     text = to_text(data)
     if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
         return False
     if _TITLE.match(text):
         return True
-    return any(
-        (match := grammar.CARD.match(line.rstrip("\r"))) is not None and not grammar.is_placeholder(match[2])
-        for line in text.split("\n")
-        if line.lstrip(" ").startswith("##")
-    )
+    lines = (line.rstrip("\r") for line in text.split("\n") if line.lstrip(" ").startswith("##"))
+    found = [head for line in lines if (head := card_heading(line)) and head.certain]
+    # "Task 8" and "BUG-12" stand in many a guide and report; with a status of their own they are cards.
+    sure = {head.id for head in found if grammar.ID_ONLY.fullmatch(head.id) and not head.family.endswith(" ")}
+    return bool(found) and any(card.id in sure or card.raw("status") for card in parse(data).cards)
 
 
 def card_record(card: Card) -> dict[str, Any]:
@@ -41,9 +43,14 @@ def card_record(card: Card) -> dict[str, Any]:
     }
 
 
-def read_cards(data: bytes) -> tuple[list[dict[str, Any]], list[Problem]]:
-    """Return the cards of a file as `bluelabel.read/1` lists them, and what is wrong with the file."""
-    document = parse(data)
+def read_cards(data: bytes, prefixes: Sequence[str] = ()) -> tuple[list[dict[str, Any]], list[Problem]]:
+    """Return the cards of a file as `bluelabel.read/1` lists them, and what is wrong with the file.
+
+    Args:
+        data: the file.
+        prefixes: what ids begin with in this project, besides ``TASK``.
+    """
+    document = parse(data, prefixes=prefixes)
     return [card_record(card) for card in document.cards], list(document.problems)
 
 

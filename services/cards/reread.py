@@ -19,8 +19,10 @@ def reread(document: CardDocument, card: Card, text: str, agents: tuple[str, ...
         return None  # what a line of `=======` means depends on what stands above the card
     if stop < card.heading_end or text[: card.start] != document.text[: card.start]:
         return None
-    found = parse_text(text[card.start : stop], agents) if text[stop:] == document.text[card.stop :] else None
-    if found is None or len(found.cards) != 1 or found.cards[0].start or found.cards[0].id != card.id:
+    if text[stop:] != document.text[card.stop :]:
+        return None
+    found = parse_text(text[card.start : stop], agents, document.prefixes)
+    if len(found.cards) != 1 or found.cards[0].start or found.cards[0].id != card.id:
         return None
     new = found.cards[0]
     fields = {

@@ -35,7 +35,7 @@ def creating(
     for key, value in values.items():
         known = edit.field_name(key)
         fields[known] = edit.check_value(known, value)
-    elsewhere = ids.ids_elsewhere(desk.repository, desk.file, desk.home)
+    elsewhere = ids.ids_elsewhere(desk.repository, desk.file, desk.home, desk.prefixes)
 
     def plan(document: CardDocument, db: sqlite3.Connection) -> Sequence[Draft]:
         taken = elsewhere | {str(row[0]) for row in db.execute("SELECT id FROM card_ids")}

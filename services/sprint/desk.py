@@ -71,7 +71,8 @@ class Desk:
 
     def cards(self) -> CardDocument:
         """Return the card file as it stands; an empty one when there is none."""
-        return parse(self.documents.read(self.cards_path), self.postbox.directory.people)
+        data = self.documents.read(self.cards_path)
+        return parse(data, self.postbox.directory.people, self.board.desk.prefixes)
 
     def statuses(self) -> dict[str, str | None]:
         """Return the status of every card in the file; of a doubled id, the first."""
@@ -80,8 +81,8 @@ class Desk:
     @property
     def papers(self) -> Papers:
         """Where documents and history are."""
-        people = self.postbox.directory.people
-        return Papers(self.root, self.documents, self.cards_path, people, self.repository)
+        people, prefixes = self.postbox.directory.people, self.board.desk.prefixes
+        return Papers(self.root, self.documents, self.cards_path, people, self.repository, prefixes)
 
     def sprints(self) -> list[Sprint]:
         """Return all sprints in the order in which they were planned; first those that only documents tell of."""

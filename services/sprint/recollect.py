@@ -37,6 +37,7 @@ class Papers:
         cards_path: the card file, relative to the root.
         people: names that count as assignees.
         repository: None outside git.
+        prefixes: what ids of cards begin with, besides ``TASK``.
     """
 
     root: Path
@@ -44,6 +45,7 @@ class Papers:
     cards_path: str
     people: tuple[str, ...]
     repository: GitRepository | None
+    prefixes: tuple[str, ...] = ()
 
 
 def recollected(papers: Papers, known: Collection[str]) -> Iterator[Sprint]:
@@ -132,7 +134,7 @@ def _arrival(repository: GitRepository, path: str) -> tuple[str, str] | None:
 def statuses_at(papers: Papers, commit: str) -> dict[str, str | None]:
     """Return the status of every card in the card file of a commit; of a doubled id, the first."""
     data = papers.repository.read(papers.cards_path, commit) if papers.repository else None
-    found = parse(data or b"", papers.people).by_id
+    found = parse(data or b"", papers.people, papers.prefixes).by_id
     return {name: cards[0].status.value if cards[0].status else None for name, cards in found.items()}
 
 

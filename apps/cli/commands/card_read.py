@@ -16,6 +16,7 @@ from bluelabel.interfaces.errors import NotFound, UsageError
 from bluelabel.services.cards import dependencies, statistics
 from bluelabel.services.cards import lint as linting
 from bluelabel.services.cards.model import Card, CardDocument
+from bluelabel.services.cards.unread import summary
 from bluelabel.services.cards.words import CardStatus, status_of
 
 _COLUMN = 26
@@ -55,6 +56,8 @@ def list_cards(
         app.emit("card", printer.record(document, card))
     app.table(printer.COLUMNS, printer.rows(cards))
     app.say(f"{len(cards)} of {len(document.cards)} cards")
+    if unread := summary(document.problems):
+        app.note(f"note: {unread[0]}; {unread[1]}")
 
 
 def _status(text: str) -> CardStatus | None:

@@ -56,8 +56,10 @@ def check(app: App) -> None:
     from bluelabel.services.git.check import check as work
     from bluelabel.services.git.check import staged
 
+    repository = _repository(app, inside_hook=True)
     findings = work(
-        staged(_repository(app, inside_hook=True)), lambda data: [(c.id, c.line) for c in parse(data).cards]
+        staged(repository),
+        lambda data: [(card.id, card.line) for card in parse(data, prefixes=_prefixes(repository.root)).cards],
     )
     for found in findings:
         app.emit("check", {"path": found.path, **found.problem.as_json()})
@@ -99,8 +101,19 @@ def _merger(kind: str) -> Merger:
 def _cards(base: bytes | None, ours: bytes, theirs: bytes) -> tuple[bytes | None, tuple[Problem, ...]]:
     from bluelabel.services.cards.merge import merge
 
-    found = merge(base or b"", ours, theirs)
+    found = merge(base or b"", ours, theirs, _prefixes(Path.cwd()))
     return found.content, found.problems
+
+
+def _prefixes(root: Path) -> tuple[str, ...]:
+    """Return the prefixes of ids that are set; a merge is not held up by settings that cannot be read."""
+    from bluelabel.interfaces.errors import UnreadableInput
+    from bluelabel.runner.settings import load
+
+    try:
+        return load(root).prefixes
+    except UnreadableInput:
+        return ()
 
 
 def _repository(app: App, *, inside_hook: bool = False) -> GitRepository:

@@ -24,7 +24,7 @@ def record(document: CardDocument, card: Card) -> dict[str, Any]:
         **card_record(card),
         "priority": _shown(card.raw("priority")),
         "section": shown(card.section),
-        "dependencies": list(dependencies(card)),
+        "dependencies": list(dependencies(card, document.prefixes)),
         "ready": is_ready(document, card),
     }
 

@@ -1,6 +1,7 @@
 """Many cards that go or come back at once: one edit, every block byte for byte, and time that grows with the file."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -111,9 +112,9 @@ def test_one_card_that_cannot_go_does_not_hold_the_others_back() -> None:
 def test_archiving_reads_the_file_as_often_for_a_thousand_cards_as_for_ten(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
 
-    def counted(text: str, agents: tuple[str, ...] = ()) -> CardDocument:
+    def counted(text: str, agents: tuple[str, ...] = (), prefixes: Sequence[str] = ()) -> CardDocument:
         read.append(len(text))
-        return parse_text(text, agents)
+        return parse_text(text, agents, prefixes)
 
     monkeypatch.setattr("bluelabel.services.cards.places.parse_text", counted)
     counts: list[int] = []
