@@ -27,7 +27,9 @@ def looks_like_cards(data: bytes) -> bool:
     found = [head for line in lines if (head := card_heading(line)) and head.certain]
     # "Task 8" and "BUG-12" stand in many a guide and report; with a status of their own they are cards.
     sure = {head.id for head in found if grammar.ID_ONLY.fullmatch(head.id) and not head.family.endswith(" ")}
-    return bool(found) and any(card.id in sure or card.raw("status") for card in parse(data).cards)
+    # A heading of level 1 is the title of a report, or a remark in a script or in YAML.
+    cards = [card for card in parse(data).cards if card.level > 1] if found else []
+    return any(card.id in sure or card.raw("status") is not None for card in cards)
 
 
 def card_record(card: Card) -> dict[str, Any]:
