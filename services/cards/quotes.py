@@ -52,11 +52,12 @@ _TOKEN: Final = re.compile(
 )
 _TOKEN_OR_COMMENT: Final = re.compile(f"{_TOKEN.pattern}|(?P<inner><!--)|-->", re.MULTILINE)
 _TEXTS: Final = frozenset({"markdown", "md", "mdx", "text", "txt", "plaintext"})
-_BEGINNING: Final = re.compile(r"\s*(?:#|<!--|---|\*\*|>)")
-_OPEN: Final = 10
-_SWALLOWED: Final = 1
-_INNER: Final = 10
-_NESTED: Final = 1
+_BEGINNING: Final = re.compile(r"\r?\n[ \t]*(?:#|<!--|---|\*\*|>)")
+_OPEN: Final = 40  # a fence or comment without an end
+_SWALLOWED: Final = 4  # a card in it
+_EXAMPLE: Final = 1  # a card in one that says that it quotes text
+_INNER: Final = 40  # the mark of another fence in it, that its end belongs to
+_NESTED: Final = 4  # a whole fence in it
 _WORST: Final = 2 * _OPEN + 1
 _SURE: Final = 5
 """So many cards may stand in one example without a doubt."""
@@ -67,6 +68,7 @@ class _Opened(NamedTuple):
     lead: str
     marks: str
     info: str
+    example: bool
 
     @property
     def indent(self) -> int:
@@ -97,7 +99,9 @@ class _Reading(NamedTuple):
     def ended(self, at: int, cost: int, *, closed: bool) -> _Reading:
         if self.opened is None:
             return self
-        doubtful = closed and self.cards > 0 and (self.doubtful or self.cards > _SURE)
+        doubtful = (
+            closed and self.cards > 0 and (self.doubtful or (self.cards > _SURE and self.opened.marks != COMMENT))
+        )
         return _Reading(self.cost + cost, done=_Chain((self.opened, at, closed, self.cards, doubtful), self.done))
 
 
@@ -131,8 +135,7 @@ def _after(reading: _Reading, token: re.Match[str], text: str, is_card: Callable
     """Yield the ways in which a reading can go on over one token."""
     if reading.opened is None:
         marks = token["marks"] or token["open"]
-        opened = _Opened(token.start(), token["lead"], marks, (token["info"] or "").strip()) if marks else None
-        yield reading._replace(opened=opened, depth=1) if opened else reading
+        yield reading._replace(opened=_opened(token, marks, text), depth=1) if marks else reading
     elif token["head"] is not None:
         for after in _over_heading(reading, reading.opened, token, is_card):
             ends = after.opened is not None and after.opened.marks == COMMENT and "-->" in token["head"]
@@ -147,6 +150,14 @@ def _after(reading: _Reading, token: re.Match[str], text: str, is_card: Callable
         yield from _inside(reading, opens=same and not closes, closes=closes, end=_line_end(text, token.end()))
 
 
+def _opened(token: re.Match[str], marks: str, text: str) -> _Opened:
+    """Open a quote: an example where it says so, or begins at once as cards and their files do."""
+    info = (token["info"] or "").strip()
+    example = marks == COMMENT or info.partition(" ")[0].casefold() in _TEXTS
+    example = example or _BEGINNING.match(text, token.end()) is not None
+    return _Opened(token.start(), token["lead"], marks, info, example)
+
+
 def _over_heading(
     reading: _Reading, opened: _Opened, token: re.Match[str], is_card: Callable[[str], bool]
 ) -> Iterator[_Reading]:
@@ -156,7 +167,8 @@ def _over_heading(
         return
     yield reading.ended(token.start(), _OPEN * reading.depth, closed=False)
     if len(head) - len(head.lstrip(" ")) >= opened.indent:
-        yield reading._replace(cost=reading.cost + _SWALLOWED, cards=reading.cards + 1)
+        cost = _EXAMPLE if opened.example else _SWALLOWED
+        yield reading._replace(cost=reading.cost + cost, cards=reading.cards + 1)
 
 
 def _inside(reading: _Reading, *, opens: bool, closes: bool, end: int) -> Iterator[_Reading]:
@@ -186,15 +198,8 @@ def _written(text: str, chain: _Chain | None) -> Iterator[Quote]:
             continue  # a remark within one line quotes nothing
         stop = end if closed else opened.start + len(text[opened.start : end].rstrip())
         # Code with a card below it is a sample of code whose closing mark was lost, or a sample of both.
-        unsure = doubtful or (closed and cards > 0 and not _quotes_text(opened, text))
+        unsure = doubtful or (closed and cards > 0 and not opened.example)
         yield Quote(opened.start, stop, line, opened.lead, opened.marks, opened.info, closed, cards, unsure)
-
-
-def _quotes_text(opened: _Opened, text: str) -> bool:
-    """Tell whether a quote says that it is one of text, or begins with what cards and their files begin with."""
-    if opened.marks == COMMENT or opened.info.partition(" ")[0].casefold() in _TEXTS:
-        return True
-    return _BEGINNING.match(text, _line_end(text, opened.start)) is not None
 
 
 def _line_end(text: str, at: int) -> int:

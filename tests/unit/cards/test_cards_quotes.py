@@ -2,7 +2,7 @@ import os
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.errors import Refused
@@ -37,6 +37,7 @@ QUOTES = {
     "comment that ends in a line": "<!--\n### TASK-901: a\nStatus: done -->\n",
     "comment that ends in a heading": "<!--\n### TASK-901: a -->\n",
     "comment with a blank line": f"<!--\n\n{EXAMPLE}\n\n### TASK-902: b\n\n-->\n",
+    "comment round many cards": "<!--\n" + "".join(f"### TASK-9{number:02}: x\n" for number in range(8)) + "-->\n",
     "comment in an entry": "- <!--\n### TASK-901: a\n-->\n",
     "fence mark in a comment": f"<!--\n```\n{EXAMPLE}-->\n",
     "fence in a comment": f"<!--\n```md\n{EXAMPLE}```\n-->\n",
@@ -165,6 +166,7 @@ generated = st.tuples(body, st.lists(body, min_size=1, max_size=4)).map(
 
 @given(generated, st.integers(0, 3), st.sampled_from(["status", "title", "check", "archive", "move", "repair"]))
 @examples(60)
+@example(DOUBTFUL["many cards"] + QUOTES["bare fence"] + QUOTES["fence mark in a comment"] + f"\n{REAL}", 0, "status")
 def test_no_change_of_a_card_touches_a_line_of_a_quote(text: str, number: int, act: str) -> None:
     document = parse(text.encode())
     cards = document.cards
