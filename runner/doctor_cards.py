@@ -11,6 +11,7 @@ from bluelabel.interfaces.limits import CARDS_BYTES
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.lint import unread as unread_lines
 from bluelabel.services.cards.repair import repair
+from bluelabel.services.cards.unread import UNREAD, summary
 from bluelabel.services.ledger.disk import make_directory, replace_file
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ def examine_cards(workspace: Workspace, *, fix: bool, show: Callable[[str], None
         told = [
             Finding("cards", "note", f"{problem.message}: {problem.at(name)}", problem.hint)
             for problem in document.problems
+            if problem.code not in UNREAD
         ]
+        if many := summary(document.problems):
+            told.append(Finding("cards", "note", many[0], many[1]))
         if unread := sum(1 for _ in unread_lines(document)):
             text = f"{unread} lines of {name} look like fields and are not read"
             told.append(Finding("cards", "note", text, "see `bluelabel card lint`"))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FILE: Final = "bluelabel.toml"
 DEFAULT_AGENTS: Final = ("CC", "CA", "WA", "ARCH")
 
+_PREFIX: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}(?:-[A-Za-z][A-Za-z0-9]{0,15})?")
 _TABLES: Mapping[str, tuple[str, ...] | None] = {
     "workspace": ("agents", "coordinator", "human", "home", "cards"),
     "groups": None,
@@ -26,7 +27,7 @@ _TABLES: Mapping[str, tuple[str, ...] | None] = {
     "postbox": ("versioned", "max_attempts", "lease", "ack_deadline"),
     "agents": None,
     "evidence": ("test", "timeout"),
-    "cards": ("statistics", "archive", "statuses"),
+    "cards": ("statistics", "archive", "prefixes", "statuses"),
     "workflow": ("schedules", "keep"),
     "sprint": None,
 }
@@ -45,6 +46,7 @@ class Settings:
         lease: seconds of a claim.
         ack_deadline: seconds after which a message that nobody has settled is escalated; None for never.
         agents: the tables ``[agents.NAME]`` as they stand, for the registry.
+        prefixes: what ids of cards begin with, besides ``TASK``.
         tables: everything, for the rooms that have settings of their own.
     """
 
@@ -56,14 +58,15 @@ class Settings:
     lease: float = 900.0
     ack_deadline: float | None = None
     agents: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    prefixes: tuple[str, ...] = ()
     tables: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The people of the workspace, and its own phrases for the statuses of cards."""
+        """The people of the workspace, its own phrases for the statuses of cards, and the prefixes of their ids."""
         from bluelabel.services.cards.statuses import Vocabulary
 
-        return Vocabulary.of(self.directory.people, self.tables.get("cards", {}).get("statuses"))
+        return Vocabulary.of(self.directory.people, self.tables.get("cards", {}).get("statuses"), self.prefixes)
 
 
 def load(root: Path) -> Settings:
@@ -126,6 +129,7 @@ def _checked(tables: Mapping[str, Any], reader: _Reader) -> Settings:
         reader.seconds(box, "lease", 900.0) or 900.0,
         reader.seconds(box, "ack_deadline", None),
         configured,
+        reader.prefixes(tables.get("cards", {})),
         tables,
     )
 
@@ -186,6 +190,13 @@ class _Reader:
                 raise self.wrong(phrase, "a phrase: words, without “|”, “?”, brackets and boxes")
             if any(known.status(own) is not own for own in CardStatus):
                 raise self.wrong(phrase, "a phrase of your own: it is the word of another status")
+
+    def prefixes(self, table: Mapping[str, Any]) -> tuple[str, ...]:
+        found = self.words(table, "prefixes", ()) if table.get("prefixes", []) != [] else []
+        for name in found:
+            if not _PREFIX.fullmatch(name):
+                raise self.wrong("prefixes", 'a list of beginnings such as "BUG": a letter, then letters and digits')
+        return tuple(dict.fromkeys(name.upper() for name in found))
 
     def flag(self, table: Mapping[str, Any], key: str, *, default: bool) -> bool:
         value = table.get(key, default)

@@ -184,6 +184,7 @@ class Workspace:
             clock=self.clock,
             tables=self.settings.tables,
             agents=self.settings.directory.people,
+            prefixes=self.settings.prefixes,
         )
         return Board(desk)
 

@@ -239,7 +239,7 @@ class Board:
         card = before.card(name)
         if written is None:
             return card
-        return reread(before, card, to_text(written), self.desk.vocabulary) or self.desk.read().card(name)
+        return reread(before, card, to_text(written)) or self.desk.read().card(name)
 
     @staticmethod
     def _ids(events: Sequence[Event]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -63,22 +64,18 @@ class Item:
 
 
 def card_lines(document: CardDocument, card: Card) -> Iterator[tuple[int, int, str, bool]]:
-    """Yield the lines of a card after its heading: number, start, text without line ending, whether fenced."""
-    text, at, number = document.text, card.heading_end, card.line
-    fence: str | None = None
-    at = _next(text, at)
+    """Yield the lines of a card after its heading: number, start, text without line ending, whether quoted."""
+    text, number = document.text, card.line
+    at = _next(text, card.heading_end)
+    quoted = bisect_left(document.quotes, at, key=lambda quote: quote.end)
     while at <= card.end and at < len(text):
         number += 1
         stop = text.find("\n", at)
         stop = len(text) if stop < 0 else stop
-        line = text[at:stop].removesuffix("\r")
-        match = grammar.FENCE.match(line) if fence or line.lstrip(" \t-*+")[:1] in ("`", "~") else None
-        inside = fence is not None
-        if match and fence is None:
-            fence, inside = match[1], True
-        elif match and fence and match[1][0] == fence[0] and len(match[1]) >= len(fence) and not match[2].strip():
-            fence = None
-        yield number, at, line, inside
+        while quoted < len(document.quotes) and document.quotes[quoted].end < at:
+            quoted += 1
+        inside = quoted < len(document.quotes) and document.quotes[quoted].start <= at
+        yield number, at, text[at:stop].removesuffix("\r"), inside
         at = stop + 1
 
 

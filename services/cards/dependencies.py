@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from bluelabel.services.cards import lines as grammar
+from bluelabel.services.cards.id_forms import ids_named
 from bluelabel.services.cards.model import Card, CardDocument
 from bluelabel.services.cards.places import in_archive
 from bluelabel.services.cards.statuses import CardStatus
@@ -30,16 +30,16 @@ def rank(raw: str | None) -> int:
     return 2
 
 
-def dependencies(card: Card) -> tuple[str, ...]:
-    """Return the ids that a card's dependencies name, each once."""
-    return tuple(dict.fromkeys(grammar.ID_ONLY.findall(card.raw("dependencies") or "")))
+def dependencies(card: Card, prefixes: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the ids that a card's dependencies name, each once; `prefixes` are those its file was read with."""
+    return tuple(dict.fromkeys(ids_named(card.raw("dependencies") or "", prefixes)))
 
 
 def is_ready(document: CardDocument, card: Card) -> bool:
     """Tell whether work on a card can begin: not begun yet, and all it waits for is completed."""
     if card.status is not CardStatus.NOT_STARTED or in_archive(card):
         return False
-    return all(_is_done(document, name) for name in dependencies(card))
+    return all(_is_done(document, name) for name in dependencies(card, document.prefixes))
 
 
 def next_cards(document: CardDocument, assignee: str | None = None) -> list[Card]:
@@ -67,7 +67,10 @@ def passed_over(document: CardDocument, assignee: str | None = None) -> list[Car
 
 def cycles(document: CardDocument) -> list[tuple[str, ...]]:
     """Return rings of cards that wait for one another, so many that no card stands in two of them."""
-    waits = {card.id: [name for name in dependencies(card) if name in document.by_id] for card in document.cards}
+    waits = {
+        card.id: [name for name in dependencies(card, document.prefixes) if name in document.by_id]
+        for card in document.cards
+    }
     done: set[str] = set()
     return [ring for start in waits if start not in done for ring in _rings(start, waits, done)]
 

@@ -8,8 +8,10 @@ from dataclasses import replace
 from bluelabel.interfaces.problems import Problem
 from bluelabel.services.cards import lines as grammar
 from bluelabel.services.cards.blocks import block_fields, items_below
-from bluelabel.services.cards.faults import unknown_status, whole_file_problems
+from bluelabel.services.cards.conflicts import ConflictMarks
+from bluelabel.services.cards.faults import quote_problems, unknown_status, whole_file_problems
 from bluelabel.services.cards.fields import KeyLine, key_like, read, read_heading
+from bluelabel.services.cards.headings import card_heading
 from bluelabel.services.cards.loose import LooseLines
 from bluelabel.services.cards.model import (
     Card,
@@ -20,12 +22,13 @@ from bluelabel.services.cards.model import (
     Template,
     to_text,
 )
+from bluelabel.services.cards.open_card import OpenCard
+from bluelabel.services.cards.quotes import Quote, quotes
 from bluelabel.services.cards.statuses import BUILT_IN, Vocabulary, speaks_of_status
-from bluelabel.services.cards.words import assignees_of, heading_name, is_card_section
+from bluelabel.services.cards.unread import Suspects, loose_heading, underlined
+from bluelabel.services.cards.words import is_card_section
 
 __all__ = ["parse", "parse_text"]
-
-_SECTION = re.compile(r"\b(archived?|statistics|backlog|tasks|dashboard|template for|task format|phase \d)\b")
 
 
 def parse(data: bytes, vocabulary: Vocabulary = BUILT_IN) -> CardDocument:
@@ -33,7 +36,8 @@ def parse(data: bytes, vocabulary: Vocabulary = BUILT_IN) -> CardDocument:
 
     Args:
         data: the file.
-        vocabulary: names that count as assignees, and phrases that name a status, beside those that everybody uses.
+        vocabulary: what the project's own words stand for: names that count as assignees, phrases that name a status,
+            and what ids begin with, beside what everybody uses.
     """
     return parse_text(to_text(data), vocabulary)
 
@@ -43,67 +47,11 @@ def parse_text(text: str, vocabulary: Vocabulary = BUILT_IN) -> CardDocument:
     return _Scanner(text, vocabulary).run()
 
 
-class _Open:
-    """A card while its lines are read."""
+_LOWER = re.compile(r"^ {0,3}##[^\r\n]*", re.MULTILINE)
 
-    def __init__(self, heading: re.Match[str], line: int, start: int, section: str) -> None:
-        self.level = len(heading[1])
-        self.id = heading[2]
-        self.agent: str | None = heading[3]
-        self.title = (heading[5] or "").strip()
-        self.line = line
-        self.start = start
-        self.heading_end = self.last = start + len(heading.string)
-        self.section = section
-        self.fields: dict[str, Field] = {}
-        self.in_head = True
-        self.block: tuple[int, int] | None = None  # where a table or a fence begins in the head, and its line
-        self.disputed = False  # two lines of the head give it different statuses
-        self.in_entry = False  # what is indented belongs to an entry of a list, not to the card
-        self.flat = 0
 
-    def keep(self, field: Field, vocabulary: Vocabulary) -> None:
-        """Keep the first field of each name. Two statuses that differ are noted: then neither is certain."""
-        before = self.fields.get(field.name)
-        if before is None or before.start > field.start:
-            self.fields[field.name] = field
-        if before is not None and field.name == "status" and before.raw and field.raw:
-            self.disputed = self.disputed or vocabulary.status(before.raw) is not vocabulary.status(field.raw)
-
-    def begins_block(self, line: str, number: int, start: int) -> None:
-        """Keep where the first table or fence of the head begins: it may hold fields."""
-        if self.in_head and not self.block and line.lstrip().startswith(("|", "```", "~~~")):
-            self.block = start, number
-
-    def closed(self, stop: int, vocabulary: Vocabulary) -> Card:
-        status = self.fields.get("status")
-        owner = self.fields.get("assignee")
-        return Card(
-            id=self.id,
-            title=self.title,
-            level=self.level,
-            agent=self.agent,
-            line=self.line,
-            start=self.start,
-            heading_end=self.heading_end,
-            end=self.last,
-            stop=stop,
-            section=self.section,
-            fields=self.fields,
-            status=vocabulary.status(status.raw) if status and not self.disputed else None,
-            assignees=assignees_of(owner.raw, vocabulary.agents) if owner else (),
-        )
-
-    def belongs(self, level: int, words: str, *, field: bool) -> bool:
-        """Tell whether a heading inside this card's reach is a part of it; `field`: it reads as a metadata line."""
-        if level > self.level or (self.flat and level >= self.flat):
-            return level > self.level or not _SECTION.search(heading_name(words))
-        # Some cards write their sections, one even its fields, as headings no lower than their own.
-        own = (field or is_card_section(words)) and not _SECTION.search(heading_name(words))
-        if own and level > 1 and (level == self.level or (self.in_head and not self.fields)):
-            self.flat = level
-            return True
-        return False
+def _read(line: str) -> tuple[KeyLine, ...]:
+    return read(line) if ":" in line or "：" in line else ()
 
 
 def _goes_on(line: str) -> bool:
@@ -113,22 +61,28 @@ def _goes_on(line: str) -> bool:
 
 
 class _Scanner:
-    """Walks over the lines once, keeping the open card, the open fence and the document's section."""
+    """Walks over the lines once, keeping the open card, what is quoted, and the document's section."""
 
     def __init__(self, text: str, vocabulary: Vocabulary) -> None:
         self.text = text
         self.vocabulary = vocabulary
+        self.prefixes = vocabulary.prefixes
         self.cards: list[Card] = []
         self.headings: list[Heading] = []
         self.templates: list[Template] = []
         self.problems: list[Problem] = []
-        self.loose = LooseLines()
+        self.loose = LooseLines(self.prefixes)
         self.section = ""
-        self.card: _Open | None = None
-        self.fence: tuple[str, int] | None = None  # its marks, and the line that opens it
+        self.card: OpenCard | None = None
+        self.lower: bool | None = None  # whether a heading below level 1 is a card's
+        self.quotes = quotes(text, self._ends_quote)
+        self.quoted = 0  # the first quote that does not lie above, and where it begins
+        self.quoted_from = self.quotes[0].start if self.quotes else len(text) + 1
+        self.underlined = underlined(text)
         self.template: Template | None = None
         self.waiting: Field | None = None  # a key whose value may stand on the next line
-        self.conflicts: list[int] = []
+        self.conflicts = ConflictMarks()
+        self.suspects = Suspects()
 
     def run(self) -> CardDocument:
         """Read every line."""
@@ -145,76 +99,73 @@ class _Scanner:
             start = stop + 1
         self._close(size)
         self._end_template(size)
-        if self.fence:
-            hint = "`bluelabel doctor --fix` closes it"
-            self._problem("unclosed-fence", "a code fence is never closed", self.fence[1], hint)
-        for line in self.conflicts:
-            self._problem("conflict-markers", "a merge conflict begins here and never ends", line)
         return self._result()
 
     def _line(self, line: str, number: int, start: int, end: int) -> None:
         first = line.lstrip(" \t\r")[:1]
         if not first:
             return
-        if first == "#" and self._card_heading(line, number, start):
+        quote = self._quote_at(start) if start >= self.quoted_from else None
+        if quote is None and first == "#" and self._card_heading(line, number, start, end):
             return
-        if first in "<|=>" and self._conflict(line, number):
+        if first in "<|=>" and self.conflicts.line(line, number):
             return
-        if first in "|`~" and self.card and not self.fence:
+        if first in "|`~" and self.card and (quote is None or quote.start == start):
             self.card.begins_block(line, number, start)
-        if first in "`~-*+" and self._fence_line(line, number, end):
-            return
-        if self.fence:
-            self._grow(end)
+        if quote is not None:
+            self._quoted(quote, line, number, start, end)
         elif first != "#" or not self._heading(line, number, start, end):
             self._text(line, number, start, end)
 
-    def _card_heading(self, line: str, number: int, start: int) -> bool:
-        match = grammar.CARD.match(line)
-        if match is None:
+    def _ends_quote(self, line: str) -> bool:
+        """Tell whether a heading is so surely a card's that it ends an open fence; a comment of a script is not."""
+        head = card_heading(line, self.prefixes)
+        if head is None or not head.certain or grammar.is_placeholder(head.id):
             return False
-        if grammar.is_placeholder(match[2]):
+        return head.level > 1 or not self._has_lower_cards()
+
+    def _has_lower_cards(self) -> bool:
+        if self.lower is None:
+            found = (card_heading(match[0], self.prefixes) for match in _LOWER.finditer(self.text))
+            self.lower = any(head is not None and head.certain for head in found)
+        return self.lower
+
+    def _quote_at(self, start: int) -> Quote | None:
+        found = self.quotes
+        while self.quoted < len(found) and found[self.quoted].end < start:
+            self.quoted += 1
+        quote = found[self.quoted] if self.quoted < len(found) else None
+        self.quoted_from = quote.start if quote else len(self.text) + 1
+        return quote if quote and quote.start <= start else None
+
+    def _quoted(self, quote: Quote, line: str, number: int, start: int, end: int) -> None:
+        """Take a quoted line: it is a part of the card it stands in, and says nothing of it."""
+        head = card_heading(line, self.prefixes) if quote.doubtful or self.card is None else None
+        if head and grammar.is_placeholder(head.id):
+            if self.card is None:
+                self._end_template(start)
+                self.template = Template(start, start, number, head.level)
+        elif head and head.certain and quote.doubtful:
+            self.suspects.quoted(line, number)
+        self._grow(end)
+        if quote.closed and end >= quote.end:
+            self._end_template(end)
+
+    def _card_heading(self, line: str, number: int, start: int, end: int) -> bool:
+        head = card_heading(line, self.prefixes)
+        if head is None:
+            return False
+        if grammar.is_placeholder(head.id):
             self._close(start)
             self._end_template(start)
-            self.template = Template(start, start, number, len(match[1]))
+            self.template = Template(start, start, number, head.level)
             return True
-        # A card with a real id always ends the fence above it: a lost closing mark must not swallow cards.
-        if self.fence:
-            message = f"the code fence of line {self.fence[1]} is not closed before this card"
-            self._problem("unclosed-fence", message, number, "`bluelabel doctor --fix` closes it")
-            self.fence = None
+        if not head.certain or (self.card and self.card.is_part(head, self.prefixes)):
+            return False
         self._close(start)
         self._end_template(start)
-        self.card = _Open(match, number, start, self.section)
-        return True
-
-    def _conflict(self, line: str, number: int) -> bool:
-        match = grammar.CONFLICT.match(line)
-        if match is None:
-            return False
-        if match[1] == "<<<<<<<":
-            self.conflicts.append(number)
-        elif match[1] == ">>>>>>>" and self.conflicts:
-            opened = self.conflicts.pop()
-            message = f"a merge conflict was saved, lines {opened} to {number}"
-            self._problem("conflict-markers", message, opened, "`bluelabel doctor --fix` keeps both sides' cards")
-        elif match[1] == ">>>>>>>" and line[7:8]:
-            self._problem("conflict-markers", "a merge conflict ends here that never began", number)
-        else:
-            return bool(self.conflicts)
-        return True
-
-    def _fence_line(self, line: str, number: int, end: int) -> bool:
-        match = grammar.FENCE.match(line)
-        if match is None:
-            return False
-        marks = match[1]
-        if self.fence is None:
-            self.fence = (marks, number)
-        elif marks[0] == self.fence[0][0] and len(marks) >= len(self.fence[0]) and not match[2].strip():
-            self.fence = None
-            self._end_template(end)
-        self._grow(end)
+        self.suspects.clear()
+        self.card = OpenCard(head, number, start, end, self.section)
         return True
 
     def _heading(self, line: str, number: int, start: int, end: int) -> bool:
@@ -223,13 +174,15 @@ class _Scanner:
             return False
         level, words = len(match[1]), (match[2] or "").strip()
         found = read_heading(line)
+        self.suspects.heading(words, level, number, card_heading(line, self.prefixes), self.card)
         if self.card and self.card.belongs(level, words, field=bool(found)):
             self._grow(end)
             self.card.in_entry = False
             if found:
+                self.card.shut = 0 if level <= self.card.shut else self.card.shut
                 self._fields(found, line, number, start)
             else:
-                self.card.in_head = False
+                self.card.below(level, sure=is_card_section(words) and not self.suspects.told)
             return True
         self._close(start)
         self._end_template(start)
@@ -237,18 +190,40 @@ class _Scanner:
         self.section = words
         return True
 
+    def _loose(self, line: str, number: int, start: int, end: int) -> bool:
+        """Take a line that looks like a card's heading without marks: what stands below it is of no card above."""
+        head = loose_heading(line, self.underlined.get(start, 0), self.prefixes)
+        if head is None or grammar.is_placeholder(head.id):
+            return False
+        words = line.strip(" \t*_")
+        self.suspects.heading(words, head.level, number, head, self.card)
+        if self.card and head.level > self.card.level:
+            self._grow(end)
+            self.card.below(head.level, sure=self.card.id == head.id)
+            return True
+        self._close(start)
+        self._end_template(start)
+        self.headings.append(Heading(words, head.level, number, start, end))
+        self.section = words
+        return True
+
     def _text(self, line: str, number: int, start: int, end: int) -> None:
         if line.startswith("**") and self.loose.backlog(line, number, start, end):
             self._close(start)
+            self.suspects.clear()
+            return
+        if (start in self.underlined or line.startswith(("**", "__"))) and self._loose(line, number, start, end):
             return
         card = self.card
         if card is None:
             self.loose.line(line, self.section, (number, start, end))
+            if not self.template and line[:1] != ">" and any(one.name == "status" for one in _read(line)):
+                self.suspects.status()
             return
         if (self.waiting and self._below(line, start, end)) or grammar.RULE.match(line):
             return
         card.last = end
-        found = read(line) if ":" in line or "：" in line else ()
+        found = _read(line)
         if line[:1] not in " \t":
             card.in_entry = line[:1] in "-*+" and not found
         elif card.in_entry and line.startswith(("  ", "\t")):
@@ -268,7 +243,9 @@ class _Scanner:
         card = self.card
         sure = found.form in (FieldForm.BOLD_INSIDE, FieldForm.BOLD_OUTSIDE) or found.name in ("status", "assignee")
         sure = sure and not found.behind and ">" not in found.lead
-        if card is None or not (card.in_head or (sure and found.name not in card.fields)):
+        if card and card.shut and found.name == "status":
+            self.suspects.status()
+        if card is None or card.shut or not (card.in_head or (sure and found.name not in card.fields)):
             return
         field = found.field(start, line, number)
         if found.name not in card.fields and not field.raw and alone and field.cut is None:
@@ -313,10 +290,10 @@ class _Scanner:
             self.problems.append(unknown_status(self.text, card, disputed=disputed))
         self.cards.append(card)
 
-    def _block(self, card: _Open, stop: int) -> None:
+    def _block(self, card: OpenCard, stop: int) -> None:
         """Take the fields of the table or the fence at the head of a card, unless they stand above it already."""
         if card.block:
-            for field in block_fields(self.text, *card.block, stop, (card.id, card.title)):
+            for field in block_fields(self.text, *card.block, stop, (card.id, card.heading.title)):
                 card.keep(field, self.vocabulary)
 
     def _end_template(self, at: int) -> None:
@@ -328,7 +305,8 @@ class _Scanner:
         self.problems.append(Problem(code, message, line, 1, hint))
 
     def _result(self) -> CardDocument:
-        problems = [*self.problems, *whole_file_problems(self.text, self.cards)]
+        problems = [*self.problems, *self.suspects.problems, *self.conflicts.problems()]
+        problems += [*quote_problems(self.text, self.quotes), *whole_file_problems(self.text, self.cards)]
         return CardDocument(
             text=self.text,
             cards=tuple(self.cards),
@@ -338,5 +316,6 @@ class _Scanner:
             statistics=tuple(self.loose.statistics),
             last_updated=self.loose.last_updated,
             vocabulary=self.vocabulary,
+            quotes=self.quotes,
             problems=tuple(sorted(problems, key=lambda problem: problem.line or 0)),
         )

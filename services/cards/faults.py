@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bluelabel.interfaces.problems import Problem
 from bluelabel.services.cards.model import Card, shown
+from bluelabel.services.cards.quotes import Quote
 from bluelabel.services.cards.statuses import mentions_choice
 
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
@@ -49,6 +50,22 @@ def unknown_status(text: str, card: Card, *, disputed: bool = False) -> Problem:
 def quoted(raw: str) -> str:
     """Return what a card says, in one short piece, for a message."""
     return f"“{shown(raw[:60])}{'…' if len(raw) > 60 else ''}”"
+
+
+def quote_problems(text: str, quotes: Sequence[Quote]) -> Iterator[Problem]:
+    """Yield what is wrong with fences and comments: those that are never closed."""
+    for quote in quotes:
+        what = "comment" if quote.comment else "code fence"
+        if not quote.closed:
+            rest = text[quote.end :]
+            below = quote.line + text.count("\n", quote.start, len(text) - len(rest.lstrip()))
+            hint = "close it with `-->`" if quote.comment else "`bluelabel doctor --fix` closes it"
+            code = "unclosed-comment" if quote.comment else "unclosed-fence"
+            if rest.strip():
+                message = f"the {what} of line {quote.line} is not closed before this card"
+                yield Problem(code, message, below, 1, hint)
+            else:
+                yield Problem(code, f"a {what} is never closed", quote.line, 1, hint)
 
 
 def _duplicates(cards: Sequence[Card]) -> list[Problem]:

@@ -95,7 +95,7 @@ _OTHERS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "it": (
         "status=stato",
-        "assignee=assegnato|assegnato a|assegnata a|responsabile",
+        "assignee=assegnato|assegnato a|assegnata a|assegnatario|responsabile",
         "priority=priorità",
         "created=creato|creato il|data di creazione",
         "updated=aggiornato|aggiornato il|ultimo aggiornamento",

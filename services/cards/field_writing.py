@@ -6,12 +6,12 @@ from collections import Counter
 from typing import Final
 
 from bluelabel.interfaces.errors import Refused
-from bluelabel.services.cards import lines as grammar
 from bluelabel.services.cards.document import parse_text
 from bluelabel.services.cards.field_names import usual
+from bluelabel.services.cards.headings import retitled
 from bluelabel.services.cards.model import Card, CardDocument, Field, FieldForm, to_bytes
 from bluelabel.services.cards.reread import reread
-from bluelabel.services.cards.unread import unread_fields
+from bluelabel.services.cards.unread_fields import unread_fields
 from bluelabel.services.cards.yaml_fields import yaml_text
 
 _IN_BLOCK: Final = (FieldForm.ROW, FieldForm.YAML)
@@ -32,7 +32,7 @@ def set_field(document: CardDocument, card: Card, name: str, value: str | None) 
             would be read as something else.
     """
     if name == "title":
-        return to_bytes(_spliced(document, *_title_span(document, card), value or ""))
+        return to_bytes(_titled(document, card, value or ""))
     field = card.fields.get(name)
     if field is None and value is None:
         return document.to_bytes()
@@ -86,7 +86,7 @@ def _reads(document: CardDocument, card: Card, text: str, name: str, value: str 
     """Tell whether the card stands in a new text as it did, but for one field that has the new value."""
     new = reread(document, card, text)
     if new is None:
-        cards = parse_text(text).cards
+        cards = parse_text(text, document.vocabulary).cards
         place = document.cards.index(card)
         new = cards[place] if len(cards) == len(document.cards) else None
     if new is None or new.id != card.id:
@@ -132,13 +132,12 @@ def line_end(text: str, at: int) -> int:
     return len(text) if stop < 0 else stop + 1
 
 
-def _title_span(document: CardDocument, card: Card) -> tuple[int, int]:
-    heading = document.text[card.start : card.heading_end]
-    match = grammar.CARD.match(heading)
-    if match is None or match[5] is None:
-        return card.heading_end, card.heading_end
-    start = card.start + match.start(5)
-    return start, start + len(match[5].rstrip())
+def _titled(document: CardDocument, card: Card, title: str) -> str:
+    line = retitled(document.text[card.start : card.heading_end], title, document.prefixes)
+    if line is None:
+        hint = "its marks would be read otherwise; change the heading by hand"
+        raise Refused("this heading cannot take this title", where=card.id, hint=hint)
+    return _spliced(document, card.start, card.heading_end, line)
 
 
 def _whole_lines(document: CardDocument, field: Field) -> tuple[int, int]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from bluelabel.interfaces.errors import AlreadyExists, UsageError
 from bluelabel.interfaces.repository import Repository
 from bluelabel.services.cards import lines as grammar
+from bluelabel.services.cards.headings import card_heading
 from bluelabel.services.cards.memory import Memory
 from bluelabel.services.cards.model import CardDocument, to_text
 
-_PARTS: Final = re.compile(r"([A-Z]+[0-9]*-)([0-9]+)([A-Z]{0,3})", re.ASCII)
-_SERIES: Final = re.compile(r"([A-Z]+[0-9]*-)([0-9]+)?", re.ASCII)
+_PARTS: Final = re.compile(r"(?!TASK-[A-Z])((?:[A-Z][A-Z0-9]*-)+|[A-Z]+)([0-9]+)([A-Z]{0,3})", re.ASCII)
+_SERIES: Final = re.compile(r"((?:[A-Z][A-Z0-9]*-)+|[A-Z]+(?=[0-9]))([0-9]+)?", re.ASCII)
 
 
 def next_id(document: CardDocument, taken: Iterable[str], series: str | None = None) -> str:
@@ -30,7 +31,7 @@ def next_id(document: CardDocument, taken: Iterable[str], series: str | None = N
         UsageError: `series` cannot begin an id.
     """
     used = {*taken, *document.by_id, *(reference.id for reference in document.references)}
-    prefix, number, letters = _series(series) or _manner(document)
+    prefix, number, letters = _series(series, document.prefixes) or _manner(document)
     known = [match for name in used if (match := _PARTS.fullmatch(name)) and match[1] == prefix]
     if letters:
         number = number or max((int(match[2]) for match in known if match[3]), default=1)
@@ -54,38 +55,43 @@ def checked(name: str, document: CardDocument, taken: Iterable[str]) -> str:
         UsageError: it is no id of a card.
         AlreadyExists: a card has it, here or elsewhere.
     """
-    if not grammar.CARD.match(f"### {name}: x") or grammar.is_placeholder(name):
+    if not _is_id(name, document.prefixes) or grammar.is_placeholder(name):
         raise UsageError("not an id of a card", where=repr(name[:60]), hint="write TASK-7, TASK-161FB, QUICK-3")
     if name in document.by_id or name in set(taken):
         raise AlreadyExists("a card has this id", where=name, hint="leave --id away, and the next free id is taken")
     return name
 
 
-def ids_elsewhere(repository: Repository | None, file: str, home: Path) -> set[str]:
+def ids_elsewhere(repository: Repository | None, file: str, home: Path, prefixes: Sequence[str] = ()) -> set[str]:
     """Return the ids in the card file of every branch, and in the last known text of every worktree's file."""
     found: set[str] = set()
     if repository is not None:
         for commit in set(repository.branches().values()):
-            found |= ids_in(repository.read(file, commit) or b"")
+            found |= ids_in(repository.read(file, commit) or b"", prefixes)
     for folder in (home / "cards").glob("*/state.json"):
         memory = Memory.at(folder.parent)
         state = memory.load()
         for known in state.branches.values() if state else ():
-            found |= ids_in(memory.text(known.known) or b"")
+            found |= ids_in(memory.text(known.known) or b"", prefixes)
     return found
 
 
-def ids_in(data: bytes) -> set[str]:
-    """Return the ids of the cards in a text, without reading more of it than their headings."""
-    lines = (line for line in to_text(data).split("\n") if line.startswith("#"))
-    return {match[2] for line in lines if (match := grammar.CARD.match(line.rstrip("\r")))}
+def ids_in(data: bytes, prefixes: Sequence[str] = ()) -> set[str]:
+    """Return the ids that headings of a text name, without reading more of it; those of examples are taken too."""
+    lines = (line for line in to_text(data).split("\n") if line.lstrip(" ").startswith("#"))
+    return {head.id for line in lines if (head := card_heading(line.rstrip("\r"), prefixes))}
 
 
-def _series(series: str | None) -> tuple[str, int, bool] | None:
+def _is_id(name: str, prefixes: Sequence[str]) -> bool:
+    head = card_heading(f"### {name}: x", prefixes)
+    return head is not None and head.certain and (head.id, head.title) == (name, "x")
+
+
+def _series(series: str | None, prefixes: Sequence[str]) -> tuple[str, int, bool] | None:
     if series is None:
         return None
     match = _SERIES.fullmatch(series if "-" in series else f"{series}-")
-    if match is None or not grammar.CARD.match(f"### {match[1]}1: x"):
+    if match is None or not _is_id(f"{match[1]}1", prefixes):
         raise UsageError("not the beginning of an id", where=repr(series[:40]), hint="write TASK, QUICK, or TASK-161")
     return match[1], int(match[2] or 0), bool(match[2])
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-ID: Final = r"(?:TASK-[A-Za-z0-9]+(?:[-+_.][A-Za-z0-9]+)*|QUICK-[0-9]+[A-Za-z]*|SPRINT[0-9]+-[0-9]+[A-Za-z]*)"
+from bluelabel.services.cards.id_forms import ID
+
 PLACEHOLDER: Final = re.compile(r"TASK-(?:X{2,}|N{2,}|ID|NNN|000X)", re.ASCII | re.IGNORECASE)
-CARD: Final = re.compile(
-    rf" {{0,3}}(#{{2,6}})[ \t]+({ID})(?:[ \t]*\(([A-Za-z][A-Za-z0-9_-]*)\))?[ \t]*(?:(:|[—–]|-(?=[ \t]))[ \t]*(.*))?$",
-    re.ASCII,
-)
 HEADING: Final = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
 FENCE: Final = re.compile(r"[ \t]*(?:[-*+][ \t]+)?(`{3,}|~{3,})([^`]*)$")
 BACKLOG: Final = re.compile(rf"\*\*({ID})[ \t]*(?::|[—–])[ \t]*([^*]+)\*\*[ \t]*$", re.ASCII)

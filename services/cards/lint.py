@@ -15,7 +15,7 @@ from bluelabel.services.cards.merge_card import OTHER_SIDE
 from bluelabel.services.cards.model import CardDocument
 from bluelabel.services.cards.statistics import report
 from bluelabel.services.cards.statuses import CardStatus
-from bluelabel.services.cards.unread import Unread, twice, unread_fields
+from bluelabel.services.cards.unread_fields import Unread, twice, unread_fields
 
 FAULTS: Final = frozenset(
     {
@@ -23,6 +23,7 @@ FAULTS: Final = frozenset(
         "cycle",
         "duplicate-id",
         "nul-byte",
+        "unclosed-comment",
         "unclosed-fence",
         "unknown-dependency",
         "unknown-status",
@@ -49,7 +50,7 @@ def lint(document: CardDocument, today: date) -> list[Problem]:
 def _waiting(document: CardDocument) -> Iterator[Problem]:
     known = {*document.by_id, *(reference.id for reference in document.references)}
     for card in document.cards:
-        for name in dependencies(card):
+        for name in dependencies(card, document.prefixes):
             if name not in known:
                 line = card.fields["dependencies"].line
                 yield Problem("unknown-dependency", f"{card.id} waits for {name}, which is not in this file", line, 1)

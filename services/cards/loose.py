@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Sequence
 
 from bluelabel.services.cards import lines as grammar
 from bluelabel.services.cards.fields import read
+from bluelabel.services.cards.id_forms import canonical
 from bluelabel.services.cards.model import Reference, Statistic
+
+_MOVED = re.compile(r"[-*+] ([A-Z][A-Za-z0-9+_.-]*[0-9][A-Za-z0-9+_.-]*): (.*→.*)$", re.ASCII)
 
 
 class LooseLines:
-    """Collects the references and statistics of a file, line by line."""
+    """Collects the references and statistics of a file, line by line.
 
-    def __init__(self) -> None:
+    Args:
+        prefixes: what ids begin with in this project, besides ``TASK``.
+    """
+
+    def __init__(self, prefixes: Sequence[str] = ()) -> None:
+        self._prefixes = prefixes
         self.references: list[Reference] = []
         self.statistics: list[Statistic] = []
         self.last_updated: Statistic | None = None
@@ -57,6 +67,9 @@ class LooseLines:
             done = match[1] in "xX"
             self.references.append(Reference("checklist", match[2], match[3].strip(), number, None, done, start, end))
         elif match := grammar.LIST_REF.match(line):
+            self.references.append(Reference("dashboard", match[1], match[2].strip(), number, None, None, start, end))
+        elif "→" in line and (match := _MOVED.match(line)) and canonical(match[1], self._prefixes) == match[1]:
+            # The line that archiving leaves for a card, whatever its id begins with.
             self.references.append(Reference("dashboard", match[1], match[2].strip(), number, None, None, start, end))
         elif "statistic" in section.casefold() and (match := grammar.STATISTIC.match(line)):
             self.statistics.append(_statistic(match[1], match[2], number, start + match.start(2)))

@@ -158,7 +158,7 @@ class _Merge:
         tail = (self.theirs if from_theirs else self.ours).tail(key, final=final)
         if ours is None or theirs is None:
             return (ours or theirs or "") + tail
-        text, clashes = merge_card(base, ours, theirs)
+        text, clashes = merge_card(base, ours, theirs, self.ours.document.vocabulary)
         for what in clashes:
             self._say("merge-clash", f"{_id(key)}: both sides changed {what}; both are kept")
         return text + tail
@@ -166,7 +166,7 @@ class _Merge:
     def _proved(self, text: str) -> MergeResult:
         """Look at the result as a reader will: what an open fence or a broken line hides is put at the end."""
         ours, theirs = _ids(self.ours.document), _ids(self.theirs.document)
-        found = parse_text(text)
+        found = self._parsed(text)
         hidden = [name for name in (ours | theirs) - _ids(found) if name not in self.ours.gave_up | self.theirs.gave_up]
         if hidden:
             frames = [self.ours if name in ours else self.theirs for name in hidden]
@@ -175,12 +175,15 @@ class _Merge:
                 for frame, name in zip(frames, hidden, strict=True)
             ]
             text = edit.inserted(found, {len(found.text): (found.eol * 2).join(blocks)})
-            found = parse_text(text)
+            found = self._parsed(text)
             self._say("merge-kept-card", f"{', '.join(hidden[:20])}: kept at the end of the file")
         for name, count in _ids(found).items():
             if count > max(ours[name], theirs[name]):
                 self._say("duplicate-id", f"both sides gave {name} to a card; both are kept")
         return MergeResult(to_bytes(text), tuple(self.problems))
+
+    def _parsed(self, text: str) -> CardDocument:
+        return parse_text(text, self.ours.document.vocabulary)
 
     def _say(self, code: str, message: str) -> None:
         self.problems.append(Problem(code, message))

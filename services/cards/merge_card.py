@@ -12,6 +12,7 @@ from bluelabel.services.cards.diff3 import Entry, Lines, union
 from bluelabel.services.cards.document import parse_text
 from bluelabel.services.cards.fields import read, read_heading
 from bluelabel.services.cards.model import shown
+from bluelabel.services.cards.statuses import BUILT_IN, Vocabulary
 
 OTHER_SIDE: Final = "(other side)"
 """Stands in the key of a metadata line that a merge kept beside ours: `Status (other side): …`."""
@@ -21,13 +22,14 @@ _ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 _VALUE = re.compile(r"([^:]*:(?:\*\*|__)?[ \t]*)(.*)$", re.DOTALL)
 
 
-def merge_card(base: str | None, ours: str, theirs: str) -> tuple[str, list[str]]:
+def merge_card(base: str | None, ours: str, theirs: str, vocabulary: Vocabulary = BUILT_IN) -> tuple[str, list[str]]:
     """Merge the text of one card.
 
     Args:
         base: the card both sides began with, None when both added it.
         ours: our card, from its heading to its last line.
         theirs: theirs.
+        vocabulary: what the project's own words stand for.
 
     Returns:
         the merged card, and what both sides changed differently, as words for a person.
@@ -36,8 +38,8 @@ def merge_card(base: str | None, ours: str, theirs: str) -> tuple[str, list[str]
         return ours, []
     if ours == base:
         return theirs, []
-    start = _lines(base) if base is not None else Lines([], [])
-    entries, clashes = union(start, _lines(ours), _lines(theirs), _resolve)
+    start = _lines(base, vocabulary) if base is not None else Lines([], [])
+    entries, clashes = union(start, _lines(ours, vocabulary), _lines(theirs, vocabulary), _resolve)
     return "\n".join(_counted(entries)), [_words(key) for key in clashes]
 
 
@@ -49,9 +51,9 @@ def merge_value(ours: str, theirs: str) -> str | None:
     return None
 
 
-def _lines(text: str) -> Lines:
+def _lines(text: str, vocabulary: Vocabulary) -> Lines:
     """Key the lines of a card: a field's line by the field, an entry by its words, a blank line by what follows."""
-    document = parse_text(text)
+    document = parse_text(text, vocabulary)
     texts = text.split("\n")
     keys = [_key(line.rstrip()) for line in texts]
     if document.cards:

@@ -15,6 +15,8 @@ from typing import Final
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.interfaces.names import nearest
 from bluelabel.interfaces.problems import Problem
+from bluelabel.services.cards.id_forms import canonical
+from bluelabel.services.cards.quotes import Quote
 from bluelabel.services.cards.statuses import BUILT_IN, CardStatus, Vocabulary
 
 UNKNOWN: Final = "UNKNOWN"
@@ -185,7 +187,11 @@ class Statistic:
 
 @dataclass(frozen=True)
 class CardDocument:
-    """A card file, read. `text` written back gives the very bytes that were read."""
+    """A card file, read. `text` written back gives the very bytes that were read.
+
+    Args:
+        quotes: what stands in fences and comments.
+    """
 
     text: str
     cards: tuple[Card, ...] = ()
@@ -196,7 +202,13 @@ class CardDocument:
     last_updated: Statistic | None = None
     problems: tuple[Problem, ...] = ()
     vocabulary: Vocabulary = BUILT_IN
+    quotes: tuple[Quote, ...] = ()
     extra: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """What ids begin with in this project, besides ``TASK``."""
+        return self.vocabulary.prefixes
 
     def to_bytes(self) -> bytes:
         """Return the bytes of the file."""
@@ -227,8 +239,11 @@ class CardDocument:
         Raises:
             NotFound: there is none.
         """
+        if named := self.by_id.get(canonical(name.strip(), self.prefixes)):
+            return named[0]
         wanted, _, nth = name.partition("#")
-        cards = self.by_id.get(wanted) or self.by_id.get(wanted.upper(), ())
+        meant = canonical(wanted.strip(), self.prefixes)
+        cards = self.by_id.get(wanted) or self.by_id.get(wanted.upper()) or self.by_id.get(meant, ())
         place = int(nth) if nth.isascii() and nth.isdigit() else 1
         if 1 <= place <= len(cards) and (not nth or nth.isdigit()):
             return cards[place - 1]

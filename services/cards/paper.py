@@ -62,6 +62,7 @@ class Paper:
         clock: where time comes from.
         tables: the settings; ``[cards] statistics, archive, statuses`` and ``[evidence] test, timeout`` are read.
         agents: names that count as assignees whatever they look like.
+        prefixes: what ids begin with in this project, besides ``TASK``.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Paper:
         clock: Clock | None = None,
         tables: Mapping[str, Any] | None = None,
         agents: Sequence[str] = (),
+        prefixes: Sequence[str] = (),
     ) -> None:
         self.path = Path(os.path.realpath(path))
         self.book = book
@@ -84,7 +86,7 @@ class Paper:
         self.home = home
         self.memory = Memory(home, self.path)
         self.tables = tables or {}
-        self.vocabulary = Vocabulary.of(agents, self.table("cards").get("statuses"))
+        self.vocabulary = Vocabulary.of(agents, self.table("cards").get("statuses"), prefixes)
         self.report = Report()
         self.seen = CardDocument("")  # the file before the last change, and what that change wrote
         self.written: bytes | None = None

@@ -194,7 +194,8 @@ def _inserted(document: CardDocument, texts: Mapping[int, Sequence[str]], rules:
 def _check(before: CardDocument, after: CardDocument, texts: Iterable[str], *, headings: int = 0) -> None:
     """See to it that an insertion changed nothing else: a fence left open by a card would swallow what follows."""
     blocks = Counter(edit.block(before, card) for card in before.cards)
-    blocks.update(edit.block(found, card) for found in map(parse_text, texts) for card in found.cards)
+    new = (parse_text(text, before.vocabulary) for text in texts)
+    blocks.update(edit.block(found, card) for found in new for card in found.cards)
     same = blocks == Counter(edit.block(after, card) for card in after.cards)
     if not same or len(after.headings) != len(before.headings) + headings:
         raise _entangled()

@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from bluelabel.interfaces.problems import Problem
 from bluelabel.services.cards import lines as grammar
 from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.model import Card, shown, to_text
+from bluelabel.services.cards.headings import card_heading
+from bluelabel.services.cards.model import Card, FieldForm, shown, to_text
 from bluelabel.services.cards.statuses import BUILT_IN, Vocabulary
 from bluelabel.services.cards.words import named
 
+_NO_YAML = frozenset({FieldForm.BOLD_INSIDE, FieldForm.BOLD_OUTSIDE, FieldForm.HEADING})
 _TITLE = re.compile(r"\ufeff?\s*# [^\n]{0,40}Task Cards", re.IGNORECASE)
 
 
 def looks_like_cards(data: bytes) -> bool:
-    """Tell whether `data` is a card file: its title says so, or a card heading stands in it."""
+    """Tell whether `data` is a card file: its title says so, a card with an id of the family, or one with a status."""
     text = to_text(data)
     if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
         return False
     if _TITLE.match(text):
         return True
-    return any(
-        (match := grammar.CARD.match(line.rstrip("\r"))) is not None and not grammar.is_placeholder(match[2])
-        for line in text.split("\n")
-        if line.lstrip(" ").startswith("##")
-    )
+    lines = (line.rstrip("\r") for line in text.split("\n") if line.lstrip(" ").startswith("##"))
+    found = [head for line in lines if (head := card_heading(line)) and head.certain]
+    # "Task 8" and "BUG-12" stand in many a guide and report; with a status of their own they are cards.
+    sure = {head.id for head in found if grammar.ID_ONLY.fullmatch(head.id) and not head.family.endswith(" ")}
+    cards = parse(data).cards if found or text.lstrip("\ufeff \t\r\n").startswith("#") else ()
+    lower = [card for card in cards if card.level > 1]
+    return any(card.id in sure or card.raw("status") is not None for card in lower) or _are_on_top(cards)
+
+
+def _are_on_top(cards: Sequence[Card]) -> bool:
+    """Tell whether headings of level 1 are cards, and no title of a report and no remark in a script or in YAML.
+
+    Two with a status each that is known, or one whose status is bold or a heading, stand in nothing that is YAML.
+    """
+    found = [card for card in cards if card.level == 1 and card.status is not None and "status" in card.fields]
+    return len(found) > 1 or any(card.fields["status"].form in _NO_YAML for card in found)
 
 
 def card_record(card: Card) -> dict[str, Any]:

@@ -6,19 +6,18 @@ can look at the difference before anything is written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from bluelabel.interfaces.problems import Problem
 from bluelabel.services.cards import edit
 from bluelabel.services.cards import lines as grammar
-from bluelabel.services.cards.body import card_lines
 from bluelabel.services.cards.document import parse_text
 from bluelabel.services.cards.encoding import repair_encoding
 from bluelabel.services.cards.merge import merge
-from bluelabel.services.cards.model import Card, CardDocument, shown, to_bytes, to_text
+from bluelabel.services.cards.model import Card, shown, to_bytes, to_text
 from bluelabel.services.cards.statuses import BUILT_IN, Vocabulary
 
 KINDS: Final = ("conflicts", "encoding", "duplicates", "fences")
@@ -42,21 +41,22 @@ def repair(data: bytes, kinds: tuple[str, ...] = KINDS, vocabulary: Vocabulary =
         vocabulary: what the project's own words stand for, where two sides are merged.
     """
     text, done = to_text(data), list[Problem]()
-    steps: dict[str, Callable[[str], tuple[str, list[Problem]]]] = {
-        "conflicts": partial(resolve_conflicts, vocabulary=vocabulary),
+    steps: dict[str, Callable[[str, Vocabulary], tuple[str, list[Problem]]]] = {
+        "conflicts": resolve_conflicts,
         "encoding": _encoding,
         "duplicates": drop_duplicates,
         "fences": close_fences,
     }
     for kind in KINDS:
         if kind in kinds:
-            fixed, said = steps[kind](text)
-            if parse_text(fixed).by_id.keys() == parse_text(text).by_id.keys():  # else a repair would cost a card
+            fixed, said = steps[kind](text, vocabulary)
+            ids = [parse_text(found, vocabulary).by_id.keys() for found in (fixed, text)]
+            if ids[0] == ids[1]:  # else a repair would cost a card
                 text, done = fixed, [*done, *said]
     return Repair(to_bytes(text), tuple(done))
 
 
-def _encoding(text: str) -> tuple[str, list[Problem]]:
+def _encoding(text: str, _vocabulary: Vocabulary) -> tuple[str, list[Problem]]:
     fixed, changes = repair_encoding(text)
     return fixed, [
         Problem("encoding-repaired", f"{shown(old)!r} is {new!r} again, here and wherever it stands", line)
@@ -105,9 +105,9 @@ def _sides(text: str) -> tuple[str, str, str, list[tuple[int, int]]] | None:
     return base, ours, theirs, places
 
 
-def drop_duplicates(text: str) -> tuple[str, list[Problem]]:
+def drop_duplicates(text: str, vocabulary: Vocabulary = BUILT_IN) -> tuple[str, list[Problem]]:
     """Take out each card that stands a second time word for word."""
-    document, done = parse_text(text), list[Problem]()
+    document, done = parse_text(text, vocabulary), list[Problem]()
     seen: dict[str, Card] = {}
     twice: list[Card] = []
     for card in document.cards:
@@ -119,39 +119,17 @@ def drop_duplicates(text: str) -> tuple[str, list[Problem]]:
     return edit.without(document, *twice), done
 
 
-def close_fences(text: str) -> tuple[str, list[Problem]]:
-    """Close each code fence that a card leaves open, at the end of that card."""
-    document, done = parse_text(text), list[Problem]()
+def close_fences(text: str, vocabulary: Vocabulary = BUILT_IN) -> tuple[str, list[Problem]]:
+    """Close each code fence that is left open where the next card, or the end of the file, ends it; no other."""
+    document, done = parse_text(text, vocabulary), list[Problem]()
     parts, at = list[str](), 0
-    for card in document.cards:
-        opened = _open_fence(document, card)
-        if opened is not None:
-            line, marks = opened
-            parts += [text[at : card.end], document.eol, marks]
-            at = card.end
-            done.append(Problem("fence-closed", f"the code fence of {card.id} is closed", line))
-    text = "".join([*parts, text[at:]])
-    document = parse_text(text)
-    left = next((problem for problem in document.problems if problem.code == "unclosed-fence"), None)
-    if left is not None:
-        # What is still open was opened outside the cards.
-        first = next((card for card in document.cards if card.line >= (left.line or 1)), None)
-        end = len((text[: first.start] if first else text).rstrip())
-        text = f"{text[:end]}{document.eol}```{text[end:]}"
-        done.insert(0, Problem("fence-closed", "the code fence is closed", left.line))
-    return text, done
-
-
-def _open_fence(document: CardDocument, card: Card) -> tuple[int, str] | None:
-    opened: tuple[int, str] | None = None
-    for number, _, line, inside in card_lines(document, card):
-        match = grammar.FENCE.match(line)
-        if match and not opened:
-            opened = (number, line[: line.index(match[1])].replace("-", " ") + match[1])
-        elif match and opened and inside and _closes(match[1], opened[1].strip()) and not match[2].strip():
-            opened = None
-    return opened
-
-
-def _closes(marks: str, opened: str) -> bool:
-    return marks[0] == opened[0] and len(marks) >= len(opened)
+    for quote in document.quotes:
+        if quote.closed or quote.comment:
+            continue
+        blanks = re.sub(r"[^ \t]", " ", quote.lead)
+        parts += [text[at : quote.end], document.eol, blanks, quote.marks]
+        at = quote.end
+        owner = next((card.id for card in document.cards if card.start <= quote.start < card.stop), None)
+        what = f"the code fence of {owner} is closed" if owner else "the code fence is closed"
+        done.append(Problem("fence-closed", what, quote.line))
+    return "".join([*parts, text[at:]]), done

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 from bluelabel.services.cards.document import parse_text
 from bluelabel.services.cards.model import Card, CardDocument
-from bluelabel.services.cards.statuses import BUILT_IN, Vocabulary
 
 
-def reread(document: CardDocument, card: Card, text: str, vocabulary: Vocabulary = BUILT_IN) -> Card | None:
+def reread(document: CardDocument, card: Card, text: str) -> Card | None:
     """Return a card as it stands in a later text of its file, in which nothing but this card was changed.
 
     Returns:
@@ -20,7 +19,9 @@ def reread(document: CardDocument, card: Card, text: str, vocabulary: Vocabulary
         return None  # what a line of `=======` means depends on what stands above the card
     if stop < card.heading_end or text[: card.start] != document.text[: card.start]:
         return None
-    found = parse_text(text[card.start : stop], vocabulary) if text[stop:] == document.text[card.stop :] else None
+    found = (
+        parse_text(text[card.start : stop], document.vocabulary) if text[stop:] == document.text[card.stop :] else None
+    )
     if found is None or len(found.cards) != 1 or found.cards[0].start or found.cards[0].id != card.id:
         return None
     new = found.cards[0]

@@ -51,7 +51,7 @@ def _copy(desk: Desk, to: str, document: CardDocument, cards: Sequence[Card]) ->
     blocks = [edit.block(document, card) for card in cards]
 
     def compute(data: bytes) -> bytes:
-        archive = parse(data or f"# Task Cards: archive{document.eol}{document.eol}".encode())
+        archive = parse(data or f"# Task Cards: archive{document.eol}{document.eol}".encode(), desk.vocabulary)
         there = {edit.block(archive, card) for card in archive.cards}
         new = [block for block in dict.fromkeys(blocks) if block not in there]
         return to_bytes(edit.inserted(archive, {len(archive.text): (archive.eol * 2).join(new)})) if new else data
@@ -104,7 +104,7 @@ def _lost(desk: Desk) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for loss in reversed(state.losses if state else []):
         text = desk.memory.text(loss.text)
-        before = parse(text or b"")
+        before = parse(text or b"", desk.vocabulary)
         follows = _before(before)
         for name in loss.lost:
             if name in found or name not in before.by_id:
@@ -118,7 +118,7 @@ def _lost(desk: Desk) -> dict[str, dict[str, Any]]:
 
 def _cards(desk: Desk, name: str) -> tuple[Card, ...]:
     text = desk.memory.text(name)
-    return parse(text).cards if text is not None else ()
+    return parse(text, desk.vocabulary).cards if text is not None else ()
 
 
 def _archived_where(desk: Desk, db: sqlite3.Connection, name: str) -> dict[str, Any] | None:

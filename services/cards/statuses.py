@@ -29,17 +29,21 @@ class Vocabulary:
     Args:
         agents: names that count as people whatever they look like.
         phrases: a project's own phrases for a status, folded; they win over the built-in ones.
+        prefixes: what ids begin with in a project, besides ``TASK``.
     """
 
     agents: tuple[str, ...] = ()
     phrases: tuple[tuple[str, CardStatus], ...] = ()
+    prefixes: tuple[str, ...] = ()
 
     @staticmethod
-    def of(agents: Iterable[str] = (), statuses: Mapping[str, object] | None = None) -> Vocabulary:
-        """Return a vocabulary from names and the table ``[cards.statuses]``; what names no status is left out."""
+    def of(
+        agents: Iterable[str] = (), statuses: Mapping[str, object] | None = None, prefixes: Iterable[str] = ()
+    ) -> Vocabulary:
+        """Return a vocabulary from names, ``[cards.statuses]`` and ``prefixes``; what names no status is left out."""
         words = list(CardStatus)
         known = {fold(phrase): CardStatus(str(to)) for phrase, to in (statuses or {}).items() if to in words}
-        return Vocabulary(tuple(agents), tuple(known.items()))
+        return Vocabulary(tuple(agents), tuple(known.items()), tuple(prefixes))
 
     def status(self, raw: str | None) -> CardStatus | None:
         """Return the status that `raw` stands for; None when there is none, or nobody can tell which."""

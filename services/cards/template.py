@@ -11,7 +11,7 @@ from bluelabel.services.cards import lines as grammar
 from bluelabel.services.cards.document import parse_text
 from bluelabel.services.cards.fields import read, read_heading
 from bluelabel.services.cards.model import Card, CardDocument
-from bluelabel.services.cards.statuses import CardStatus
+from bluelabel.services.cards.statuses import BUILT_IN, CardStatus, Vocabulary
 from bluelabel.services.cards.words import heading_name
 
 PLAIN: Final = """### TASK-XXXX: Title
@@ -89,20 +89,20 @@ def filled(
 def _form(document: CardDocument) -> _Form:
     if document.templates:
         template = document.templates[0]
-        return _read(document.text[template.start : template.end])
+        return _read(document.text[template.start : template.end], vocabulary=document.vocabulary)
     if not document.cards:
         return _read(PLAIN)
     model = max(document.cards, key=lambda card: (len(card.fields), card.line))
-    return _read(edit.block(document, model), common=_common_sections(document, model))
+    return _read(edit.block(document, model), _common_sections(document, model), document.vocabulary)
 
 
-def _read(text: str, common: frozenset[str] | None = None) -> _Form:
+def _read(text: str, common: frozenset[str] | None = None, vocabulary: Vocabulary = BUILT_IN) -> _Form:
     """Read the form out of a card's text; of a real card only its `common` sections are a form."""
     text = text.replace("\r\n", "\n")
     if common is None:
         text = grammar.PLACEHOLDER.sub("TASK-000", text, count=1)
     card_text = "\n".join(line for line in text.split("\n") if not grammar.FENCE.match(line))
-    document = parse_text(card_text)
+    document = parse_text(card_text, vocabulary)
     if not document.cards:
         return _Form("###")
     card = document.cards[0]

@@ -37,6 +37,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     max_attempts = 2
     lease = "2m"
     ack_deadline = 90
+    [cards]
+    prefixes = ["BUG", "t", "WEB-FE", "bug"]
     [agents.C]
     kind = "digest"
     """
@@ -48,6 +50,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert (found.directory.coordinator, found.directory.human) == ("B", "Boss")
     assert (found.home, found.cards, found.versioned) == ("state", "docs/CARDS.md", False)
     assert (found.max_attempts, found.lease, found.ack_deadline) == (2, 120.0, 90)
+    assert found.prefixes == ("BUG", "T", "WEB-FE")
     assert found.agents == {"C": {"kind": "digest"}}
 
 
@@ -59,6 +62,10 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         ("workspace = 1", "not a table"),
         ("[workspace]\nagents = 'A'", "not a list of names"),
         ("[workspace]\nagents = []", "not a list of names"),
+        ("[cards]\nprefixes = 'BUG'", "not a list of names"),
+        ("[cards]\nprefixes = ['BUG-']", "beginnings such as"),
+        ("[cards]\nprefixes = ['B U']", "beginnings such as"),
+        ("[cards]\nprefixes = ['']", "beginnings such as"),
         ("[workspace]\nagents = [1]", "not a list of names"),
         ("[workspace]\nhuman = 1", "not a text"),
         ("[postbox]\nversioned = 'no'", "not true or false"),

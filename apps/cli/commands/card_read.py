@@ -18,6 +18,7 @@ from bluelabel.services.cards import dependencies, statistics
 from bluelabel.services.cards import lint as linting
 from bluelabel.services.cards.model import UNKNOWN, Card, CardDocument
 from bluelabel.services.cards.statuses import CardStatus
+from bluelabel.services.cards.unread import summary
 
 _COLUMN = 26
 """Characters that a column of the board needs to be read."""
@@ -61,8 +62,10 @@ def list_cards(
         app.emit("card", printer.record(document, card))
     app.table(printer.COLUMNS, printer.rows(cards))
     app.say(f"{len(cards)} of {len(document.cards)} cards")
-    if unread := sum(1 for _ in linting.unread(document)):
-        app.say(f"{unread} lines look like fields and are not read; see `bluelabel card lint`")
+    if fields := sum(1 for _ in linting.unread(document)):
+        app.note(f"note: {fields} lines look like fields and are not read; see `card lint`")
+    if unread := summary(document.problems):
+        app.note(f"note: {unread[0]}; {unread[1]}")
 
 
 def _status(text: str, document: CardDocument) -> str | None:

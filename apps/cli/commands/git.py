@@ -57,8 +57,11 @@ def check(app: App) -> None:
     from bluelabel.services.git.check import check as work
     from bluelabel.services.git.check import staged
 
+    repository = _repository(app, inside_hook=True)
+    vocabulary = _vocabulary(app)
     findings = work(
-        staged(_repository(app, inside_hook=True)), lambda data: [(c.id, c.line) for c in parse(data).cards]
+        staged(repository),
+        lambda data: [(card.id, card.line) for card in parse(data, vocabulary).cards],
     )
     for found in findings:
         app.emit("check", {"path": found.path, **found.problem.as_json()})

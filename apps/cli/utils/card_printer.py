@@ -26,7 +26,7 @@ def record(document: CardDocument, card: Card) -> dict[str, Any]:
         "status_unknown": card.status_unknown,
         "priority": _shown(card.raw("priority")),
         "section": shown(card.section),
-        "dependencies": list(dependencies(card)),
+        "dependencies": list(dependencies(card, document.prefixes)),
         "ready": is_ready(document, card),
     }
 

@@ -238,6 +238,64 @@ def test_lint_exits_with_one_on_faults_only(space: Any) -> None:
     )
 
 
+FORMS = """# Task Cards
+
+### Task 8: word and number
+Status: todo
+
+### T1: by its prefix
+Status: todo
+
+### Story 4 - no prefix of ours
+Status: todo
+
+```markdown
+### TASK-901: Name of the task
+Status: todo
+```
+"""
+
+
+def test_headings_that_are_not_read_are_told_in_one_line_and_prefixes_can_be_set(space: Any) -> None:
+    (space / "TASK_CARDS.md").write_text(FORMS)
+    shown = card(space, "list")
+    checked = bluelabel(space, "doctor")
+
+    assert [line["id"] for line in card(space, "list", "--json").lines] == ["TASK-8"]
+    assert "note: 2 headings look like cards; see `card lint`" in shown.err
+    assert "2 headings look like cards" in checked.out
+    assert checked.out.count("look") == 1
+    told = [line for line in card(space, "lint", "--json").lines if line["code"] == "looks-like-card"]
+    assert [(line["line"], line["fault"]) for line in told] == [(6, False), (9, False)]
+    with (space / "bluelabel.toml").open("a") as settings:
+        settings.write('\n[cards]\nprefixes = ["T", "story"]\n')
+    assert [line["id"] for line in card(space, "list", "--json").lines] == ["TASK-8", "T1", "STORY-4"]
+    assert "look" not in card(space, "list").err + card(space, "lint").out + bluelabel(space, "doctor").out
+
+
+def test_a_card_is_changed_by_the_name_of_its_heading_and_the_example_stays(space: Any) -> None:
+    text = FORMS.replace("Task 8", "~~Task 8~~").replace("TASK-901", "TASK-8")
+    (space / "TASK_CARDS.md").write_text(text)
+
+    assert card(space, "set", "Task 8", "status", "BLOCKED").code == 0
+    assert card(space, "set", "TASK-8", "title", "another").code == 0
+    wanted = text.replace("todo", "BLOCKED", 1).replace("word and number", "another")
+    assert (space / "TASK_CARDS.md").read_text() == wanted
+    assert bluelabel(space, "doctor", "--fix").code == 0
+    assert (space / "TASK_CARDS.md").read_text() == wanted
+    assert card(space, "undo").code == 0
+    assert (space / "TASK_CARDS.md").read_text() == text.replace("todo", "BLOCKED", 1)
+
+
+def test_a_new_card_goes_on_with_the_prefix_of_the_file(space: Any) -> None:
+    (space / "TASK_CARDS.md").write_text("# Task Cards\n\n### TC-007 — one\nStatus: todo\n\n### TC-008 — two\n")
+
+    assert card(space, "new", "Next").out.strip() == "TC-009"
+    assert card(space, "new", "Bug", "--series", "BUG").out.strip() == "BUG-001"
+    assert card(space, "new", "Bug", "--id", "RFC-1").code == 2
+    assert [line["id"] for line in card(space, "list", "--json").lines] == ["TC-007", "TC-008", "TC-009", "BUG-001"]
+
+
 def test_statistics_are_corrected_on_request(space: Any) -> None:
     assert card(space, "stats", "--write", "--json").object["differs"] == []
     assert b"- Total Tasks: 5\n" in (space / "TASK_CARDS.md").read_bytes()

@@ -51,6 +51,17 @@ def test_check_names_every_reason(bl: Any, scratch: Any) -> None:
     assert "not to be committed" in bl("git", "check", code=1)
 
 
+def test_check_knows_the_prefixes_of_the_project_and_what_is_quoted(bl: Any, scratch: Any) -> None:
+    scratch.write("TASK_CARDS.md", "# Task Cards\n\n### T1: One\n\n### T1: Two\n\n```md\n### T1: x\n```\n")
+    scratch.git("add", "-A")
+    assert bl("git", "check") == ""
+    scratch.write("bluelabel.toml", '[cards]\nprefixes = ["T"]\n')
+
+    assert "TASK_CARDS.md:5:1: the id T1 stands 2 times" in bl("git", "check", code=1)
+    scratch.write("bluelabel.toml", "no settings")
+    assert bl("git", "check") == ""
+
+
 def test_outside_a_repository_there_is_nothing_to_install(bl: Any, tmp_path: Path) -> None:
     assert "not inside a git repository" in bl("git", "install", code=3, root=tmp_path)
 

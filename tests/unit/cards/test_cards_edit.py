@@ -107,7 +107,7 @@ def test_a_title_is_set_and_nothing_else(sample: Callable[[str], bytes]) -> None
         "+ ## TASK-210E (CA): Before the footer",
     ]
     bare = parse(b"### TASK-1\n")
-    assert edit.set_field(bare, bare.cards[0], "title", "x") == b"### TASK-1x\n"
+    assert edit.set_field(bare, bare.cards[0], "title", "x") == b"### TASK-1: x\n"
 
 
 def test_bytes_that_are_no_text_stay_as_they_are() -> None:
@@ -194,7 +194,7 @@ def test_rules_between_cards_are_kept_between_cards() -> None:
 
 
 def test_an_open_fence_refuses_what_it_would_swallow(sample: Callable[[str], bytes]) -> None:
-    document = parse(sample("open_fence") + b"\n```\nopen\n")
+    document = parse(sample("open_fence") + b"\n## Archive\n\n## Notes\n")
 
     with pytest.raises(Refused, match="never closed"):
         places.archive(document, document.cards[0])

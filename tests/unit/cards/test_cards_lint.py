@@ -9,6 +9,7 @@ from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.guard import compare
 from bluelabel.services.cards.ids import checked, ids_elsewhere, ids_in, next_id
 from bluelabel.services.cards.lint import lint
+from bluelabel.services.cards.statuses import Vocabulary
 
 TODAY = date(2026, 3, 1)
 
@@ -98,7 +99,11 @@ def test_new_ids_follow_the_manner_of_the_file() -> None:
     assert next_id(parse(cards("TASK-BATCH-5: a")), ()) == "TASK-001"
     assert next_id(parse(b"| TASK-004 | a | b |\n"), (), "TASK-") == "TASK-005"
     with pytest.raises(UsageError):
-        next_id(parse(b""), (), "WORK-")
+        next_id(parse(b""), (), "RFC-")
+    assert next_id(parse(b""), (), "WORK-") == "WORK-001"
+    assert next_id(parse(cards("TC-007: a", "TC-008: b", "TASK-1: c")), ()) == "TC-009"
+    assert next_id(parse(cards("T1: a", "T2: b"), Vocabulary(prefixes=("T",))), ()) == "T3"
+    assert next_id(parse(b"### Task 8: a\n"), ()) == "TASK-9"
 
 
 def test_a_given_id_must_be_free_and_an_id() -> None:
