@@ -40,16 +40,7 @@ def examine_cards(workspace: Workspace, *, fix: bool, show: Callable[[str], None
     prefixes = workspace.settings.prefixes
     repaired = repair(data, prefixes=prefixes)
     if repaired.content == data:
-        cards, problems = read_cards(data, prefixes)
-        many = summary(problems)
-        told = [
-            Finding("cards", "note", f"{problem.message}: {problem.at(name)}", problem.hint)
-            for problem in problems
-            if problem.code not in UNREAD
-        ]
-        if many:
-            told.append(Finding("cards", "note", many[0], many[1]))
-        return [Finding("cards", "ok", f"{len(cards):,} cards in {name}"), *told]
+        return _read(name, data, prefixes)
     what = [f"{problem.message}: {problem.at(name)}" for problem in repaired.done]
     if fix:
         backup = workspace.home / "backups" / f"{workspace.ids.new()}-{name}"
@@ -66,3 +57,18 @@ def examine_cards(workspace: Workspace, *, fix: bool, show: Callable[[str], None
             show(line)
     hint = "see the changes with `bluelabel doctor --fix --dry-run`, make them with `bluelabel doctor --fix`"
     return [Finding("cards", "bad", text, hint) for text in what]
+
+
+def _read(name: str, data: bytes, prefixes: tuple[str, ...]) -> list[Finding]:
+    """Say what was read and what is odd; of headings that only look like cards, how many."""
+    from bluelabel.runner.doctor import Finding
+
+    cards, problems = read_cards(data, prefixes)
+    told = [
+        Finding("cards", "note", f"{problem.message}: {problem.at(name)}", problem.hint)
+        for problem in problems
+        if problem.code not in UNREAD
+    ]
+    many = summary(problems)
+    told += [Finding("cards", "note", many[0], many[1])] if many else []
+    return [Finding("cards", "ok", f"{len(cards):,} cards in {name}"), *told]
