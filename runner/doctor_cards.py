@@ -10,6 +10,7 @@ from bluelabel.interfaces.errors import machine_error
 from bluelabel.interfaces.limits import CARDS_BYTES
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.lint import unread as unread_lines
+from bluelabel.services.cards.model import CardDocument
 from bluelabel.services.cards.repair import repair
 from bluelabel.services.cards.unread import UNREAD, summary
 from bluelabel.services.ledger.disk import make_directory, replace_file
@@ -40,18 +41,7 @@ def examine_cards(workspace: Workspace, *, fix: bool, show: Callable[[str], None
     data = path.read_bytes()
     repaired = repair(data, vocabulary=workspace.vocabulary)
     if repaired.content == data:
-        document = parse(data, workspace.vocabulary)
-        told = [
-            Finding("cards", "note", f"{problem.message}: {problem.at(name)}", problem.hint)
-            for problem in document.problems
-            if problem.code not in UNREAD
-        ]
-        if many := summary(document.problems):
-            told.append(Finding("cards", "note", many[0], many[1]))
-        if unread := sum(1 for _ in unread_lines(document)):
-            text = f"{unread} lines of {name} look like fields and are not read"
-            told.append(Finding("cards", "note", text, "see `bluelabel card lint`"))
-        return [Finding("cards", "ok", f"{len(document.cards):,} cards in {name}"), *told]
+        return _read(name, parse(data, workspace.vocabulary))
     what = [f"{problem.message}: {problem.at(name)}" for problem in repaired.done]
     if fix:
         backup = workspace.home / "backups" / f"{workspace.ids.new()}-{name}"
@@ -68,3 +58,18 @@ def examine_cards(workspace: Workspace, *, fix: bool, show: Callable[[str], None
             show(line)
     hint = "see the changes with `bluelabel doctor --fix --dry-run`, make them with `bluelabel doctor --fix`"
     return [Finding("cards", "bad", text, hint) for text in what]
+
+
+def _read(name: str, document: CardDocument) -> list[Finding]:
+    """Return what a look at a card file finds that needs no repair."""
+    told = [
+        Finding("cards", "note", f"{problem.message}: {problem.at(name)}", problem.hint)
+        for problem in document.problems
+        if problem.code not in UNREAD
+    ]
+    if many := summary(document.problems):
+        told.append(Finding("cards", "note", many[0], many[1]))
+    if unread := sum(1 for _ in unread_lines(document)):
+        text = f"{unread} lines of {name} look like fields and are not read"
+        told.append(Finding("cards", "note", text, "see `bluelabel card lint`"))
+    return [Finding("cards", "ok", f"{len(document.cards):,} cards in {name}"), *told]

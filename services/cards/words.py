@@ -14,7 +14,8 @@ __all__ = ["assignees_of", "field_of", "heading_name", "is_card_section", "named
 _CARD_SECTIONS: Final = frozenset(
     re.split(
         r"\s*\|\s*",
-        """description|metadata|meta|task details|task info|assignment|objective|objectives|requirements|acceptance criteria|deliverables|deliverable|technical details|
+        """description|metadata|meta|task details|task info|assignment|
+    objective|objectives|requirements|acceptance criteria|deliverables|deliverable|technical details|
     details|implementation|implementation details|files|file|files created|files modified|files created/modified|
     files created/updated|files modified/created|files updated|files added|files removed|files deleted|testing|
     tests|test results|test coverage|new test coverage|time spent|blockers|blockers/issues|blockers issues|issues|
