@@ -278,12 +278,14 @@ class _Scanner:
         """Take the line under an empty key as its value, when it cannot be anything else."""
         card, field = self.card, self.waiting
         self.waiting = None
-        if card and field and field.name != "status" and (items := items_below(self.text, start)):
+        if card is None or field is None:
+            return False
+        if field.name != "status" and (items := items_below(self.text, start)):
             # An empty key above a list is the name of a section, but for the one field that may be a list.
             del card.fields[field.name]
             if field.name == "dependencies":
                 card.keep(replace(field, raw=", ".join(items), fixed=True))
-        if card is None or field is None or line[:1] in "-*+|>#`~[ \t" or read(line):
+        if line[:1] in "-*+|>#`~[ \t" or read(line):
             return False
         if field.name == "status" and status_of(line) is None:
             return False
