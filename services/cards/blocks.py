@@ -48,14 +48,12 @@ def block_fields(text: str, at: int, number: int, stop: int, names: Sequence[str
 
     Args:
         text: the file.
-        at: where the block's first line begins; `number` is that line.
+        at: where the block's first line begins, which has words; `number` is that line.
         stop: where the card ends.
         names: the card's id and its title.
     """
     lines = _lines(text, at, number, stop)
-    first = next(lines, None)
-    if first is None:
-        return ()
+    first = next(lines)
     opened = FENCE.match(first.text)
     if opened is None:
         rows = [first]
@@ -112,7 +110,8 @@ def _table(rows: list[_Row], names: Sequence[str]) -> tuple[Field, ...]:
     ruled = len(rows) > 1 and set(rows[1].line.text) <= set("|:- \t") and "-" in rows[1].line.text
     head, data = (rows[0], rows[2:]) if ruled else (None, rows)
     if head and len(data) == 1 and _is_across(head, data[0], names):
-        return tuple(_across(head, data[0]))
+        places = range(len(head.cells))
+        return tuple(field for place in places for field in _fields(head, place, data[0], place, alone=False))
     pairs = [row for row in data if len(row.cells) == 2]
     known = [row for row in pairs if row.name(0)]
     general = head is not None and len(head.cells) == 2 and bool({_word(head, 0), _word(head, 1)} & _GENERAL)
@@ -121,7 +120,7 @@ def _table(rows: list[_Row], names: Sequence[str]) -> tuple[Field, ...]:
         pairs.insert(0, head)
     if (head and len(head.cells) != 2) or not (general or len(known) * 2 >= max(len(pairs), 1)):
         return ()
-    return tuple(field for row in known for field in _down(row, head))
+    return tuple(field for row in known for field in _fields(row, 0, row, 1, alone=row is not head))
 
 
 def _word(row: _Row, place: int) -> str:
@@ -139,26 +138,23 @@ def _is_across(head: _Row, row: _Row, names: Sequence[str]) -> bool:
     return 0 in known and len(known) >= 2 and len(known) >= len(others)
 
 
-def _down(row: _Row, head: _Row | None) -> Iterator[Field]:
-    if key := row.key(0):
-        yield _field(row, key, row, 1, FieldForm.ROW, alone=row is not head)
+def _fields(head: _Row, key_at: int, row: _Row, place: int, *, alone: bool) -> Iterator[Field]:
+    """Yield the field of a cell, when the cell of its key names one.
 
-
-def _across(head: _Row, row: _Row) -> Iterator[Field]:
-    for place in range(len(head.cells)):
-        if (key := head.key(place)) and field_of(key["key"]):
-            yield _field(head, key, row, place, FieldForm.COLUMN, alone=False)
-
-
-def _field(head: _Row, key: re.Match[str], row: _Row, place: int, form: FieldForm, *, alone: bool) -> Field:
-    """Return the field of a cell; `alone`: its row may be taken away, and the table is one still."""
-    line = row.line
+    Args:
+        head: the row of the key, and `key_at` the cell.
+        row: the row of the value, and `place` the cell.
+        alone: the row may be taken away, and the table is one still.
+    """
+    key, line = head.key(key_at), row.line
+    if key is None or not (name := field_of(key["key"])):
+        return
     begin, end = (line.start + at for at in row.cells[place])
-    return Field(
-        name=field_of(key["key"]) or "",
+    yield Field(
+        name=name,
         key=key["key"],
         raw=row.words(place).replace("\\|", "|"),
-        form=form,
+        form=FieldForm.ROW if head is row else FieldForm.COLUMN,
         lead="",
         start=line.start,
         end=line.start + len(line.text),

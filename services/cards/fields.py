@@ -256,7 +256,7 @@ def _field(line: str, prefix: str, parts: list[_Part], place: int) -> KeyLine | 
     stop = following.parted if following else len(line)
     if form is FieldForm.BOLD:
         closing = line.find(opened, begin, stop)
-        if not line[begin:closing].strip():
+        if closing < 0 or not line[begin:closing].strip():
             return None
         stop = closing
     value, end = _trimmed(line, begin, stop)

@@ -97,11 +97,16 @@ def _field(base: str, ours: str, theirs: str) -> str | None:
     parts = [_parted(line) for line in (base, ours, theirs)]
     if len({len(part) for part in parts}) > 1:
         return None
+    names = [field.name for field in read(ours)]
     merged: list[str] = []
     for place, (old, mine, other) in enumerate(zip(*parts, strict=True)):
-        if other not in (old, mine) and mine != old and place % 2:
-            return None
-        merged.append(other if mine == old else mine)
+        value = other if mine == old else mine
+        if place % 2 and other not in (old, mine) and mine != old:
+            later = merge_value(mine, other) if names[place // 2 :][:1] == ["updated"] else None
+            if later is None:
+                return None
+            value = later
+        merged.append(value)
     return "".join(merged)
 
 
@@ -116,7 +121,8 @@ def _parted(line: str) -> list[str]:
 
 def _resolve(key: str, base: str, ours: str, theirs: str) -> tuple[list[str], bool]:
     _, kind, name = key.split("\1", 2) if key.startswith("\1") else ("", "", "")
-    if kind == "field" and name == "updated" and (later := merge_value(ours, theirs)):
+    alone = kind == "field" and len(read(ours)) == len(read(theirs)) == 1
+    if alone and name == "updated" and (later := merge_value(ours, theirs)):
         return [later], False
     if kind == "field" and (merged := _field(base, ours, theirs)) is not None:
         return [merged], False

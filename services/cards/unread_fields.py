@@ -42,7 +42,7 @@ _ODD: Final = tuple(
         rf"(?P<key>{_WORDS})(?:[ \t]*(?:=|[-=]>|→|\|)[ \t]*|[ \t]+[-–—]{{1,2}}[ \t]+|\t+)\S",
         # `[status:: done]`, `` `Status: done` ``, `[x] Status: done`, `@status(done)`, `#status/done`
         rf"[\[(](?P<key>{_WORDS})::?[ \t]*\S",
-        rf"[*_`]{{0,3}}(?P<key>{_WORDS})[*_`]{{0,3}}[ \t]*[:：][*_`]{{0,3}}[ \t]*\S",
+        rf"[*_`]{{0,3}}(?P<key>{_WORDS})[*_`]{{0,3}}[ \t]*[:：][*_`]{{0,3}}+[ \t]*\S",
         rf"[@#](?P<key>{_WORDS})[(/:=]\S",
         # <b>Status:</b> Done, <td>Status</td><td>Done</td>
         rf"(?:<[A-Za-z][^<>]{{0,80}}>[ \t]*){{1,4}}(?P<key>{_WORDS})[ \t]*:?[ \t]*</",
@@ -104,8 +104,6 @@ def _on_line(card: Card, number: int, line: str) -> Unread | None:
         valued = match.end() < len(line.rstrip())
         if (guess or bold) and valued and not is_card_section(match["key"]) and guess not in card.fields:
             return _unread(number, line, match, guess)
-        return None
-    if match:
         return None
     for pattern in (*_ODD, _ROW):
         odd = pattern.match(line)

@@ -67,6 +67,13 @@ ONE_LINE = {
     },
     "Status: NOT_STARTED | IN_PROGRESS | COMPLETED": {"status": "NOT_STARTED | IN_PROGRESS | COMPLETED"},
     "Note: it said so, status: done": {},
+    "Status: todo ((a) b | Owner: x) | Branch: y": {"status": "todo ((a) b | Owner: x)", "branch": "y"},
+    "Status: todo <!-- `( | Owner: x --> | Branch: y": {"status": "todo", "branch": "y"},
+    "Status: todo (a `b) c` | Branch: y": {"status": "todo (a `b) c`", "branch": "y"},
+    "Status: todo --> `a | Branch: y": {"status": "todo --> `a", "branch": "y"},
+    "Status: todo ) | Branch: y": {"status": "todo )", "branch": "y"},
+    "Status:**Done**": {"status": "**Done**"},
+    "**Status: ** | Owner: CC": {"assignee": "CC"},
 }
 
 
@@ -240,6 +247,7 @@ def test_what_is_about_something_else_is_no_field_of_the_card(block: tuple[str, 
         *("Staus: done", "Stauts: done", "State: done", "Estatus: listo", "**Current Status:** done", "Status = done"),
         *("Status - done", "**Status** done", "**Status** — done", "Status → done", "`Status: done`", "Status | done"),
         *("- [ ] Status: done", "[status:: done]", "<b>Status:</b> done", "#status/done", "@status(done)"),
+        *("**Status: done", "- **Status: done | x"),
         *("🔴 P0 | ⬜ TODO | Est: 3d", "✅ Done · CC"),
     ],
 )
@@ -282,6 +290,7 @@ def test_a_field_that_stands_twice_is_told_and_the_first_counts() -> None:
 
     assert parse(data).cards[0].status is CardStatus.COMPLETED
     assert told(data) == [("field-twice", 5, 3)]
+    assert told(card_of("Status: Done", "", "Words.", "**Status:** done")) == []
 
 
 def test_a_list_below_the_dependencies_is_read_and_not_edited() -> None:
@@ -307,6 +316,19 @@ def test_an_empty_key_above_a_list_is_a_section() -> None:
 def test_a_value_that_would_be_read_as_something_else_is_refused(value: str) -> None:
     with pytest.raises(Refused, match="would not be read"):
         put(card_of("Status: todo"), "status", value)
+
+
+def test_a_value_that_would_begin_another_card_is_refused() -> None:
+    with pytest.raises(Refused, match="would not be read"):
+        put(card_of("## Owner", "", "Words."), "assignee", "### TASK-2: b")
+
+
+def test_the_end_of_a_file_needs_no_line_end() -> None:
+    for end in ("\n", "\r\n"):
+        data = f"### TASK-1: a{end}Status: todo".encode()
+
+        assert put(data, "status", None) == b"### TASK-1: a"
+        assert put(data, "assignee", "CC") == data + f"{end}Assigned: CC".encode()
 
 
 def test_a_field_is_taken_out_of_a_line_with_its_separator() -> None:

@@ -88,6 +88,26 @@ def test_new_cards_of_both_sides_stay_and_an_edit_follows_a_move() -> None:
     assert document.card("TASK-001").status == "COMPLETED"
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "clean"),
+    [
+        ("Status: B | Owner: X | Updated: 2026-01-02", "Status: A | Owner: Y | Updated: 2026-01-03", True),
+        ("Status: B | Owner: X | Updated: 2026-01-01", "Status: C | Owner: X | Updated: 2026-01-01", False),
+        ("Status: B | Owner: X | Updated: 2026-01-01", "Status: A | Owner: X", False),
+    ],
+)
+def test_fields_of_one_line_are_merged_each_for_itself(ours: str, theirs: str, clean: bool) -> None:
+    base = "Status: A | Owner: X | Updated: 2026-01-01"
+    sides = [f"### TASK-1: a\n{line}\n".encode() for line in (base, ours, theirs)]
+    result = merge(*sides)
+
+    assert result.clean is clean
+    if clean:
+        assert result.content == b"### TASK-1: a\nStatus: B | Owner: Y | Updated: 2026-01-03\n"
+    else:
+        assert ours.encode() in result.content
+
+
 def test_a_clash_of_one_field_keeps_both_and_says_so() -> None:
     ours = changed(BASE, ("set", "TASK-001", "status", "BLOCKED"))
     theirs = changed(BASE, ("set", "TASK-001", "status", "COMPLETED ✅"))
