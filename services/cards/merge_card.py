@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Final
 
+from bluelabel.services.cards.additions import Lines
 from bluelabel.services.cards.body import checklist
-from bluelabel.services.cards.diff3 import Entry, Lines, union
 from bluelabel.services.cards.document import parse_text
 from bluelabel.services.cards.lines import heading_metadata, metadata
+from bluelabel.services.cards.merged_lines import Entry
 from bluelabel.services.cards.model import shown
+from bluelabel.services.cards.union import union
 
 OTHER_SIDE: Final = "(other side)"
 """Stands in the key of a metadata line that a merge kept beside ours: `Status (other side): …`."""
@@ -19,6 +21,12 @@ OTHER_SIDE: Final = "(other side)"
 _NUMBERED = re.compile(r"([ \t]*)(\d{1,4})([.)][ \t].*)$", re.DOTALL)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 _VALUE = re.compile(r"([^:]*:(?:\*\*|__)?[ \t]*)(.*)$", re.DOTALL)
+
+
+class Undecided(str):
+    """Words for what both sides changed so that a person has to decide: both stand between conflict markers."""
+
+    __slots__ = ()
 
 
 def merge_card(base: str | None, ours: str, theirs: str) -> tuple[str, list[str]]:
@@ -36,9 +44,9 @@ def merge_card(base: str | None, ours: str, theirs: str) -> tuple[str, list[str]
         return ours, []
     if ours == base:
         return theirs, []
-    start = _lines(base) if base is not None else Lines([], [])
-    entries, clashes = union(start, _lines(ours), _lines(theirs), _resolve)
-    return "\n".join(_counted(entries)), [_words(key) for key in clashes]
+    found = union(_lines(base or ""), _lines(ours), _lines(theirs), _resolve)
+    words = [*(_words(key) for key in found.clashes), *(Undecided(_words(key)) for key in found.conflicts)]
+    return "\n".join(_counted(found.entries)).rstrip("\r"), words
 
 
 def merge_value(ours: str, theirs: str) -> str | None:
@@ -51,6 +59,8 @@ def merge_value(ours: str, theirs: str) -> str | None:
 
 def _lines(text: str) -> Lines:
     """Key the lines of a card: a field's line by the field, an entry by its words, a blank line by what follows."""
+    if not text:
+        return Lines([], [], [])
     document = parse_text(text)
     texts = text.split("\n")
     keys = [_key(line.rstrip()) for line in texts]
@@ -63,11 +73,18 @@ def _lines(text: str) -> Lines:
             if field.below:
                 keys[text.count("\n", 0, field.value_start)] = f"\1value\1{field.name}"
         keys[card.line - 1] = "\1heading\1"
+    if "\r\n" in text:
+        texts[-1] += "\r"  # the ending of a card's last line is none of its own, and it may not stay the last
+    return Lines.of(blanks_keyed(keys), texts)
+
+
+def blanks_keyed(keys: list[str]) -> list[str]:
+    """Key each blank line, which has no key yet, by what follows it."""
     following = ""
     for place in range(len(keys) - 1, -1, -1):
         following = keys[place] or following
         keys[place] = keys[place] or f"\2{following}"
-    return Lines(keys, texts)
+    return keys
 
 
 def _key(bare: str) -> str:
@@ -77,14 +94,15 @@ def _key(bare: str) -> str:
 
 
 def _counted(entries: list[Entry]) -> Iterator[str]:
-    """Yield the merged lines; a numbered list whose numbers no longer count up is counted anew."""
+    """Yield the merged lines; a list is counted anew where a side has done so and its numbers no longer count up."""
     for is_list, group in groupby(entries, key=lambda entry: entry.key.startswith("\1number")):
-        texts = [entry.text for entry in group]
-        matches = [match for text in texts if is_list and (match := _NUMBERED.match(text))]
+        found = list(group)
+        matches = [match for entry in found if is_list and (match := _NUMBERED.match(entry.text))]
         numbers = [int(match[2]) for match in matches]
-        counting = numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True
-        if counting or len(set(numbers)) == 1:
-            yield from texts
+        before = [_NUMBERED.match(entry.before or "") for entry in found] if is_list else []
+        moved = any(was and was[2] != now[2] for was, now in zip(before, matches, strict=True))
+        if not moved or numbers == [*range(numbers[0], numbers[0] + len(numbers))] or len(set(numbers)) == 1:
+            yield from (entry.text for entry in found)
         else:
             yield from (f"{match[1]}{number}{match[3]}" for number, match in enumerate(matches, numbers[0]))
 
@@ -120,7 +138,8 @@ def _resolve(key: str, base: str, ours: str, theirs: str) -> tuple[list[str], bo
         return [ours, second.lstrip("# ") if theirs.startswith("#") else second], True
     if kind == "item":
         # Ticked on one side and only moved or spaced on the other: a tick is never taken back by a merge.
-        return [theirs if base == ours or len(theirs) < len(ours) else ours], False
+        old, mine, other = base.rstrip(), ours.rstrip(), theirs.rstrip()
+        return [theirs if other != old and (old == mine or len(other) < len(mine)) else ours], False
     if kind == "number":
         return [ours], False
     if kind == "heading":
