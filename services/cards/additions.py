@@ -79,9 +79,14 @@ class Run:
         return ["" if part.kind is Kind.BLANK else token for part, token in zip(self, tokens, strict=True)]
 
     @cached_property
+    def texts(self) -> list[list[str]]:
+        """The lines of each of its passages, without blanks at their ends."""
+        return [[line.rstrip() for line in self.lines.texts[part.start : part.stop]] for part in self]
+
+    @cached_property
     def words(self) -> list[str]:
         """Its lines, without blanks at their ends."""
-        return [line.rstrip() for part in self for line in self.lines.texts[part.start : part.stop]]
+        return [line for lines in self.texts for line in lines]
 
     @property
     def open(self) -> bool:
@@ -110,15 +115,17 @@ def in_order(one: Run, two: Run, before: Passage | None, after: Passage | None) 
 
 
 def _place(run: Run, before: Passage | None, after: Passage | None) -> tuple[int, int, bool]:
-    """Return the rank by which a run stays in the list or table that it belongs to."""
+    """Return the rank by which a run stays with the paragraph, list or table that it belongs to."""
     parts = run.solid
     if not parts:
         return 0, 0, False
-    rank = 1
-    if before is not None and joins(before, run.part(0)):
+    rank = 2
+    if before is not None and run.part(0).goes_on(before):
         rank = 0
+    elif before is not None and joins(before, run.part(0)):
+        rank = 1
     elif after is not None and joins(run.part(-1), after):
-        rank = 2
+        rank = 3
     return -parts[0].indent, rank, parts[0].kind not in (Kind.BULLET, Kind.NUMBER, Kind.ROW)
 
 
@@ -129,18 +136,21 @@ def _date(run: Run) -> str:
 
 
 def joins(one: Passage, two: Passage) -> bool:
-    """Tell whether two passages are of a kind that stands line below line."""
+    """Tell whether two passages are entries of one list, rows of one table or metadata lines."""
     return one.kind is two.kind and one.kind in (Kind.BULLET, Kind.NUMBER, Kind.ROW, Kind.LABEL)
 
 
-def gap(left: Passage, right: Passage, lines: Lines) -> bool:
-    """Tell whether a blank line has to part two passages; `lines` are those of the second."""
+def gap(left: Passage, lines: Lines, at: int) -> bool:
+    """Tell whether a blank line has to part a passage from the one at a place of other lines, which follows it."""
+    right = lines.passages[at]
     if Kind.BLANK in (left.kind, right.kind):
         return False
-    text = lines.texts[right.start]
+    if right.goes_on(left):
+        return not at or not right.goes_on(lines.passages[at - 1])  # what began a paragraph may not go on with another
+    if right.kind is Kind.NUMBER and _FIRST.match(lines.texts[right.start]):
+        return True
     below = lines.texts[right.stop] if right.stop < len(lines.texts) else ""
-    anew = (right.kind is Kind.NUMBER and _FIRST.match(text)) or (right.kind is Kind.ROW and heads_table(below))
-    return bool(anew) or not joins(left, right)
+    return not joins(left, right) or (right.kind is Kind.ROW and heads_table(below))
 
 
 def same(one: Run, two: Run) -> bool:
@@ -178,26 +188,26 @@ def _stripped(words: list[str]) -> list[str]:
     return words[places[0] : places[-1] + 1] if places else []
 
 
-def apart(one: Run, two: Run) -> tuple[tuple[Run, Run], tuple[Run, Run], tuple[Run, Run]]:
-    """Cut two runs into what they begin with together, what differs, and what they end with together."""
-    mine, other = ([run.lines.texts[p.start : p.stop] for p in run] for run in (one, two))
-    most = min(len(mine), len(other))
-    head = next((at for at in range(most) if not _alike(mine[at], other[at])), most)
-    tail = next((at for at in range(most - head) if not _alike(mine[-1 - at], other[-1 - at])), most - head)
-    cuts = [(run, head, len(run.span) - tail) for run in (one, two)]
-    first, middle, last = (
-        [Run(run.lines, run.span[slice(*ends)]) for run, *ends in stretch]
-        for stretch in (
-            [(run, 0, begin) for run, begin, _ in cuts],
-            cuts,
-            [(run, end, len(run.span)) for run, _, end in cuts],
-        )
-    )
-    return (first[0], first[1]), (middle[0], middle[1]), (last[0], last[1])
+def apart(one: Run, two: Run, *, blanks: bool) -> tuple[tuple[Run, Run], tuple[Run, Run], tuple[Run, Run]]:
+    """Cut two runs into what they begin with together, what differs, and what they end with together.
 
-
-def _alike(one: list[str], two: list[str]) -> bool:
-    return [line.rstrip() for line in one] == [line.rstrip() for line in two]
+    Args:
+        one: a run.
+        two: another.
+        blanks: only blank lines count as had together.
+    """
+    pairs = list(zip(one.texts, two.texts, strict=False)), list(zip(one.texts[::-1], two.texts[::-1], strict=False))
+    most = min(len(one.span), len(two.span))
+    head = next((at for at, (left, right) in enumerate(pairs[0]) if left != right or (blanks and any(left))), most)
+    last = next((at for at, (left, right) in enumerate(pairs[1]) if left != right or (blanks and any(left))), most)
+    tail = min(last, most - head)
+    cuts = [
+        (run.lines, (run.span[:head], run.span[head : len(run.span) - tail], run.span[len(run.span) - tail :]))
+        for run in (one, two)
+    ]
+    (mine, left), (other, right) = cuts
+    parts = [(Run(mine, span), Run(other, space)) for span, space in zip(left, right, strict=True)]
+    return parts[0], parts[1], parts[2]
 
 
 def keyed(run: Run) -> bool:

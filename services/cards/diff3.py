@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 _DEEPEST: Final = 16
@@ -133,19 +133,39 @@ def _joined(blocks: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """One change of a side: base[start:stop] became side[begin:end]."""
+    """One change of a side: base[start:stop] became side[begin:end].
+
+    An addition or a removal may fit at several places, because it begins as what follows it does: `up` and `down` say
+    by how much.
+    """
 
     start: int
     stop: int
     begin: int
     end: int
+    up: int = 0
+    down: int = 0
+
+    @property
+    def adds(self) -> bool:
+        """Tell whether nothing of the base went."""
+        return self.start == self.stop
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """The first and the last place of the base at which it can begin."""
+        return self.start - self.up, self.start + self.down
+
+    def at(self, start: int) -> Hunk:
+        """Return the same change at another place of its window."""
+        by = start - self.start
+        return Hunk(start, self.stop + by, self.begin + by, self.end + by, self.up + by, self.down - by)
 
 
 def hunks(base: Sequence[str], side: Sequence[str], weight: Callable[[bool, int], int]) -> list[Hunk]:
     """Return what one side changed, in order; between two hunks at least one key is the same.
 
-    Where an addition or a removal fits at several places, because it begins as what follows it does, it counts as made
-    at the place where its first key weighs least, the first of these.
+    What fits at several places counts as made at the last of those at which its first key weighs least.
 
     Args:
         base: the keys of the base.
@@ -160,7 +180,7 @@ def hunks(base: Sequence[str], side: Sequence[str], weight: Callable[[bool, int]
         a, b = at + length, other + length
     settled: list[Hunk] = []
     for place, hunk in enumerate(found):
-        low = settled[-1].stop + 1 if settled else 0
+        low = settled[-1].stop + settled[-1].down + 1 if settled else 0
         high = found[place + 1].start - 1 if place + 1 < len(found) else len(base)
         settled.append(_settled(hunk, base, side, weight, low, high))
     return settled
@@ -169,15 +189,14 @@ def hunks(base: Sequence[str], side: Sequence[str], weight: Callable[[bool, int]
 def _settled(
     hunk: Hunk, base: Sequence[str], side: Sequence[str], weight: Callable[[bool, int], int], low: int, high: int
 ) -> Hunk:
-    """Move a pure addition or removal, within what stays the same round it, to where it was most likely made."""
-    added = hunk.start == hunk.stop
-    if not added and hunk.begin < hunk.end:
+    """Find the places at which an addition or a removal fits, and put it where it was most likely made."""
+    if not hunk.adds and hunk.begin < hunk.end:
         return hunk
-    keys, first, last = (side, hunk.begin, hunk.end) if added else (base, hunk.start, hunk.stop)
+    keys, first, last = (side, hunk.begin, hunk.end) if hunk.adds else (base, hunk.start, hunk.stop)
     up = down = 0
     while hunk.start - up > low and keys[first - up - 1] == keys[last - up - 1]:
         up += 1
     while hunk.stop + down < high and keys[first + down] == keys[last + down]:
         down += 1
-    shift = min(range(-up, down + 1), key=lambda by: (weight(added, first + by), by)) if up or down else 0
-    return Hunk(hunk.start + shift, hunk.stop + shift, hunk.begin + shift, hunk.end + shift)
+    shift = min(range(-up, down + 1), key=lambda by: (weight(hunk.adds, first + by), -by))
+    return replace(hunk, up=up, down=down).at(hunk.start + shift)

@@ -162,7 +162,7 @@ class _Merge:
         base, ours, theirs = (
             frame.block(key) if key in frame.cards else None for frame in (self.base, self.ours, self.theirs)
         )
-        from_theirs = ours is None or (theirs is not None and entry.side == "theirs")
+        from_theirs = ours is None or (theirs is not None and (entry.side == "theirs" or self._their_tail(key)))
         tail = (self.theirs if from_theirs else self.ours).tail(key, final=final)
         if ours is None or theirs is None:
             return (ours or theirs or "") + tail
@@ -171,6 +171,11 @@ class _Merge:
             code, then = (UNDECIDED, _DECIDE) if isinstance(what, Undecided) else ("merge-clash", _KEPT)
             self._say(code, f"{_id(key)}: both sides changed {what}; {then}")
         return text + tail
+
+    def _their_tail(self, key: str) -> bool:
+        """Tell whether they changed what follows a card, or both did and theirs says more."""
+        old, mine, other = (frame.tails.get(key, "") for frame in (self.base, self.ours, self.theirs))
+        return mine == old or (other != old and (len(other), other) > (len(mine), mine))
 
     def _proved(self, text: str) -> MergeResult:
         """Look at the result as a reader will: what an open fence or a broken line hides is put at the end."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bluelabel.services.cards.additions import Lines, Run
 from bluelabel.services.cards.diff3 import chunks
-from bluelabel.services.cards.passages import Kind, Passage, passages
+from bluelabel.services.cards.passages import Passage, passages
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +86,6 @@ class Writer:
                 side = 2 if found[0] == found[1] else 1
                 name = ("both", "ours", "theirs")[side]
                 entries += [Entry(key, text, name) for key, text in zip(found[side], written[side], strict=True)]
-            elif old.kind is Kind.TEXT and [len(lines) for lines in found] == [1, 1, 1]:
-                self.clashes.append(found[0][0])
-                both = sorted(zip(("ours", "theirs"), found[1:], written[1:], strict=True), key=lambda line: line[1])
-                entries += [Entry(key[0], text[0], side) for side, key, text in both]
             else:
                 return None
         return entries if len(passages([entry.text for entry in entries])) == 1 else None

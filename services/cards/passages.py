@@ -1,7 +1,7 @@
 """Cuts lines into passages, the smallest pieces of text that a merge puts in or takes out whole.
 
-A code fence, a comment, a paragraph and a quotation are a passage each, and so is one entry of a list with the lines
-that go on with it, one row of a table, one heading, one metadata line, one blank line.
+A code fence and a comment are a passage each, and so is any other line: people write what they did one line below the
+other, with and without blank lines between.
 """
 
 from __future__ import annotations
@@ -47,7 +47,15 @@ class Passage:
     indent: int = 0
     open: bool = False
 
+    def goes_on(self, before: Passage) -> bool:
+        """Tell whether it is text that goes on with the passage before it: the same paragraph, entry or quotation."""
+        return self.kind in _GOING_ON and before.kind in _GOING_ON[self.kind]
 
+
+_GOING_ON: Final = {
+    Kind.TEXT: (Kind.TEXT, Kind.BULLET, Kind.NUMBER, Kind.QUOTE),
+    Kind.QUOTE: (Kind.QUOTE,),
+}
 _FENCE: Final = re.compile(r"[ \t]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*(`{3,}(?=[^`]*$)|~{3,})(.*)$")
 _BULLET: Final = re.compile(r"[ \t]*[-*+](?:[ \t]|$)")
 _NUMBER: Final = re.compile(r"[ \t]*[0-9]{1,9}[.)](?:[ \t]|$)")
@@ -92,12 +100,6 @@ class _Cutter:
             stop, open_ = self._fence_end(at)
         elif kind is Kind.COMMENT:
             stop, open_ = self._comment_end(at)
-        elif kind is Kind.QUOTE:
-            while stop < len(self.lines) and self._kind(stop) in (Kind.QUOTE, Kind.TEXT):
-                stop += 1
-        elif kind in (Kind.TEXT, Kind.BULLET, Kind.NUMBER) and at not in self.alone:
-            while stop < len(self.lines) and self._kind(stop) is Kind.TEXT and not self._begins_comment(stop - 1):
-                stop += 1
         if kind not in (Kind.FENCE, Kind.COMMENT) and self._begins_comment(stop - 1):
             end, left_open = self._comment_end(stop - 1)
             stop = stop if left_open else end

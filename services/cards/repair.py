@@ -67,6 +67,8 @@ def resolve_conflicts(text: str) -> tuple[str, list[Problem]]:
         return text, []
     base, ours, theirs, places = sides
     result = merge(to_bytes(base), to_bytes(ours), to_bytes(theirs))
+    if not result.decided:
+        return text, []  # it would only write other markers round what a person has to decide
     done = [
         Problem("conflict-resolved", f"the conflict of lines {first} to {last} is resolved, both sides are kept", first)
         for first, last in places

@@ -6,13 +6,14 @@ sides stand between conflict markers, as git writes them, and that is said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from bluelabel.services.cards import additions
 from bluelabel.services.cards.additions import Lines, Run
 from bluelabel.services.cards.diff3 import Hunk, blocks, hunks
+from bluelabel.services.cards.grouping import Group, groups, is_one, overlaps, settled
 from bluelabel.services.cards.merged_lines import Entry, Place, Resolve, Writer, alone, side_by_side
 from bluelabel.services.cards.passages import Kind, Passage
 
@@ -38,16 +39,6 @@ class Union:
     conflicts: list[str]
 
 
-class _Group(NamedTuple):
-    """A stretch of the base, perhaps empty, that a side changed: what stands there, and the changes of each side."""
-
-    base: range
-    ours: range
-    theirs: range
-    mine: list[Hunk]
-    other: list[Hunk]
-
-
 class _Clash(Exception):
     """Both sides cannot be had."""
 
@@ -62,7 +53,8 @@ def union(base: Lines, ours: Lines, theirs: Lines, resolve: Resolve) -> Union:
         resolve: decides on a line that both sides changed.
     """
     if base.keys:
-        left, right = (hunks(base.tokens, side.tokens, _weight(base, side)) for side in (ours, theirs))
+        changes = [hunks(base.tokens, side.tokens, _weight(base, side)) for side in (ours, theirs)]
+        left, right = settled((ours, theirs), changes[0], changes[1])
     else:
         base, left, right = _common(ours, theirs)
     return _Merger(base, ours, theirs, resolve).run(left, right)
@@ -111,7 +103,7 @@ class _Merger:
         """Merge, stretch by stretch."""
         pieces: list[Piece] = []
         at = (0, 0, 0)
-        for group in _groups(left, right):
+        for group in groups(left, right):
             pieces += _kept(at, group.base.start)
             pieces += self._resolved(group, pieces[-1] if pieces else None)
             at = (group.base.stop, group.ours.stop, group.theirs.stop)
@@ -122,12 +114,12 @@ class _Merger:
     def _written(self, piece: Piece) -> Iterator[Entry] | list[Entry]:
         return self.writer.written(piece) if isinstance(piece, Place) else piece
 
-    def _resolved(self, group: _Group, before: Piece | None) -> list[Piece]:
+    def _resolved(self, group: Group, before: Piece | None) -> list[Piece]:
         """Merge a stretch; where that cannot be done for certain, keep both sides and say so."""
         one, two = Run(self.ours, group.ours), Run(self.theirs, group.theirs)
         said = len(self.writer.clashes), len(self.conflicts)
         try:
-            pieces = self._rewritten(group, one, two) if _is_one(group) else self._walked(group)
+            pieces = self._rewritten(group, one, two) if is_one(group) else self._walked(group)
             return self._parted(pieces, before, group)
         except _Clash:
             del self.writer.clashes[said[0] :], self.conflicts[said[1] :]
@@ -139,14 +131,14 @@ class _Merger:
             # Cards are never put between markers: they would stand there twice.
             return self._walked(group, loose=True) if cards else [self._marked(one, two)]
 
-    def _walked(self, group: _Group, *, loose: bool = False) -> list[Piece]:
+    def _walked(self, group: Group, *, loose: bool = False) -> list[Piece]:
         """Go through a stretch of the base: what was added before each passage, and the passage if it stays.
 
         Args:
             group: the stretch.
             loose: keep whatever either side added or changed, whether or not it can be told what was meant.
         """
-        if not loose and any(mine.begin < mine.end or other.begin < other.end for mine, other in _overlaps(group)):
+        if not loose and any(mine.begin < mine.end or other.begin < other.end for mine, other in overlaps(group)):
             raise _Clash
         starts = [{hunk.start: hunk for hunk in side} for side in (group.mine, group.other)]
         gone = [{at for hunk in side for at in range(hunk.start, hunk.stop)} for side in (group.mine, group.other)]
@@ -180,9 +172,9 @@ class _Merger:
         two = Run(self.theirs, range(other.begin, other.end) if other else range(0))
         if not mine or not other or not one or not two:
             return self._in_turn(one, two)
-        if (mine.start < mine.stop) is not (other.start < other.stop):
+        if mine.adds is not other.adds:
             # What one side put in front of a passage that the other wrote anew stays in front of it.
-            return self._in_turn(one, two) if mine.start == mine.stop else self._in_turn(two, one)
+            return self._in_turn(one, two) if mine.adds else self._in_turn(two, one)
         return self._both(range(at, at), one, two, loose=loose)
 
     def _in_turn(self, *runs: Run) -> list[Piece]:
@@ -209,17 +201,20 @@ class _Merger:
             pieces.append(Place(None, at, other) if first is one else Place(None, other, at))
         return [*pieces, *(Place(None, None, at) if first is one else Place(None, at, None) for at in places.values())]
 
-    def _rewritten(self, group: _Group, one: Run, two: Run) -> list[Piece]:
+    def _rewritten(self, group: Group, one: Run, two: Run) -> list[Piece]:
         """Merge what both sides made of one stretch of the base."""
         if not one or not two:
             raise _Clash
-        head, middle, tail = additions.apart(one, two)
+        old = Run(self.base, group.base)
+        head, middle, tail = additions.apart(one, two, blanks=not old.solid)
         mine, other = middle
-        solid = [run.solid for run in (Run(self.base, group.base), mine, other)]
+        solid = [run.solid for run in (old, mine, other)]
         pieces: list[Piece]
         if not mine or not other:
             pieces = self._in_turn(mine, other)
-        elif len(solid[0]) == 1 and solid[0][0].stop - solid[0][0].start == 1:
+        elif not old.solid:
+            pieces = self._both(group.base, mine, other)
+        elif len(solid[0]) == 1 and solid[0][0].kind not in (Kind.FENCE, Kind.COMMENT):
             self.writer.clashes.append(self.base.keys[solid[0][0].start])
             pieces = self._both(group.base, mine, other)
             if all(sum(map(bool, run.words)) == 1 for run in middle):
@@ -233,27 +228,30 @@ class _Merger:
             raise _Clash
         return [*side_by_side(*head), *pieces, *side_by_side(*tail)]
 
-    def _parted(self, pieces: list[Piece], before: Piece | None, group: _Group) -> list[Piece]:
-        """Part what two sides wrote by a blank line; an entry may not come to stand under another side's entry."""
+    def _parted(self, pieces: list[Piece], before: Piece | None, group: Group) -> list[Piece]:
+        """Part what two sides wrote by a blank line; nothing may come to go on with another side's text or entry."""
         ends = group.base.stop, group.ours.stop, group.theirs.stop
         after = [Place(*ends)] if ends[0] < len(self.base.passages) else []
         found: list[Piece] = [] if before is None else [before]
+        stays = [piece for piece in [*found, *pieces] if isinstance(piece, Place)]
+        there = {("ours", piece.ours) for piece in stays} | {("theirs", piece.theirs) for piece in stays}
         for piece in [*pieces, *after]:
             if found and isinstance(piece, Place) and isinstance(found[-1], Place) and not _follows(found[-1], piece):
-                (lines, at), (other, place) = self._where(found[-1]), self._where(piece)
-                left, right = lines.passages[at], other.passages[place]
+                (_, lines, above), (side, other, at) = self._where(found[-1]), self._where(piece)
+                left, right = lines.passages[above], other.passages[at]
                 if Kind.CARD not in (left.kind, right.kind):
-                    if other.indents[place] > lines.above(at):
+                    torn = at > 0 and right.goes_on(other.passages[at - 1]) and (side, at - 1) not in there
+                    if torn or other.indents[at] > lines.above(above):
                         raise _Clash
-                    if additions.gap(left, right, other):
+                    if additions.gap(left, other, at):
                         found.append([Entry("", self.eol, "both")])
             found.append(piece)
         return found[before is not None : len(found) - len(after)]
 
-    def _where(self, place: Place) -> tuple[Lines, int]:
+    def _where(self, place: Place) -> tuple[str, Lines, int]:
         if place.ours is not None:
-            return self.ours, place.ours
-        return self.theirs, place.theirs or 0
+            return "ours", self.ours, place.ours
+        return "theirs", self.theirs, place.theirs or 0
 
     def _marked(self, one: Run, two: Run) -> list[Entry]:
         """Put both sides between conflict markers."""
@@ -261,9 +259,9 @@ class _Merger:
         sides = [[entry for piece in self._in_turn(run) for entry in self._written(piece)] for run in (one, two)]
         return [marks[0], *sides[0], marks[1], *sides[1], marks[2]]
 
-    def _at_stake(self, group: _Group) -> bool:
+    def _at_stake(self, group: Group) -> bool:
         """Tell whether both sides changed text, and not only moved cards about, where their changes overlap."""
-        for mine, other in _overlaps(group):
+        for mine, other in overlaps(group):
             runs = Run(self.ours, range(mine.begin, mine.end)), Run(self.theirs, range(other.begin, other.end))
             start, stop = max(mine.start, other.start), min(mine.stop, other.stop)
             wrote = [any(part.kind is not Kind.CARD for part in run.solid) for run in runs]
@@ -271,7 +269,7 @@ class _Merger:
                 shared = Run(self.base, range(start, stop)).solid
                 if any(wrote) and any(part.kind is not Kind.CARD for part in shared):
                     return True
-            elif wrote[0 if mine.start == mine.stop else 1]:
+            elif wrote[0 if mine.adds else 1]:
                 return True
         return False
 
@@ -286,48 +284,3 @@ def _follows(one: Place, two: Place) -> bool:
     """Tell whether one side has two passages one after the other just so."""
     pairs = ((one.ours, two.ours), (one.theirs, two.theirs))
     return any(left is not None and right == left + 1 for left, right in pairs)
-
-
-def _groups(left: Sequence[Hunk], right: Sequence[Hunk]) -> Iterator[_Group]:
-    """Bring the changes of both sides together where they touch."""
-    todo = sorted(
-        [(hunk.start, hunk.stop, 0, hunk) for hunk in left] + [(hunk.start, hunk.stop, 1, hunk) for hunk in right]
-    )
-    shift = [0, 0]
-    while todo:
-        start, stop = todo[0][:2]
-        found: tuple[list[Hunk], list[Hunk]] = ([], [])
-        while todo and todo[0][0] <= stop:
-            _, end, side, hunk = todo.pop(0)
-            found[side].append(hunk)
-            stop = max(stop, end)
-        spans: list[range] = []
-        for side, hunks_ in enumerate(found):
-            begin = start + shift[side]
-            shift[side] += sum(hunk.end - hunk.begin - hunk.stop + hunk.start for hunk in hunks_)
-            spans.append(range(begin, stop + shift[side]))
-        yield _Group(range(start, stop), spans[0], spans[1], found[0], found[1])
-
-
-def _overlaps(group: _Group) -> Iterator[tuple[Hunk, Hunk]]:
-    """Yield the changes that touch one passage, or of which one puts something into what the other changed."""
-    first = 0
-    for mine in group.mine:
-        while first < len(group.other) and group.other[first].stop < mine.start:
-            first += 1
-        for other in group.other[first:]:
-            if other.start > mine.stop:
-                break
-            start, stop = max(mine.start, other.start), min(mine.stop, other.stop)
-            inner = mine if mine.start == mine.stop else other
-            if start < stop or (inner.start == inner.stop and mine.start < other.stop and other.start < mine.stop):
-                yield mine, other
-
-
-def _is_one(group: _Group) -> bool:
-    """Tell whether both sides wrote one and the same stretch of the base anew."""
-    if len(group.mine) != 1 or len(group.other) != 1:
-        return False
-    mine, other = group.mine[0], group.other[0]
-    same = (mine.start, mine.stop) == (other.start, other.stop) and mine.start < mine.stop
-    return same and (mine.begin < mine.end or other.begin < other.end)
