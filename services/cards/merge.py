@@ -162,7 +162,9 @@ class _Merge:
         base, ours, theirs = (
             frame.block(key) if key in frame.cards else None for frame in (self.base, self.ours, self.theirs)
         )
-        from_theirs = ours is None or (theirs is not None and (entry.side == "theirs" or self._their_tail(key)))
+        from_theirs = ours is None or (
+            theirs is not None and (entry.side == "theirs" or self._their_tail(key, final=final))
+        )
         tail = (self.theirs if from_theirs else self.ours).tail(key, final=final)
         if ours is None or theirs is None:
             return (ours or theirs or "") + tail
@@ -172,9 +174,14 @@ class _Merge:
             self._say(code, f"{_id(key)}: both sides changed {what}; {then}")
         return text + tail
 
-    def _their_tail(self, key: str) -> bool:
-        """Tell whether they changed what follows a card, or both did and theirs says more."""
+    def _their_tail(self, key: str, *, final: bool) -> bool:
+        """Tell whether what follows a card there is to follow it: a rule was put in or out there, or it fits better."""
         old, mine, other = (frame.tails.get(key, "") for frame in (self.base, self.ours, self.theirs))
+        if bool(mine.strip()) is not bool(other.strip()):
+            return bool(other.strip()) is not bool(old.strip())
+        fits = [(key == frame.last) is final for frame in (self.ours, self.theirs)]
+        if fits[0] is not fits[1]:
+            return fits[1]
         return mine == old or (other != old and (len(other), other) > (len(mine), mine))
 
     def _proved(self, text: str) -> MergeResult:

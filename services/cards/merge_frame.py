@@ -54,7 +54,9 @@ class Frame:
         if final == (key == self.last):
             return self.tails[key]
         if final:
-            return document.eol if document.text.endswith("\n") else ""
+            return self.tails[key].rstrip() + (document.eol if document.text.endswith("\n") else "")
+        if rule := self.tails[key].rstrip():
+            return rule + document.eol * 2
         return document.eol * 2 + (f"---{document.eol * 2}" if edit.uses_rules(document) else "")
 
     def _tail_end(self, card: Card) -> int:

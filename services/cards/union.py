@@ -233,20 +233,30 @@ class _Merger:
         ends = group.base.stop, group.ours.stop, group.theirs.stop
         after = [Place(*ends)] if ends[0] < len(self.base.passages) else []
         found: list[Piece] = [] if before is None else [before]
-        stays = [piece for piece in [*found, *pieces] if isinstance(piece, Place)]
-        there = {("ours", piece.ours) for piece in stays} | {("theirs", piece.theirs) for piece in stays}
         for piece in [*pieces, *after]:
             if found and isinstance(piece, Place) and isinstance(found[-1], Place) and not _follows(found[-1], piece):
                 (_, lines, above), (side, other, at) = self._where(found[-1]), self._where(piece)
-                left, right = lines.passages[above], other.passages[at]
-                if Kind.CARD not in (left.kind, right.kind):
-                    torn = at > 0 and right.goes_on(other.passages[at - 1]) and (side, at - 1) not in there
-                    if torn or other.indents[at] > lines.above(above):
+                left = lines.passages[above]
+                if Kind.CARD not in (left.kind, other.passages[at].kind):
+                    if self._torn(found, side, at) or other.indents[at] > lines.above(above):
                         raise _Clash
                     if additions.gap(left, other, at):
                         found.append([Entry("", self.eol, "both")])
             found.append(piece)
         return found[before is not None : len(found) - len(after)]
+
+    def _torn(self, found: list[Piece], side: str, at: int) -> bool:
+        """Tell whether text would not go on with what it went on with: only such text may stand between."""
+        passages = (self.ours if side == "ours" else self.theirs).passages
+        if not at or not passages[at].goes_on(passages[at - 1]):
+            return False
+        for piece in reversed(found):
+            if not isinstance(piece, Place) or getattr(piece, side) == at - 1:
+                return not isinstance(piece, Place)
+            _, lines, place = self._where(piece)
+            if lines.passages[place].kind is not passages[at].kind:
+                return True
+        return True
 
     def _where(self, place: Place) -> tuple[str, Lines, int]:
         if place.ours is not None:
