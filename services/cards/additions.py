@@ -44,6 +44,10 @@ class Lines:
         for place in range(part.start, part.stop):
             yield self.keys[place], self.texts[place]
 
+    def goes_on(self, at: int) -> bool:
+        """Tell whether a passage is text that goes on with the one before it."""
+        return at > 0 and self.passages[at].goes_on(self.passages[at - 1])
+
     def above(self, at: int) -> int:
         """Return how far the last passage with words, up to a place, is indented."""
         while at > 0 and self.passages[at].kind is Kind.BLANK:
@@ -140,17 +144,26 @@ def joins(one: Passage, two: Passage) -> bool:
     return one.kind is two.kind and one.kind in (Kind.BULLET, Kind.NUMBER, Kind.ROW, Kind.LABEL)
 
 
-def gap(left: Passage, lines: Lines, at: int) -> bool:
-    """Tell whether a blank line has to part a passage from the one at a place of other lines, which follows it."""
-    right = lines.passages[at]
+def gap(above: Lines, last: int, lines: Lines, at: int) -> bool:
+    """Tell whether a blank line has to part two passages that no side has one after the other.
+
+    Args:
+        above: the lines of the first one.
+        last: its place there.
+        lines: the lines of the one that follows it.
+        at: its place there.
+    """
+    left, right = above.passages[last], lines.passages[at]
     if Kind.BLANK in (left.kind, right.kind):
         return False
     if right.goes_on(left):
-        return not at or not right.goes_on(lines.passages[at - 1])  # what began a paragraph may not go on with another
+        return not lines.goes_on(at)  # what began a paragraph may not go on with another
     if right.kind is Kind.NUMBER and _FIRST.match(lines.texts[right.start]):
         return True
     below = lines.texts[right.stop] if right.stop < len(lines.texts) else ""
-    return not joins(left, right) or (right.kind is Kind.ROW and heads_table(below))
+    if right.kind is Kind.ROW and heads_table(below):
+        return True
+    return not joins(left, right) and not (above.goes_on(last) and at > 0 and joins(lines.passages[at - 1], right))
 
 
 def same(one: Run, two: Run) -> bool:

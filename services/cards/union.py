@@ -129,7 +129,7 @@ class _Merger:
             if not cards or self._at_stake(group):
                 self.conflicts.append(keys[0])
             # Cards are never put between markers: they would stand there twice.
-            return self._walked(group, loose=True) if cards else [self._marked(one, two)]
+            return self._walked(group, loose=True) if cards else self._marked(one, two)
 
     def _walked(self, group: Group, *, loose: bool = False) -> list[Piece]:
         """Go through a stretch of the base: what was added before each passage, and the passage if it stays.
@@ -236,26 +236,25 @@ class _Merger:
         for piece in [*pieces, *after]:
             if found and isinstance(piece, Place) and isinstance(found[-1], Place) and not _follows(found[-1], piece):
                 (_, lines, above), (side, other, at) = self._where(found[-1]), self._where(piece)
-                left = lines.passages[above]
-                if Kind.CARD not in (left.kind, other.passages[at].kind):
+                if Kind.CARD not in (lines.passages[above].kind, other.passages[at].kind):
                     if self._torn(found, side, at) or other.indents[at] > lines.above(above):
                         raise _Clash
-                    if additions.gap(left, other, at):
+                    if additions.gap(lines, above, other, at):
                         found.append([Entry("", self.eol, "both")])
             found.append(piece)
         return found[before is not None : len(found) - len(after)]
 
     def _torn(self, found: list[Piece], side: str, at: int) -> bool:
         """Tell whether text would not go on with what it went on with: only such text may stand between."""
-        passages = (self.ours if side == "ours" else self.theirs).passages
-        if not at or not passages[at].goes_on(passages[at - 1]):
+        own = self.ours if side == "ours" else self.theirs
+        if not own.goes_on(at):
             return False
         for piece in reversed(found):
             if not isinstance(piece, Place) or getattr(piece, side) == at - 1:
                 return not isinstance(piece, Place)
             _, lines, place = self._where(piece)
-            if lines.passages[place].kind is not passages[at].kind:
-                return True
+            if lines.passages[place].kind is not own.passages[at].kind:
+                break
         return True
 
     def _where(self, place: Place) -> tuple[str, Lines, int]:
@@ -263,11 +262,12 @@ class _Merger:
             return "ours", self.ours, place.ours
         return "theirs", self.theirs, place.theirs or 0
 
-    def _marked(self, one: Run, two: Run) -> list[Entry]:
-        """Put both sides between conflict markers."""
-        marks = [Entry("", mark + self.eol, "both") for mark in MARKERS]
-        sides = [[entry for piece in self._in_turn(run) for entry in self._written(piece)] for run in (one, two)]
-        return [marks[0], *sides[0], marks[1], *sides[1], marks[2]]
+    def _marked(self, one: Run, two: Run) -> list[Piece]:
+        """Put both sides between conflict markers, but for blank lines that both begin or end with."""
+        marks = [[Entry("", mark + self.eol, "both")] for mark in MARKERS]
+        head, (mine, other), tail = additions.apart(one, two, blanks=True)
+        sides = [self._in_turn(run) for run in (mine, other)]
+        return [*side_by_side(*head), marks[0], *sides[0], marks[1], *sides[1], marks[2], *side_by_side(*tail)]
 
     def _at_stake(self, group: Group) -> bool:
         """Tell whether both sides changed text, and not only moved cards about, where their changes overlap."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import dataclass
 
@@ -98,20 +97,117 @@ def stands_whole(blocks: list[Block], data: bytes) -> bool:
 def check(case: Case) -> None:
     result = case.merged()
     found = Counter(line for line in lines(result.content) if line)
+    endings = result.content.count(b"\r\n")
 
     assert result.problems == ()
     assert found == counted(case.base) + counted(case.ours[1]) + counted(case.theirs[1])
     assert stands_whole(case.ours[1], result.content)
     assert stands_whole(case.theirs[1], result.content)
     assert parse(result.content).problems == ()
-    assert result.content.count(b"\n") in (result.content.count(b"\r\n"), result.content.count(b"\n") * (case.end == "\n"))
-    base, ours, theirs = case.text(), case.text(case.ours), case.text(case.theirs)
-    assert merge(base, theirs, ours).content == result.content
-    assert merge(base, result.content, ours).content == result.content
-    assert merge(base, result.content, theirs).content == result.content
+    assert endings == (result.content.count(b"\n") if case.end == "\r\n" else 0)
+    assert merge(case.text(), case.text(case.theirs), case.text(case.ours)).content == result.content
 
 
 @given(cases())
-@settings(max_examples=int(os.environ.get("N", "200")), deadline=None)
-def test_notes_of_two_sides_both_stand_whole(case: Case) -> None:
+@settings(max_examples=50, deadline=None)
+def test_notes_of_two_sides_both_stand_whole_with_every_line_and_in_one_order(case: Case) -> None:
     check(case)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+@given(cases())
+@settings(max_examples=10_000, deadline=None)
+def test_ten_thousand_pairs_of_notes_both_stand_whole(case: Case) -> None:
+    check(case)
+
+
+@st.composite
+def new_cases(draw: st.DrawFn) -> Case:
+    """Cases in which nothing that a side adds stands in the base already."""
+    old = draw(st.lists(st.integers(0, 9).map(lambda number: (f"before {number}",)), max_size=3, unique=True))
+    case = draw(cases())
+    base = [*HEAD, *old, *TAIL[draw(st.integers(0, 3)) :]]
+    at, other = (min(place, len(base)) for place in (case.ours[0], case.theirs[0]))
+    return Case(base, (at, case.ours[1]), (other, case.theirs[1]), case.end, case.final)
+
+
+@given(new_cases())
+@settings(max_examples=25, deadline=None)
+def test_a_merge_that_is_merged_with_one_of_its_sides_again_stays_as_it_is(case: Case) -> None:
+    result = case.merged().content
+
+    for side in (case.ours, case.theirs):
+        assert merge(case.text(), result, case.text(side)).content == result
+        assert merge(case.text(), case.text(side), result).content == result
+
+
+@given(cases(), note("ours"))
+@settings(max_examples=25, deadline=None)
+def test_a_note_that_both_sides_picked_stands_once(case: Case, more: list[Block]) -> None:
+    at, picked = case.ours
+    both = merge(case.text(), case.text((at, picked)), case.text((at, picked), (at + len(picked), more)))
+
+    assert both.content == case.text((at, picked), (at + len(picked), more))
+
+
+RAW = (
+    *("decided", "open question: none", "- none", "- top", "  - sub", "  more", "1. one", "2. two", "    code"),
+    *("```", "```", "~~~", "<!--", "-->", "> said", "---", "", "", "", "**Result:** x", "#### Part", "### Part"),
+    *("| a | b |", "|---|---|", "text | more", "- [ ] a", "- [x] b"),
+)
+raw = st.lists(st.sampled_from(RAW), min_size=1, max_size=6)
+START = ("# Task Cards", "", "## Sprint", "", "### TASK-001: One", "Status: IN_PROGRESS", "", "**Notes:**")
+
+
+@st.composite
+def anywhere(draw: st.DrawFn) -> tuple[bytes, bytes, bytes, Counter[str]]:
+    """Lines of any kind, put in at any place, in the middle of a fence or an entry too; and how often each stands."""
+    begin = START[: draw(st.sampled_from([4, 8]))]  # in the text of the file, and in a card
+    base = [
+        *begin,
+        *draw(st.lists(st.sampled_from(RAW), max_size=6)),
+        *draw(st.sampled_from([(), ("", "### TASK-2: b")])),
+    ]
+    end, final = draw(st.sampled_from(["\n", "\r\n"])), draw(st.booleans())
+    texts, wanted = [base], Counter(base)
+    for side in ("ours", "theirs"):
+        text = list(base)
+        for _ in range(draw(st.integers(1, 2))):
+            new = [*draw(raw), *draw(st.sampled_from([(), (f"{side} line",)]))]
+            at = draw(st.integers(len(begin) - 1, len(text)))
+            text[at:at] = new
+            wanted.update(new)
+        texts.append(text)
+    base_text, ours, theirs = ((end.join(text) + end * final).encode() for text in texts)
+    return base_text, ours, theirs, wanted
+
+
+def check_anywhere(made: tuple[bytes, bytes, bytes, Counter[str]]) -> None:
+    base, ours, theirs, wanted = made
+    result = merge(base, ours, theirs)
+    there = Counter(line for line in lines(result.content) if line)
+    sides = [Counter(line for line in lines(side) if line) for side in (ours, theirs)]
+
+    assert sides[0] | sides[1] <= there
+    assert result.decided is merge(base, theirs, ours).decided
+    if result.decided:
+        assert merge(base, theirs, ours).content == result.content
+        doubled = wanted - there  # only what both wrote just so, and one of them perhaps more below it, stands once
+        assert not any(doubled[line] for line in ("ours line", "theirs line"))
+    else:
+        assert b"<<<<<<< ours" in result.content
+
+
+@given(anywhere())
+@settings(max_examples=60, deadline=None)
+def test_whatever_two_sides_put_in_anywhere_no_line_is_lost(made: tuple[bytes, bytes, bytes, Counter[str]]) -> None:
+    check_anywhere(made)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+@given(anywhere())
+@settings(max_examples=10_000, deadline=None)
+def test_ten_thousand_times_no_line_is_lost(made: tuple[bytes, bytes, bytes, Counter[str]]) -> None:
+    check_anywhere(made)
