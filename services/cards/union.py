@@ -16,12 +16,10 @@ from bluelabel.services.cards.diff3 import Hunk, blocks, hunks
 from bluelabel.services.cards.grouping import Group, groups, is_one, overlaps, settled
 from bluelabel.services.cards.merged_lines import Entry, Place, Resolve, Writer, alone, side_by_side
 from bluelabel.services.cards.passages import Kind, Passage
+from bluelabel.services.cards.seams import Piece, Seams, Unclear
 
 MARKERS: Final = ("<<<<<<< ours", "=======", ">>>>>>> theirs")
 """The lines round a clash."""
-
-Piece = Place | list[Entry]
-"""A part of the result: a passage, or lines that are merged already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +35,6 @@ class Union:
     entries: list[Entry]
     clashes: list[str]
     conflicts: list[str]
-
-
-class _Clash(Exception):
-    """Both sides cannot be had."""
 
 
 def union(base: Lines, ours: Lines, theirs: Lines, resolve: Resolve) -> Union:
@@ -96,8 +90,7 @@ class _Merger:
         self.base, self.ours, self.theirs = base, ours, theirs
         self.writer = Writer(base, ours, theirs, resolve)
         self.conflicts: list[str] = []
-        first = next((side.texts[0] for side in (ours, theirs) if side.texts), "")
-        self.eol = first[len(first.rstrip("\r\n")) :]
+        self.seams = Seams(ours, theirs)
 
     def run(self, left: list[Hunk], right: list[Hunk]) -> Union:
         """Merge, stretch by stretch."""
@@ -120,8 +113,9 @@ class _Merger:
         said = len(self.writer.clashes), len(self.conflicts)
         try:
             pieces = self._rewritten(group, one, two) if is_one(group) else self._walked(group)
-            return self._parted(pieces, before, group)
-        except _Clash:
+            ends = Place(group.base.stop, group.ours.stop, group.theirs.stop)
+            return self.seams.joined(before, pieces, ends if group.base.stop < len(self.base.passages) else None)
+        except Unclear:
             del self.writer.clashes[said[0] :], self.conflicts[said[1] :]
             runs = (one, two, Run(self.base, group.base))
             cards = any(part.kind is Kind.CARD for run in runs for part in run)
@@ -139,7 +133,7 @@ class _Merger:
             loose: keep whatever either side added or changed, whether or not it can be told what was meant.
         """
         if not loose and any(mine.begin < mine.end or other.begin < other.end for mine, other in overlaps(group)):
-            raise _Clash
+            raise Unclear
         starts = [{hunk.start: hunk for hunk in side} for side in (group.mine, group.other)]
         gone = [{at for hunk in side for at in range(hunk.start, hunk.stop)} for side in (group.mine, group.other)]
         pieces: list[Piece] = []
@@ -188,7 +182,7 @@ class _Merger:
             if additions.holds(larger, smaller):
                 return self._in_turn(larger)
         if (one.open or two.open) and not loose:
-            raise _Clash
+            raise Unclear
         before = self.base.passages[span.start - 1] if span.start else None
         after = self.base.passages[span.stop] if span.stop < len(self.base.passages) else None
         first, second = (one, two) if additions.in_order(one, two, before, after) else (two, one)
@@ -204,7 +198,7 @@ class _Merger:
     def _rewritten(self, group: Group, one: Run, two: Run) -> list[Piece]:
         """Merge what both sides made of one stretch of the base."""
         if not one or not two:
-            raise _Clash
+            raise Unclear
         old = Run(self.base, group.base)
         head, middle, tail = additions.apart(one, two, blanks=not old.solid)
         mine, other = middle
@@ -222,49 +216,15 @@ class _Merger:
         elif all(len(parts) == 1 for parts in solid) and len({parts[0].kind for parts in solid}) == 1:
             entries = self.writer.together(solid[0][0], solid[1][0], solid[2][0])
             if entries is None:
-                raise _Clash
+                raise Unclear
             pieces = [entries]
         else:
-            raise _Clash
+            raise Unclear
         return [*side_by_side(*head), *pieces, *side_by_side(*tail)]
-
-    def _parted(self, pieces: list[Piece], before: Piece | None, group: Group) -> list[Piece]:
-        """Part what two sides wrote by a blank line; nothing may come to go on with another side's text or entry."""
-        ends = group.base.stop, group.ours.stop, group.theirs.stop
-        after = [Place(*ends)] if ends[0] < len(self.base.passages) else []
-        found: list[Piece] = [] if before is None else [before]
-        for piece in [*pieces, *after]:
-            if found and isinstance(piece, Place) and isinstance(found[-1], Place) and not _follows(found[-1], piece):
-                (_, lines, above), (side, other, at) = self._where(found[-1]), self._where(piece)
-                if Kind.CARD not in (lines.passages[above].kind, other.passages[at].kind):
-                    if self._torn(found, side, at) or other.indents[at] > lines.above(above):
-                        raise _Clash
-                    if additions.gap(lines, above, other, at):
-                        found.append([Entry("", self.eol, "both")])
-            found.append(piece)
-        return found[before is not None : len(found) - len(after)]
-
-    def _torn(self, found: list[Piece], side: str, at: int) -> bool:
-        """Tell whether text would not go on with what it went on with: only such text may stand between."""
-        own = self.ours if side == "ours" else self.theirs
-        if not own.goes_on(at):
-            return False
-        for piece in reversed(found):
-            if not isinstance(piece, Place) or getattr(piece, side) == at - 1:
-                return not isinstance(piece, Place)
-            _, lines, place = self._where(piece)
-            if lines.passages[place].kind is not own.passages[at].kind:
-                break
-        return True
-
-    def _where(self, place: Place) -> tuple[str, Lines, int]:
-        if place.ours is not None:
-            return "ours", self.ours, place.ours
-        return "theirs", self.theirs, place.theirs or 0
 
     def _marked(self, one: Run, two: Run) -> list[Piece]:
         """Put both sides between conflict markers, but for blank lines that both begin or end with."""
-        marks = [[Entry("", mark + self.eol, "both")] for mark in MARKERS]
+        marks = [[Entry("", mark + self.seams.eol, "both")] for mark in MARKERS]
         head, (mine, other), tail = additions.apart(one, two, blanks=True)
         sides = [self._in_turn(run) for run in (mine, other)]
         return [*side_by_side(*head), marks[0], *sides[0], marks[1], *sides[1], marks[2], *side_by_side(*tail)]
@@ -288,9 +248,3 @@ def _kept(at: tuple[int, int, int], stop: int) -> Iterator[Place]:
     base, ours, theirs = at
     for by in range(stop - base):
         yield Place(base + by, ours + by, theirs + by)
-
-
-def _follows(one: Place, two: Place) -> bool:
-    """Tell whether one side has two passages one after the other just so."""
-    pairs = ((one.ours, two.ours), (one.theirs, two.theirs))
-    return any(left is not None and right == left + 1 for left, right in pairs)
