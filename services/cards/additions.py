@@ -48,6 +48,12 @@ class Lines:
         """Tell whether a passage is text that goes on with the one before it."""
         return at > 0 and self.passages[at].goes_on(self.passages[at - 1])
 
+    def entry(self, at: int) -> int:
+        """Return the place of the passage that a passage goes on with, at the last itself."""
+        while self.goes_on(at):
+            at -= 1
+        return at
+
     def above(self, at: int) -> int:
         """Return how far the last passage with words, up to a place, is indented."""
         while at > 0 and self.passages[at].kind is Kind.BLANK:
@@ -163,7 +169,7 @@ def gap(above: Lines, last: int, lines: Lines, at: int) -> bool:
     below = lines.texts[right.stop] if right.stop < len(lines.texts) else ""
     if right.kind is Kind.ROW and heads_table(below):
         return True
-    return not joins(left, right) and not (above.goes_on(last) and at > 0 and joins(lines.passages[at - 1], right))
+    return not joins(above.passages[above.entry(last)], right)
 
 
 def same(one: Run, two: Run) -> bool:

@@ -66,6 +66,22 @@ KEPT = [
         "x\n\n#### Fixed\n- b\n- tests",
         "x\n\n#### Fixed\n- a\n- tests\n\n#### Fixed\n- b\n- tests",
     ),
+    # entries that end alike, or begin alike, or are set apart by a rule
+    ("x", "x\n- **A.**\n  Same end.", "x\n- **B.**\n  Same end.", "x\n- **A.**\n  Same end.\n- **B.**\n  Same end."),
+    ("x", "x\n- **T.**\n  A end.", "x\n- **T.**\n  B end.", "x\n- **T.**\n  A end.\n- **T.**\n  B end."),
+    ("x", "x\n\n---\n\n#### A\n\na", "x\n\n---\n\n#### B\n\nb", "x\n\n---\n\n#### A\n\na\n\n---\n\n#### B\n\nb"),
+    (
+        "- one, why\n  it is so",
+        "- one, why\n  it is so\n\n#### A\n- two, why\n  it is so",
+        "- one, why\n  it is so\n\n#### B\n- three, why\n  it is so",
+        "- one, why\n  it is so\n\n#### A\n- two, why\n  it is so\n\n#### B\n- three, why\n  it is so",
+    ),
+    (
+        "```\n1\n```\n\n```\n2\n```",
+        "```\n1\n```\n\n```\n2\n```\n\na\n\n```\n3\n```",
+        "```\n1\n```\n\nb\n\n```\n3\n```\n\n```\n2\n```",
+        "```\n1\n```\n\nb\n\n```\n3\n```\n\n```\n2\n```\n\na\n\n```\n3\n```",
+    ),
     # a fence of other marks, and a mark that stands in a fence
     ("x", "x\n\n````\n```\na\n````", "x\n\n~~~\n```\n~~~", "x\n\n````\n```\na\n````\n\n~~~\n```\n~~~"),
     # the earlier day comes first, whatever the words
