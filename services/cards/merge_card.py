@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from bluelabel.services.cards.additions import Lines
-from bluelabel.services.cards.body import checklist
+from bluelabel.services.cards.body import DONE_MARKS, checklist
 from bluelabel.services.cards.document import parse_text
 from bluelabel.services.cards.lines import heading_metadata, metadata
 from bluelabel.services.cards.merged_lines import Entry
@@ -138,13 +138,17 @@ def _resolve(key: str, base: str, ours: str, theirs: str) -> tuple[list[str], bo
         return [ours, second.lstrip("# ") if theirs.startswith("#") else second], True
     if kind == "item":
         # Ticked on one side and only moved or spaced on the other: a tick is never taken back by a merge.
-        old, mine, other = base.rstrip(), ours.rstrip(), theirs.rstrip()
-        return [theirs if other != old and (old == mine or len(other) < len(mine)) else ours], False
+        changed = [text for text in (ours, theirs) if text.rstrip() != base.rstrip()] or [ours]
+        return [max(changed, key=lambda text: (_ticked(text), -len(text.rstrip()), text))], False
     if kind == "number":
         return [ours], False
     if kind == "heading":
         return [ours, f"<!-- title {OTHER_SIDE}: {theirs.strip('# ').rstrip()} -->"], True
     return ([ours], False) if ours.rstrip() == theirs.rstrip() else ([ours, theirs], True)
+
+
+def _ticked(text: str) -> bool:
+    return any(f" {mark} " in f" {text.lstrip()} " for mark in DONE_MARKS)
 
 
 def _words(key: str) -> str:

@@ -178,9 +178,9 @@ class _Merger:
         """Put what both sides wrote in place of a stretch of the base one after the other; what is equal, once."""
         if additions.same(one, two):
             return list(side_by_side(one, two))
-        for larger, smaller in ((one, two), (two, one)):
-            if additions.holds(larger, smaller):
-                return self._in_turn(larger)
+        smaller, larger = sorted((one, two), key=lambda run: (len(run.words), run.words))
+        if additions.holds(larger, smaller):
+            return self._in_turn(larger)
         if (one.open or two.open) and not loose:
             raise Unclear
         before = self.base.passages[span.start - 1] if span.start else None

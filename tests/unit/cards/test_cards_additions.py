@@ -27,6 +27,9 @@ KEPT = [
     # a list of its own keeps its numbers
     ("**N:**", "**N:**\n1. a\n2. b", "**N:**\n1. x\n2. y", "**N:**\n1. a\n2. b\n\n1. x\n2. y"),
     ("**N:**", "**N:**\n- a", "**N:**\nwords\n- b", "**N:**\n- a\n\nwords\n- b"),
+    # an entry that both sides added is one, ticked when one side has ticked it
+    ("- [ ] a", "- [ ] a\n- [ ] b", "- [ ] a\n- [x] b", "- [ ] a\n- [x] b"),
+    ("- [ ] a", "- ✅ a", "- [X]  a", "- ✅ a"),
     # rows of one table, and two tables
     (
         "| h |\n|---|\n| 1 |",

@@ -157,24 +157,24 @@ RAW = (
     *("| a | b |", "|---|---|", "text | more", "- [ ] a", "- [x] b"),
 )
 raw = st.lists(st.sampled_from(RAW), min_size=1, max_size=6)
+old = st.lists(st.sampled_from(RAW), max_size=6)
+begins, follows = st.sampled_from([4, 8]), st.sampled_from([(), ("", "### TASK-2: b")])
+endings, additions = st.sampled_from(["\n", "\r\n"]), st.integers(1, 2)
+signed = {side: st.sampled_from([(), (f"{side} line",)]) for side in ("ours", "theirs")}
 START = ("# Task Cards", "", "## Sprint", "", "### TASK-001: One", "Status: IN_PROGRESS", "", "**Notes:**")
 
 
 @st.composite
 def anywhere(draw: st.DrawFn) -> tuple[bytes, bytes, bytes, Counter[str]]:
     """Lines of any kind, put in at any place, in the middle of a fence or an entry too; and how often each stands."""
-    begin = START[: draw(st.sampled_from([4, 8]))]  # in the text of the file, and in a card
-    base = [
-        *begin,
-        *draw(st.lists(st.sampled_from(RAW), max_size=6)),
-        *draw(st.sampled_from([(), ("", "### TASK-2: b")])),
-    ]
-    end, final = draw(st.sampled_from(["\n", "\r\n"])), draw(st.booleans())
+    begin = START[: draw(begins)]  # in the text of the file, and in a card
+    base = [*begin, *draw(old), *draw(follows)]
+    end, final = draw(endings), draw(st.booleans())
     texts, wanted = [base], Counter(base)
-    for side in ("ours", "theirs"):
+    for mark in signed.values():
         text = list(base)
-        for _ in range(draw(st.integers(1, 2))):
-            new = [*draw(raw), *draw(st.sampled_from([(), (f"{side} line",)]))]
+        for _ in range(draw(additions)):
+            new = [*draw(raw), *draw(mark)]
             at = draw(st.integers(len(begin) - 1, len(text)))
             text[at:at] = new
             wanted.update(new)
