@@ -208,7 +208,7 @@ class _Merger:
             pieces = self._in_turn(mine, other)
         elif not old.solid:
             pieces = self._both(group.base, mine, other)
-        elif len(solid[0]) == 1 and solid[0][0].kind not in (Kind.FENCE, Kind.COMMENT):
+        elif len(solid[0]) == 1 and solid[0][0].kind not in (Kind.FENCE, Kind.COMMENT, Kind.CARD):
             self.writer.clashes.append(self.base.keys[solid[0][0].start])
             pieces = self._both(group.base, mine, other)
             if all(sum(map(bool, run.words)) == 1 for run in middle):
