@@ -188,9 +188,10 @@ class Desk(Paper):
         for text in texts:
             if text in (data, base) or self._is_ours(text, base, state):
                 continue
-            merged = merge(base, data or b"", text, self.vocabulary).content
-            data = files.publish(self.path, _always(merged))
-            self.report.notes.append(f"{self.file}: a save that a crash had pushed aside was merged back in")
+            merged = merge(base, data or b"", text, self.vocabulary)
+            data = files.publish(self.path, _always(merged.content))
+            left = "" if merged.decided else "; a person has to choose where both changed the same"
+            self.report.notes.append(f"{self.file}: a save that a crash had pushed aside was merged back in{left}")
         files.drop_leftovers(self.path)
         return data
 

@@ -1,11 +1,11 @@
-"""Three-way comparison of sequences: which stretches all three share, and what each side did between them."""
+"""Comparison of sequences, two or three: which stretches they share, and what each side did between them."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 _DEEPEST: Final = 16
@@ -49,11 +49,18 @@ def _shared(base: Sequence[str], ours: Sequence[str], theirs: Sequence[str]) -> 
     yield len(base), len(ours), len(theirs), 0
 
 
-def blocks(one: Sequence[str], two: Sequence[str]) -> list[tuple[int, int, int]]:
+def blocks(
+    one: Sequence[str], two: Sequence[str], sure: Callable[[str], bool] | None = None
+) -> list[tuple[int, int, int]]:
     """Return the blocks two sequences share, in order: (place in one, place in two, length).
 
     A stretch is divided at the keys that stand once in either; where none do, the first of a key meets the first, the
     second the second. So it takes nearly linear time whatever stands there, unlike a search for the longest block.
+
+    Args:
+        one: some keys.
+        two: other keys.
+        sure: which keys to divide at; the others are matched only next to what is shared already.
     """
     found: list[tuple[int, int, int]] = []
     todo = [(0, len(one), 0, len(two), 0)]
@@ -64,8 +71,9 @@ def blocks(one: Sequence[str], two: Sequence[str]) -> list[tuple[int, int, int]]
         found += [(a, b, head), (a_end - tail, b_end - tail, tail)]
         a, b, a_end, b_end = a + head, b + head, a_end - tail, b_end - tail
         left, right = one[a:a_end], two[b:b_end]
-        anchors = _rising(_once(left), _once(right)) if depth < _DEEPEST else []
-        found += [(a + x, b + y, 1) for x, y in anchors or _rising(_counted(left), _counted(right))]
+        anchors = _rising(_once(left, sure), _once(right, sure)) if depth < _DEEPEST else []
+        matched = anchors if anchors or sure else _rising(_counted(left), _counted(right))
+        found += [(a + x, b + y, 1) for x, y in matched]
         for x, y in anchors[::-1]:
             todo.append((a + x + 1, a_end, b + y + 1, b_end, depth + 1))
             a_end, b_end = a + x, b + y
@@ -80,9 +88,9 @@ def _common(one: Sequence[str], two: Sequence[str]) -> int:
     return next((place for place, (left, right) in pairs if left != right), min(len(one), len(two)))
 
 
-def _once(keys: Sequence[str]) -> dict[tuple[str, int], int]:
+def _once(keys: Sequence[str], sure: Callable[[str], bool] | None) -> dict[tuple[str, int], int]:
     counts = Counter(keys)
-    return {(key, 0): place for place, key in enumerate(keys) if counts[key] == 1}
+    return {(key, 0): place for place, key in enumerate(keys) if counts[key] == 1 and (not sure or sure(key))}
 
 
 def _counted(keys: Sequence[str]) -> dict[tuple[str, int], int]:
@@ -124,94 +132,71 @@ def _joined(blocks: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """A text as lines: what each is (its key, by which versions are compared) and how it is written."""
+class Hunk:
+    """One change of a side: base[start:stop] became side[begin:end].
 
-    keys: list[str]
-    texts: list[str]
-
-    def part(self, stretch: range) -> Lines:
-        """Return a stretch of the lines."""
-        return Lines(self.keys[stretch.start : stretch.stop], self.texts[stretch.start : stretch.stop])
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A merged line: its key, its text, and whose it is: ``both``, ``ours`` or ``theirs``."""
-
-    key: str
-    text: str
-    side: str
-
-
-Resolve = Callable[[str, str, str, str], tuple[list[str], bool]]
-"""What to do where both sides changed one line: (key, base, ours, theirs) -> the lines, and whether it is a clash."""
-
-
-def union(base: Lines, ours: Lines, theirs: Lines, resolve: Resolve) -> tuple[list[Entry], list[str]]:
-    """Merge three versions so that whatever either side added stays, and what one side removed goes.
-
-    Returns:
-        the merged lines, and the keys of lines that both sides changed differently.
+    An addition or a removal may fit at several places, because it begins as what follows it does: `up` and `down` say
+    by how much.
     """
-    merger = _Union(resolve)
-    for chunk in chunks(base.keys, ours.keys, theirs.keys):
-        parts = base.part(chunk.base), ours.part(chunk.ours), theirs.part(chunk.theirs)
-        if chunk.same:
-            for key, *texts in zip(parts[0].keys, *(part.texts for part in parts), strict=True):
-                merger.line(key, *texts)
-        else:
-            merger.hunk(*parts)
-    return merger.entries, merger.clashes
+
+    start: int
+    stop: int
+    begin: int
+    end: int
+    up: int = 0
+    down: int = 0
+
+    @property
+    def adds(self) -> bool:
+        """Tell whether nothing of the base went."""
+        return self.start == self.stop
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """The first and the last place of the base at which it can begin."""
+        return self.start - self.up, self.start + self.down
+
+    def at(self, start: int) -> Hunk:
+        """Return the same change at another place of its window."""
+        by = start - self.start
+        return Hunk(start, self.stop + by, self.begin + by, self.end + by, self.up + by, self.down - by)
 
 
-class _Union:
-    def __init__(self, resolve: Resolve) -> None:
-        self.resolve = resolve
-        self.entries: list[Entry] = []
-        self.clashes: list[str] = []
+def hunks(base: Sequence[str], side: Sequence[str], weight: Callable[[bool, int], int]) -> list[Hunk]:
+    """Return what one side changed, in order; between two hunks at least one key is the same.
 
-    def line(self, key: str, base: str | None, ours: str, theirs: str) -> None:
-        """Merge one line that both sides have."""
-        if theirs in (ours, base):
-            texts, clash = [ours], False
-        elif ours == base:
-            texts, clash = [theirs], False
-        else:
-            texts, clash = self.resolve(key, base or "", ours, theirs)
-        self.entries += [Entry(key, text, "both") for text in texts]
-        if clash:
-            self.clashes.append(key)
+    What fits at several places counts as made at the last of those at which its first key weighs least.
 
-    def hunk(self, base: Lines, ours: Lines, theirs: Lines) -> None:
-        """Merge a stretch on which the three do not agree."""
-        before = dict(zip(base.keys, base.texts, strict=True))
-        had = Counter(base.keys)
-        in_ours, in_theirs = Counter(ours.keys), Counter(theirs.keys)
-        o = t = 0
-        news: set[str] = set()
-        matches = [*blocks(ours.keys, theirs.keys), (len(ours.keys), len(theirs.keys), 0)]
-        for ours_at, theirs_at, length in matches:
-            for key, text in zip(ours.keys[o:ours_at], ours.texts[o:ours_at], strict=True):
-                self._one_sided(key, text, before, had[key] - in_theirs[key], "ours", news)
-            for key, text in zip(theirs.keys[t:theirs_at], theirs.texts[t:theirs_at], strict=True):
-                self._one_sided(key, text, before, had[key] - in_ours[key], "theirs", news)
-            o, t = ours_at + length, theirs_at + length
-            for i in range(length):
-                key = ours.keys[ours_at + i]
-                self.line(key, before.get(key), ours.texts[ours_at + i], theirs.texts[theirs_at + i])
-        rewritten = any(key.strip() and key not in in_ours and key not in in_theirs for key in had)
-        if rewritten and news == {"ours", "theirs"}:
-            self.clashes.append(next(key for key in had if key.strip() and key not in in_ours and key not in in_theirs))
+    Args:
+        base: the keys of the base.
+        side: the keys of the side.
+        weight: what a key weighs, by whether it is one of the side and its place there.
+    """
+    found: list[Hunk] = []
+    a = b = 0
+    for at, other, length in [*blocks(base, side), (len(base), len(side), 0)]:
+        if at > a or other > b:
+            found.append(Hunk(a, at, b, other))
+        a, b = at + length, other + length
+    settled: list[Hunk] = []
+    for place, hunk in enumerate(found):
+        low = settled[-1].stop + settled[-1].down + 1 if settled else 0
+        high = found[place + 1].start - 1 if place + 1 < len(found) else len(base)
+        settled.append(_settled(hunk, base, side, weight, low, high))
+    return settled
 
-    def _one_sided(
-        self, key: str, text: str, before: Mapping[str, str], removed: int, side: str, news: set[str]
-    ) -> None:
-        """A line that only one side has: new, or removed by the other (then it goes, unless it was changed too)."""
-        if key in before and removed > 0:
-            if text == before[key]:
-                return
-            self.clashes.append(key)
-        elif key not in before and text.strip():
-            news.add(side)
-        self.entries.append(Entry(key, text, side))
+
+def _settled(
+    hunk: Hunk, base: Sequence[str], side: Sequence[str], weight: Callable[[bool, int], int], low: int, high: int
+) -> Hunk:
+    """Find the places at which an addition or a removal fits, and put it where it was most likely made."""
+    if not hunk.adds and hunk.begin < hunk.end:
+        return hunk
+    keys, first, last = (side, hunk.begin, hunk.end) if hunk.adds else (base, hunk.start, hunk.stop)
+    up = down = 0
+    while hunk.start - up > low and keys[first - up - 1] == keys[last - up - 1]:
+        up += 1
+    while hunk.stop + down < high and keys[first + down] == keys[last + down]:
+        down += 1
+    shift = min(range(-up, down + 1), key=lambda by: (weight(hunk.adds, first + by), -by))
+    return replace(hunk, up=up, down=down).at(hunk.start + shift)

@@ -2,7 +2,8 @@
 
 A card is merged where it stands; its place, the sections and all other text are merged as a frame in which each card
 is one entry. No card is ever lost: one that a side took out while the other kept it stays, and that is said.
-No conflict markers are written: where both sides changed one field, ours stays and theirs stands beside it.
+Where both sides changed one field, ours stays and theirs stands beside it; where nobody can tell what was meant, both
+sides stand between conflict markers.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ from typing import Final
 
 from bluelabel.interfaces.problems import Problem
 from bluelabel.services.cards import edit
-from bluelabel.services.cards.diff3 import Entry, union
 from bluelabel.services.cards.document import parse_text
-from bluelabel.services.cards.merge_card import merge_card, merge_value
+from bluelabel.services.cards.merge_card import Undecided, merge_card, merge_value
 from bluelabel.services.cards.merge_frame import Frame
+from bluelabel.services.cards.merged_lines import Entry
 from bluelabel.services.cards.model import Card, CardDocument, shown, to_bytes, to_text
 from bluelabel.services.cards.statistics import with_statistics
 from bluelabel.services.cards.statuses import BUILT_IN, Vocabulary
+from bluelabel.services.cards.union import union
+
+UNDECIDED: Final = "merge-conflict"
+"""The code of a problem that a person has to decide on before the merge is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,12 @@ class MergeResult:
     @property
     def clean(self) -> bool:
         """Tell whether no two sides changed the same thing."""
-        return not any(problem.code == "merge-clash" for problem in self.problems)
+        return not any(problem.code in ("merge-clash", UNDECIDED) for problem in self.problems)
+
+    @property
+    def decided(self) -> bool:
+        """Tell whether nothing is left for a person to decide."""
+        return not any(problem.code == UNDECIDED for problem in self.problems)
 
 
 def merge(base: bytes, ours: bytes, theirs: bytes, vocabulary: Vocabulary = BUILT_IN) -> MergeResult:
@@ -88,12 +98,12 @@ class _Merge:
         return card.id not in base.by_id and any(other.title != card.title for other in others)
 
     def run(self) -> MergeResult:
-        entries, clashes = union(self.base.lines, self.ours.lines, self.theirs.lines, self._line)
-        for key in clashes:
-            if not key.startswith("\0"):
+        found = union(self.base.lines, self.ours.lines, self.theirs.lines, self._line)
+        for code, keys, then in (("merge-clash", found.clashes, _KEPT), (UNDECIDED, found.conflicts, _DECIDE)):
+            for key in keys:
                 words = shown(key.strip("=\1 ")[:50])
-                self._say("merge-clash", f"both sides changed the line “{words}”; both are kept")
-        entries = self._once(entries)
+                self._say(code, f"both sides changed the line “{words}”; {then}")
+        entries = self._once(found.entries)
         entries = self._complete(entries)
         text = self._written(entries)
         if self.stale_statistics:
@@ -154,14 +164,27 @@ class _Merge:
         base, ours, theirs = (
             frame.block(key) if key in frame.cards else None for frame in (self.base, self.ours, self.theirs)
         )
-        from_theirs = ours is None or (theirs is not None and entry.side == "theirs")
+        from_theirs = ours is None or (
+            theirs is not None and (entry.side == "theirs" or self._their_tail(key, final=final))
+        )
         tail = (self.theirs if from_theirs else self.ours).tail(key, final=final)
         if ours is None or theirs is None:
             return (ours or theirs or "") + tail
         text, clashes = merge_card(base, ours, theirs, self.ours.document.vocabulary)
         for what in clashes:
-            self._say("merge-clash", f"{_id(key)}: both sides changed {what}; both are kept")
+            code, then = (UNDECIDED, _DECIDE) if isinstance(what, Undecided) else ("merge-clash", _KEPT)
+            self._say(code, f"{_id(key)}: both sides changed {what}; {then}")
         return text + tail
+
+    def _their_tail(self, key: str, *, final: bool) -> bool:
+        """Tell whether what follows a card there is to follow it: a rule was put in or out there, or it fits better."""
+        old, mine, other = (frame.tails.get(key, "") for frame in (self.base, self.ours, self.theirs))
+        if bool(mine.strip()) is not bool(other.strip()):
+            return bool(other.strip()) is not bool(old.strip())
+        fits = [(key == frame.last) is final for frame in (self.ours, self.theirs)]
+        if fits[0] is not fits[1]:
+            return fits[1]
+        return mine == old or (other != old and (len(other), other) > (len(mine), mine))
 
     def _proved(self, text: str) -> MergeResult:
         """Look at the result as a reader will: what an open fence or a broken line hides is put at the end."""
@@ -189,6 +212,8 @@ class _Merge:
         self.problems.append(Problem(code, message))
 
 
+_KEPT: Final = "both are kept"
+_DECIDE: Final = "a person has to choose"
 _RANK: Final = {"both": 0, "ours": 1, "theirs": 2}
 
 

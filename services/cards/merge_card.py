@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Final
 
-from bluelabel.services.cards.body import checklist
-from bluelabel.services.cards.diff3 import Entry, Lines, union
+from bluelabel.services.cards.additions import Lines
+from bluelabel.services.cards.body import DONE_MARKS, checklist
 from bluelabel.services.cards.document import parse_text
 from bluelabel.services.cards.fields import read, read_heading
+from bluelabel.services.cards.merged_lines import Entry
 from bluelabel.services.cards.model import shown
 from bluelabel.services.cards.statuses import BUILT_IN, Vocabulary
+from bluelabel.services.cards.union import union
 
 OTHER_SIDE: Final = "(other side)"
 """Stands in the key of a metadata line that a merge kept beside ours: `Status (other side): …`."""
@@ -20,6 +22,12 @@ OTHER_SIDE: Final = "(other side)"
 _NUMBERED = re.compile(r"([ \t]*)(\d{1,4})([.)][ \t].*)$", re.DOTALL)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 _VALUE = re.compile(r"([^:]*:(?:\*\*|__)?[ \t]*)(.*)$", re.DOTALL)
+
+
+class Undecided(str):
+    """Words for what both sides changed so that a person has to decide: both stand between conflict markers."""
+
+    __slots__ = ()
 
 
 def merge_card(base: str | None, ours: str, theirs: str, vocabulary: Vocabulary = BUILT_IN) -> tuple[str, list[str]]:
@@ -38,9 +46,9 @@ def merge_card(base: str | None, ours: str, theirs: str, vocabulary: Vocabulary 
         return ours, []
     if ours == base:
         return theirs, []
-    start = _lines(base, vocabulary) if base is not None else Lines([], [])
-    entries, clashes = union(start, _lines(ours, vocabulary), _lines(theirs, vocabulary), _resolve)
-    return "\n".join(_counted(entries)), [_words(key) for key in clashes]
+    found = union(_lines(base or "", vocabulary), _lines(ours, vocabulary), _lines(theirs, vocabulary), _resolve)
+    words = [*(_words(key) for key in found.clashes), *(Undecided(_words(key)) for key in found.conflicts)]
+    return "\n".join(_counted(found.entries)).rstrip("\r"), words
 
 
 def merge_value(ours: str, theirs: str) -> str | None:
@@ -53,6 +61,8 @@ def merge_value(ours: str, theirs: str) -> str | None:
 
 def _lines(text: str, vocabulary: Vocabulary) -> Lines:
     """Key the lines of a card: a field's line by the field, an entry by its words, a blank line by what follows."""
+    if not text:
+        return Lines([], [], [])
     document = parse_text(text, vocabulary)
     texts = text.split("\n")
     keys = [_key(line.rstrip()) for line in texts]
@@ -66,11 +76,18 @@ def _lines(text: str, vocabulary: Vocabulary) -> Lines:
             if field.below:
                 keys[text.count("\n", 0, field.value_start)] = f"\1value\1{field.name}"
         keys[card.line - 1] = "\1heading\1"
+    if "\r\n" in text:
+        texts[-1] += "\r"  # the ending of a card's last line is none of its own, and it may not stay the last
+    return Lines.of(blanks_keyed(keys), texts)
+
+
+def blanks_keyed(keys: list[str]) -> list[str]:
+    """Key each blank line, which has no key yet, by what follows it."""
     following = ""
     for place in range(len(keys) - 1, -1, -1):
         following = keys[place] or following
         keys[place] = keys[place] or f"\2{following}"
-    return Lines(keys, texts)
+    return keys
 
 
 def _key(bare: str) -> str:
@@ -80,14 +97,15 @@ def _key(bare: str) -> str:
 
 
 def _counted(entries: list[Entry]) -> Iterator[str]:
-    """Yield the merged lines; a numbered list whose numbers no longer count up is counted anew."""
+    """Yield the merged lines; a list is counted anew where a side has done so and its numbers no longer count up."""
     for is_list, group in groupby(entries, key=lambda entry: entry.key.startswith("\1number")):
-        texts = [entry.text for entry in group]
-        matches = [match for text in texts if is_list and (match := _NUMBERED.match(text))]
+        found = list(group)
+        matches = [match for entry in found if is_list and (match := _NUMBERED.match(entry.text))]
         numbers = [int(match[2]) for match in matches]
-        counting = numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True
-        if counting or len(set(numbers)) == 1:
-            yield from texts
+        before = [_NUMBERED.match(entry.before or "") for entry in found] if is_list else []
+        moved = any(was and was[2] != now[2] for was, now in zip(before, matches, strict=True))
+        if not moved or numbers == [*range(numbers[0], numbers[0] + len(numbers))] or len(set(numbers)) == 1:
+            yield from (entry.text for entry in found)
         else:
             yield from (f"{match[1]}{number}{match[3]}" for number, match in enumerate(matches, numbers[0]))
 
@@ -132,12 +150,17 @@ def _resolve(key: str, base: str, ours: str, theirs: str) -> tuple[list[str], bo
         return [ours, second.lstrip("# ") if theirs.startswith("#") else second], True
     if kind == "item":
         # Ticked on one side and only moved or spaced on the other: a tick is never taken back by a merge.
-        return [theirs if base == ours or len(theirs) < len(ours) else ours], False
+        changed = [text for text in (ours, theirs) if text.rstrip() != base.rstrip()] or [ours]
+        return [max(changed, key=lambda text: (_ticked(text), -len(text.rstrip()), text))], False
     if kind == "number":
         return [ours], False
     if kind == "heading":
         return [ours, f"<!-- title {OTHER_SIDE}: {theirs.strip('# ').rstrip()} -->"], True
     return ([ours], False) if ours.rstrip() == theirs.rstrip() else ([ours, theirs], True)
+
+
+def _ticked(text: str) -> bool:
+    return any(f" {mark} " in f" {text.lstrip()} " for mark in DONE_MARKS)
 
 
 def _words(key: str) -> str:

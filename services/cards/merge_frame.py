@@ -7,8 +7,10 @@ from functools import cached_property
 
 from bluelabel.services.cards import edit
 from bluelabel.services.cards import lines as grammar
-from bluelabel.services.cards.diff3 import Lines
+from bluelabel.services.cards.additions import Lines
+from bluelabel.services.cards.merge_card import blanks_keyed
 from bluelabel.services.cards.model import Card, CardDocument
+from bluelabel.services.cards.passages import Kind, Passage
 from bluelabel.services.cards.places import is_archive
 
 
@@ -17,7 +19,7 @@ class Frame:
 
     def __init__(self, document: CardDocument, twice: frozenset[str]) -> None:
         self.document = document
-        self.lines = Lines([], [])
+        self.lines = Lines([], [], [])
         self.cards: dict[str, Card] = {}
         self.tails: dict[str, str] = {}
         self.last: str | None = None  # the card with which the file ends
@@ -32,8 +34,7 @@ class Frame:
             self.cards[key] = card
             self.tails[key] = document.text[card.end : at]
             self.last = key if at >= len(document.text) else None
-            self.lines.keys.append(key)
-            self.lines.texts.append(key)
+            self._extend(Lines([key], [key], [Passage(Kind.CARD, 0, 1)]))
         self._add(document.text[at:])
 
     def block(self, key: str) -> str:
@@ -53,7 +54,9 @@ class Frame:
         if final == (key == self.last):
             return self.tails[key]
         if final:
-            return document.eol if document.text.endswith("\n") else ""
+            return self.tails[key].rstrip() + (document.eol if document.text.endswith("\n") else "")
+        if rule := self.tails[key].rstrip():
+            return rule + document.eol * 2
         return document.eol * 2 + (f"---{document.eol * 2}" if edit.uses_rules(document) else "")
 
     def _tail_end(self, card: Card) -> int:
@@ -69,9 +72,16 @@ class Frame:
     def _add(self, text: str) -> None:
         lines = [line + "\n" for line in text.split("\n")]
         lines[-1] = lines[-1][:-1]
-        for line in lines if lines[-1] else lines[:-1]:
-            self.lines.keys.append(_line_key(line))
-            self.lines.texts.append(line)
+        lines = lines if lines[-1] else lines[:-1]
+        self._extend(Lines.of(blanks_keyed([_line_key(line) for line in lines]), lines))
+
+    def _extend(self, more: Lines) -> None:
+        at = len(self.lines.keys)
+        self.lines.keys.extend(more.keys)
+        self.lines.texts.extend(more.texts)
+        self.lines.passages.extend(
+            Passage(part.kind, at + part.start, at + part.stop, part.indent, part.open) for part in more.passages
+        )
 
 
 def _line_key(line: str) -> str:

@@ -71,6 +71,8 @@ def resolve_conflicts(text: str, vocabulary: Vocabulary = BUILT_IN) -> tuple[str
         return text, []
     base, ours, theirs, places = sides
     result = merge(to_bytes(base), to_bytes(ours), to_bytes(theirs), vocabulary)
+    if not result.decided:
+        return text, []  # it would only write other markers round what a person has to decide
     done = [
         Problem("conflict-resolved", f"the conflict of lines {first} to {last} is resolved, both sides are kept", first)
         for first, last in places

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from bluelabel.interfaces.limits import CARDS_BYTES
 from bluelabel.interfaces.problems import Problem
@@ -16,6 +17,9 @@ from bluelabel.services.git.command import Git
 
 Merger = Callable[[bytes | None, bytes, bytes], tuple[bytes | None, tuple[Problem, ...]]]
 """Merges base, ours and theirs; returns None in place of the text when it cannot."""
+
+UNDECIDED: Final = "merge-conflict"
+"""The code of a problem on which a person has to decide: git does not commit such a merge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def drive(merge: Merger, base: Path, ours: Path, theirs: Path) -> Driven:
             merged, problems = merge(texts[0] or None, texts[1], texts[2])
             if merged is not None:
                 ours.write_bytes(merged)
-                return Driven(clean=True, problems=problems)
+                return Driven(all(problem.code != UNDECIDED for problem in problems), problems)
     except Exception as error:  # noqa: BLE001 - a fault of ours must not cost the other side's text
         problems = (Problem("merge-failed", f"merged line by line ({type(error).__name__}: {error})"),)
     labels = ("-L", "ours", "-L", "base", "-L", "theirs")

@@ -320,6 +320,20 @@ def test_what_a_crash_pushed_aside_is_merged_back_in(here: Any) -> None:
     assert sorted(path.name for path in here.path.parent.iterdir()) == [".bluelabel", "TASK_CARDS.md"]
 
 
+def test_a_note_that_a_crash_pushed_aside_and_one_saved_since_both_stand_whole(here: Any) -> None:
+    place = b"Reads the file."
+    notes = [
+        place + b"\n\n" + who + b"\n- open question: none\n\n```\n" + who + b"\n```" for who in (b"a: CC", b"b: CA")
+    ]
+    here.board().set("TASK-210C", "status", "BLOCKED")
+    known = here.data
+    here.path.with_name(".TASK_CARDS.md.bluelabel-swap-77").write_bytes(known.replace(place, notes[1]))
+    here.path.write_bytes(known.replace(place, notes[0]))
+    here.board().recover()
+
+    assert here.data == known.replace(place, notes[0] + notes[1].removeprefix(place))
+
+
 def test_a_swap_that_never_took_place_is_thrown_away(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def dies(_one: Path, _two: Path) -> bool:
         raise KeyboardInterrupt

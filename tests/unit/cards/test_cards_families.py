@@ -4,6 +4,7 @@ import pytest
 from reliability.card_families import (
     FAMILIES,
     Family,
+    both_reordered,
     case,
     header_lines,
     lost,
@@ -41,6 +42,10 @@ def check(family: Family, seed: int) -> None:
 def test_a_merge_loses_nothing_and_says_only_true_clashes(family: Family) -> None:
     for seed in range(2):
         check(family, seed)
+
+
+def test_two_cards_that_change_places_with_others_on_both_sides_are_no_clash() -> None:
+    check(both_reordered, 107)
 
 
 @pytest.mark.nightly
