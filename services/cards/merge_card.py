@@ -1,4 +1,4 @@
-"""Merges three versions of one card: field by field, checklist entry by entry, the other words line by line."""
+"""Merges three versions of one card: field by field, checklist entry by entry, the other words passage by passage."""
 
 from __future__ import annotations
 

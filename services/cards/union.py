@@ -120,10 +120,10 @@ class _Merger:
             runs = (one, two, Run(self.base, group.base))
             cards = any(part.kind is Kind.CARD for run in runs for part in run)
             keys = [run.lines.keys[part.start] for run in runs for part in run.solid if part.kind is not Kind.CARD]
-            if not cards or self._at_stake(group):
+            if keys and (not cards or self._at_stake(group)):
                 self.conflicts.append(keys[0])
-            # Cards are never put between markers: they would stand there twice.
-            return self._walked(group, loose=True) if cards else self._marked(one, two)
+            # Cards are never put between markers: they would stand there twice. Blank lines are nothing to decide on.
+            return self._walked(group, loose=True) if cards or not keys else self._marked(one, two)
 
     def _walked(self, group: Group, *, loose: bool = False) -> list[Piece]:
         """Go through a stretch of the base: what was added before each passage, and the passage if it stays.
