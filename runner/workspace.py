@@ -145,6 +145,7 @@ class Workspace:
             clock=self.clock,
             tables=self.settings.tables,
             agents=self.settings.directory.people,
+            person=self.settings.directory.human,
         )
         return Board(desk)
 
