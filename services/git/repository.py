@@ -227,16 +227,13 @@ class GitRepository:
         """
         if not data:
             return None
-        texts = {data, data.replace(b"\r\n", b"\n")}
-        blobs = [name for text in texts for name in _blob_names(text)]
+        blobs = [name for text in (data, data.replace(b"\r\n", b"\n")) for name in _blob_names(text)]
         place = [] if "\n" in path else [f"HEAD:{path}"]
         lines = "".join(f"{name}\n" for name in (*place, *blobs))
-        answer = self.git.ask("cat-file", "--batch-check", data=os.fsencode(lines), fetches=False)
-        found = [line.split(" ") for line in answer.text.splitlines()]
-        names = [words[0] for words in found if len(words) == 3 and words[1] == "blob"]
-        head = names[0] if place and found and found[0][0] == next(iter(names), None) else None
-        blob = next((name for name in names[1 if head else 0 :] if name in blobs), None)
-        return Version(blob, blob == head) if blob else None
+        answer = self.git.ask("cat-file", "--batch-check=%(objectname)", data=os.fsencode(lines), fetches=False)
+        found = answer.text.splitlines()
+        blob = next((name for name in blobs if name in found[len(place) :]), None)
+        return Version(blob, bool(place) and found[0] in blobs) if blob else None
 
     def had(self, path: str, blob: str, commit: str) -> bool:
         """Tell whether a file was that blob in the history of `commit`."""
