@@ -12,7 +12,7 @@ from bluelabel.services.cards.changes import SECTION_FIELD, pack, unpack
 from bluelabel.services.cards.model import Card, CardDocument
 from bluelabel.services.cards.paper import Paper, Recorded
 
-_OF_ITS_OWN: Final = ("forced", "reason", "message", "seen", "reverts", "again", "undoes")
+_OF_ITS_OWN: Final = ("forced", "reason", "message", "seen", "reverts", "overrides", "again", "undoes")
 """What is true of one change and not of another of the same thing."""
 
 

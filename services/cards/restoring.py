@@ -12,7 +12,7 @@ from typing import Any
 from bluelabel.interfaces.errors import NotFound, UsageError
 from bluelabel.interfaces.events import Draft
 from bluelabel.services.cards import edit, files, places
-from bluelabel.services.cards.changes import OLDER_COPY, SAME_MOMENT, pack, unpack
+from bluelabel.services.cards.changes import pack, unpack
 from bluelabel.services.cards.desk import Desk, Plan
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.inverse import archived, changed_again, followed, inverse
@@ -164,7 +164,7 @@ def _undoing_one(
 def _last_of(desk: Desk, document: CardDocument, name: str) -> Recorded:
     """Return the last change of a card; what another branch recorded counts where it has come into this file.
 
-    A clash is no change: two values stand beside each other, and which of them shall go is a person's to say.
+    What somebody has set by hand since, to something new, is theirs to take back.
 
     Raises:
         NotFound: nothing is recorded of it.
@@ -172,8 +172,7 @@ def _last_of(desk: Desk, document: CardDocument, name: str) -> Recorded:
     wanted, _, nth = name.partition("#")
     branch = desk.branch()
     for event in reversed(desk.recorded_of(wanted) or desk.recorded_of(wanted.upper())):
-        is_clash = event.data.get("seen") in (OLDER_COPY, SAME_MOMENT)
-        is_meant = not is_clash and (not nth or str(event.data.get("nth") or 1) == nth)
+        is_meant = "overrides" not in event.data and (not nth or str(event.data.get("nth") or 1) == nth)
         if is_meant and (event.branch in (None, branch) or stands(document, event)):
             return event
     hint = "see `bluelabel card show`; a change by hand is taken back by hand"

@@ -37,6 +37,7 @@ class Judgement:
 
     Attributes:
         stands: changes that were taken back on purpose.
+        over: values that somebody changed again, to something new.
         again: changes that an older copy did not have and that fit beside its words: cards, ticks, new lines, moves.
         beside: values that an older copy, or a save in the same moment, has otherwise: both are kept.
         kept: the events of changes that still stand.
@@ -44,6 +45,7 @@ class Judgement:
     """
 
     stands: list[Taken] = field(default_factory=list[Taken])
+    over: list[Taken] = field(default_factory=list[Taken])
     again: list[Taken] = field(default_factory=list[Taken])
     beside: list[Taken] = field(default_factory=list[Taken])
     kept: list[int] = field(default_factory=list[int])
@@ -115,18 +117,17 @@ def judge(
             (taken if known else other).append((chain, value))
             level = max(level, chain.level(value) if known else 0)
     unseen = [(c, v) for c, v in taken if c.last.event > level and c.is_protected and _may_be_made(c.last, now)]
-    unseen = [] if by_git else unseen
-    if len(unseen) == 1 and _only(before, now, unseen[0][0].last):
+    if by_git or (len(unseen) == 1 and _only(before, now, unseen[0][0].last)):
         unseen = []
     found.older = bool(unseen)
     found.stands = [Taken(chain.last, value) for chain, value in taken if (chain, value) not in unseen]
-    if not by_git:
-        unseen += [
-            (chain, value)
-            for chain, value in other
-            if chain.is_protected
-            and ((found.older and chain.last.event > level) or (at_once(chain.last) and _is_clash(chain, before, now)))
-        ]
+    for chain, value in other:
+        is_older = found.older and chain.last.event > level
+        is_clash = is_older or (at_once(chain.last) and _is_clash(chain, before, now))
+        if chain.is_protected and is_clash and not by_git:
+            unseen.append((chain, value))
+        else:
+            found.over.append(Taken(chain.last, value))
     for chain, value in unseen:
         fits = not _is_value(chain.last) or not value
         (found.again if fits else found.beside).append(Taken(chain.last, value))

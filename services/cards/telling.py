@@ -33,7 +33,8 @@ class Teller:
         kept = OLDER_COPY if found.older else SAME_MOMENT
         return [
             *(draft for taken in found.stands for draft in self._taken_back(taken)),
-            *(self._otherwise(taken, kept) for taken in found.beside),
+            *(self._otherwise(taken, "overrides", self.seen) for taken in found.over),
+            *(self._otherwise(taken, "overrides", kept) for taken in found.beside),
             *(self._again(taken) for taken in found.again),
         ]
 
@@ -48,15 +49,15 @@ class Teller:
     def _taken_back(self, taken: Taken) -> list[Draft]:
         event = taken.last
         if event.kind == "card.changed":
-            return [self._otherwise(taken, self.seen)]
+            return [self._otherwise(taken, "reverts", self.seen)]
         told = {"reverts": event.event, "seen": self.seen}
         drafts = inverse(self.paper, self.before, event, followed(self.before))
         return [Draft(draft.kind, self.paper.person, plain(draft.data) | told) for draft in drafts]
 
-    def _otherwise(self, taken: Taken, seen: str) -> Draft:
+    def _otherwise(self, taken: Taken, how: str, seen: str) -> Draft:
         event = taken.last
         data = {"before": event.data.get("after"), "after": pack(raw(self.now, event))}
-        told = {"reverts": event.event, "seen": seen}
+        told = {how: event.event, "seen": seen}
         return self.paper.draft(event.kind, plain(event.data) | data | told, self.paper.person)
 
     def _again(self, taken: Taken) -> Draft:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,6 +50,7 @@ class History:
             (root / ".git" / "info" / "exclude").write_text("home\n")
             self.git("add", CARDS)
             self.git("commit", "-q", "-m", "Begin")
+            self.git("commit", "-q", "--allow-empty", "-m", "Go on")
         self.book = Book.open(self.home, (CardsProjection(),))
         self.board = Board(Desk(self.path, self.book, self.home, "CC", GitRepository.find(root) if git else None))
         self.board.inspect()
@@ -92,7 +92,7 @@ class History:
     def tool(self, what: str, name: str, field: str) -> None:
         before, word = self.path.read_bytes(), f"tool-{self.count}"
         if what == "set" and name in parse(before).by_id:
-            value = ("BLOCKED", "IN_PROGRESS", "DEFERRED")[self.count % 3] if field == "status" else word
+            value = ("BLOCKED", "IN_PROGRESS", "NOT_STARTED")[self.count % 3] if field == "status" else word
             value = self.board.set(name, field, value).raw(field) or ""
             self.made = [one for one in self.made if one[:2] != (name, field)]
             self.made += [(name, field, value)] if self.path.read_bytes() != before else []
@@ -147,7 +147,10 @@ class History:
             "reset": ["reset", "-q", "--hard", "HEAD~1"],
             "revert": ["revert", "--no-edit", "HEAD"],
         }
-        self.git(*words[what])
+        if what == "revert" and self.git("rev-parse", "HEAD~1") != 0:
+            return  # it would take the whole file away
+        if self.git(*words[what]) != 0:
+            self.git("revert", "--abort")
         given = self.path.read_bytes()
         self.board.inspect()
         assert self.path.read_bytes() == given, what
@@ -171,26 +174,25 @@ def lived(steps: list[tuple[str, int]], *, git: bool) -> None:
 
 
 def _is_told(history: History) -> None:
-    """What the ledger says last of a field that no person set to something new is what stands there."""
+    """What the ledger says last of a field that it knows is what stands there."""
     document = parse(history.path.read_bytes())
     for name in NAMES:
-        changes = [event for event in history.board.history(name) if event.get("field") == "status"]
-        if changes and name in document.by_id and document.card(name).status_raw == "pending":
-            befores = {event["before"] for event in changes}
-            assert changes[-1]["after"] == "pending" or "pending" not in befores, changes
+        for field in FIELDS:
+            changes = [event for event in history.board.history(name) if event.get("field") == field]
+            if changes and name in document.by_id:
+                assert (changes[-1]["after"] or None) == document.card(name).raw(field), changes
 
 
-Lived = Callable[[list[tuple[str, int]]], None]
 steps = st.lists(step, min_size=2, max_size=9)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(steps)
 def test_nothing_of_a_person_or_a_tool_is_lost(steps: list[tuple[str, int]]) -> None:
     lived(steps, git=False)
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
 @given(steps)
 def test_nothing_of_a_person_a_tool_or_git_is_lost(steps: list[tuple[str, int]]) -> None:
     lived(steps, git=True)
