@@ -80,6 +80,9 @@ class _Chain:
         return "seen" not in self.last.data and "again" not in self.last.data
 
 
+_Shown = tuple[_Chain, str]
+
+
 def judge(
     before: CardDocument | None,
     now: CardDocument,
@@ -100,22 +103,7 @@ def judge(
         at_once: tells whether the save was made in the moment of a change.
     """
     found = Judgement()
-    taken: list[tuple[_Chain, str]] = []
-    other: list[tuple[_Chain, str]] = []
-    level = 0
-    for chain in _chains(events):
-        value = _value(now, chain.last)
-        if chain.last.event > applied:
-            found.kept += [event.event for event in chain.events if event.event <= applied]
-        elif value is None:
-            found.kept += [event.event for event in chain.events]
-        elif value == chain.after:
-            found.kept += [event.event for event in chain.events]
-            level = max(level, chain.level(value))
-        elif before is None or _value(before, chain.last) == chain.after:
-            known = any(state == value for _, state in chain.states)
-            (taken if known else other).append((chain, value))
-            level = max(level, chain.level(value) if known else 0)
+    taken, other, level = _compared(before, now, events, applied, found.kept)
     unseen = [(c, v) for c, v in taken if c.last.event > level and c.is_protected and _may_be_made(c.last, now)]
     if by_git or (len(unseen) == 1 and _only(before, now, unseen[0][0].last)):
         unseen = []
@@ -132,6 +120,28 @@ def judge(
         fits = not _is_value(chain.last) or not value
         (found.again if fits else found.beside).append(Taken(chain.last, value))
     return found
+
+
+def _compared(
+    before: CardDocument | None, now: CardDocument, events: Sequence[Recorded], applied: int, kept: list[int]
+) -> tuple[list[_Shown], list[_Shown], int]:
+    """Return the things a save has as they once were, those it has otherwise, and the event it is not older than.
+
+    `kept` is given the events of the others.
+    """
+    taken, other = list[_Shown](), list[_Shown]()
+    level = 0
+    for chain in _chains(events):
+        value = _value(now, chain.last)
+        if chain.last.event > applied or value is None or value == chain.after:
+            kept += [event.event for event in chain.events if event.event <= applied]
+            if value is not None and chain.last.event <= applied:
+                level = max(level, chain.level(value))
+        elif before is None or _value(before, chain.last) == chain.after:
+            known = any(state == value for _, state in chain.states)
+            (taken if known else other).append((chain, value))
+            level = max(level, chain.level(value))
+    return taken, other, level
 
 
 def _is_clash(chain: _Chain, before: CardDocument | None, now: CardDocument) -> bool:

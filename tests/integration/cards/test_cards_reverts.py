@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -304,7 +305,7 @@ def test_a_branch_is_asked_for_once_git_has_done_with_it(tree: Tree, monkeypatch
             lock.unlink()
             tree.git("symbolic-ref", "HEAD", "refs/heads/dev/x")
 
-    monkeypatch.setattr(desks.time, "sleep", switched)
+    monkeypatch.setattr(time, "sleep", switched)
 
     assert not tree.board().inspect()
     assert tree.data == there
