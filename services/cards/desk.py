@@ -126,12 +126,17 @@ class Desk(Paper):
         data = self._present()
         version = self._version(state, data)
         limit = time.monotonic() + (_BUSY if version and self.repository and self.repository.is_busy() else _MOVING)
-        while version is not None and not version.is_head and time.monotonic() < limit:
+        while version is not None and not (version.is_head and self._is_same_branch()) and time.monotonic() < limit:
             time.sleep(_LOOK)
             self.look_again()
             data = self._present()
             version = self._version(state, data)
         return data, version
+
+    def _is_same_branch(self) -> bool:
+        branch = self.branch()
+        self.look_again()
+        return self.branch() == branch
 
     def _version(self, state: State | None, data: bytes | None) -> Version | None:
         known = state.branches.get(self.branch()) if state else None

@@ -575,3 +575,55 @@ def test_without_git_a_revert_by_hand_stands_too(tmp_path: Path, sample: Callabl
     assert path.read_bytes() == sample("tracker")
     assert board.history("TASK-210C")[-1]["by"] == "HUMAN"
     book.close()
+
+
+def test_cards_that_went_elsewhere_go_there_again_with_what_an_older_copy_says_in_them(tree: Tree) -> None:
+    old = tree.data
+    tree.board().archive(["TASK-210B"])
+    tree.board().move("TASK-210C", "statistics")
+    tree.board().archive(["TASK-210A"], "docs/archive/A.md")
+    tree.path.write_bytes(old.replace(b"Reads the file.", b"Reads all files."))
+    told = tree.board().inspect()
+
+    document = parse(tree.data)
+    assert "Archive" in document.card("TASK-210B").section
+    assert "Statistics" in document.card("TASK-210C").section
+    assert "Reads all files." in document.text
+    assert "made again: TASK-210" in told.notes[0]
+    assert told.alarms == []
+    assert not tree.looked()
+
+
+def test_a_card_that_a_person_wrote_in_is_not_taken_out_again(tree: Tree) -> None:
+    made = tree.board().new("Fresh")
+    between = tree.data
+    tree.board().undo()
+    saved = between.replace(b"Fresh", b"Fresh words") + b"\nMore.\n"
+    tree.path.write_bytes(saved)
+
+    assert not tree.looked()
+    assert tree.data == saved
+    assert tree.board().history(made)[-1]["kind"] == "card.restored"
+
+
+def test_a_second_save_from_an_older_copy_stands_and_is_told(tree: Tree) -> None:
+    old = tree.data
+    tree.board().check("TASK-210C", 1)
+    for words, told in ((b"\nMore.\n", "made again"), (b"\nMore.\nAnd more.\n", "that stands")):
+        tree.path.write_bytes(old + words)
+        assert told in tree.board().inspect().notes[0]
+
+    assert tree.data == old + b"\nMore.\nAnd more.\n"
+
+
+def test_where_the_last_text_is_lost_both_are_kept(tree: Tree) -> None:
+    tree.path.write_bytes(tree.data + b"\nNot committed.\n")
+    tree.board().inspect()
+    old = tree.data
+    tree.set("BLOCKED")
+    for kept in tree.home.glob("cards/*/text-*"):
+        kept.write_bytes(b"damaged")
+    tree.path.write_bytes(old)
+    tree.board().inspect()
+
+    assert "**Status**: pending  \n**Status (other side)**: BLOCKED 🔴" in tree.data.decode()
