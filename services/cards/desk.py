@@ -105,7 +105,7 @@ class Desk(Paper):
             state = State(file=self.file, applied=self.book.head().seq)
         if self.branch() not in state.branches:
             name = self.memory.keep(data or b"")
-            since = next((known.since for known in state.branches.values() if known.known == name), [])
+            since = next((known.since for known in state.branches.values() if known.known == name), list[int]())
             state.branches[self.branch()] = Known(name, [*since], self.head())
             self.memory.save(state)
         settled = self._leftovers(state, data)

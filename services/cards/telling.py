@@ -78,7 +78,9 @@ def remarks(found: Judgement, drafts: Sequence[Draft]) -> list[str]:
     twice = [taken for taken in found.stands if "again" in taken.last.data]
     if twice:
         said.append(f"a second save took changes of {_names(twice)} back; that stands")
-    gone = [str(draft.data["id"]) for draft in drafts if draft.kind == "card.archived" and draft.data["seen"] == BY_GIT]
+    gone = [
+        str(draft.data["id"]) for draft in drafts if draft.kind == "card.archived" and draft.data.get("seen") == BY_GIT
+    ]
     if gone:
         names = ", ".join(gone[:5]) + (f" and {len(gone) - 5} more" if len(gone) > 5 else "")
         said.append(f"a version that git has stands here; it is without {names} (`bluelabel card restore ID`)")
