@@ -30,10 +30,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A text that git has: the name of its blob, and whether HEAD has it at that path."""
+    """A text that git has: the name of its blob, and whether HEAD and the index have it at that path."""
 
     blob: str
     is_head: bool
+    is_staged: bool
 
 
 class Repository(Protocol):

@@ -36,8 +36,8 @@ CLASH: Final = timedelta(seconds=10)
 """A save that sets a field otherwise, within this time after a change of it, was made at the same time: both stay."""
 
 _GONE: Final = 0.5
-_BUSY: Final = 2.0
-_MOVING: Final = 0.3
+_BUSY: Final = 5.0
+_MOVING: Final = 1.0
 _LOOK: Final = 0.02
 
 
@@ -123,15 +123,22 @@ class Desk(Paper):
         A checkout of another branch writes the files first and says last which branch it is. Read in between, the
         cards of one branch would be taken for a save on the other.
         """
-        data = self._present()
-        version = self._version(state, data)
-        limit = time.monotonic() + (_BUSY if version and self.repository and self.repository.is_busy() else _MOVING)
-        while version is not None and not (version.is_head and self._is_same_branch()) and time.monotonic() < limit:
+        began = calm = time.monotonic()
+        while True:
+            data = self._present()
+            # In this order: git writes the files under its lock, then lets the index go, then moves HEAD.
+            is_busy = self.repository is not None and self.repository.is_busy()
+            version = self._version(state, data)
+            now = time.monotonic()
+            calm = now if is_busy else calm
+            waits = (
+                now - began < _BUSY if is_busy else version is not None and version.is_staged and now - calm < _MOVING
+            )
+            is_final = self._is_same_branch() if version is not None and version.is_head else not waits
+            if version is None or is_final:
+                return data, version
             time.sleep(_LOOK)
             self.look_again()
-            data = self._present()
-            version = self._version(state, data)
-        return data, version
 
     def _is_same_branch(self) -> bool:
         branch = self.branch()

@@ -228,12 +228,13 @@ class GitRepository:
         if not data:
             return None
         blobs = [name for text in (data, data.replace(b"\r\n", b"\n")) for name in _blob_names(text)]
-        place = [] if "\n" in path else [f"HEAD:{path}"]
-        lines = "".join(f"{name}\n" for name in (*place, *blobs))
+        places = [] if "\n" in path else [f"HEAD:{path}", f":{path}"]
+        lines = "".join(f"{name}\n" for name in (*places, *blobs))
         answer = self.git.ask("cat-file", "--batch-check=%(objectname)", data=os.fsencode(lines), fetches=False)
         found = answer.text.splitlines()
-        blob = next((name for name in blobs if name in found[len(place) :]), None)
-        return Version(blob, bool(place) and found[0] in blobs) if blob else None
+        blob = next((name for name in blobs if name in found[len(places) :]), None)
+        at = [place in blobs for place in found[: len(places)]] or [False, False]
+        return Version(blob, is_head=at[0], is_staged=at[1]) if blob else None
 
     def had(self, path: str, blob: str, commit: str) -> bool:
         """Tell whether a file was that blob in the history of `commit`."""

@@ -26,6 +26,10 @@ def test_a_text_of_a_commit_the_index_or_a_stash_is_a_version(scratch: Any) -> N
     found = [repository.version("a", f"{text}\n".encode()) for text in ("one", "two", "three", "four", "five")]
 
     assert [version and version.is_head for version in found] == [False, True, False, False, None]
+    scratch.git("checkout", "-q", "HEAD~1", "--", "a")
+    staged = repository.version("a", b"one\n")
+    assert staged is not None
+    assert (staged.is_head, staged.is_staged) == (False, True)
     blob = found[0].blob if found[0] else ""
     assert repository.had("a", blob, "HEAD")
     assert repository.had("a", blob, first)
