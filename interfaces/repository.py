@@ -28,6 +28,15 @@ class Change:
     action: str
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A text that git has: the name of its blob, and whether HEAD and the index have it at that path."""
+
+    blob: str
+    is_head: bool
+    is_staged: bool
+
+
 class Repository(Protocol):
     """Questions about a repository. None of these changes anything.
 
@@ -105,4 +114,16 @@ class Repository(Protocol):
 
     def status(self) -> tuple[tuple[str, str], ...]:
         """Return ``(XY, path)`` for every file that differs from HEAD, as `git status --porcelain` gives them."""
+        ...
+
+    def version(self, path: str, data: bytes) -> Version | None:
+        """Return what git has of a file's text, byte for byte or but for its line endings; None when it has none."""
+        ...
+
+    def had(self, path: str, blob: str, commit: str) -> bool:
+        """Tell whether a file was that blob in the history of `commit`."""
+        ...
+
+    def is_busy(self) -> bool:
+        """Tell whether a git command is just changing this worktree."""
         ...

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
 from bluelabel.interfaces.errors import BluelabelError
+from bluelabel.interfaces.records.workspace import Finding
 from bluelabel.interfaces.times import from_text
 from bluelabel.runner.boxes import Boxes
 from bluelabel.runner.workspace import Workspace
@@ -17,27 +17,6 @@ from bluelabel.services.postbox.quarantine import set_aside
 
 _SKEW = timedelta(seconds=60)
 _RECENT = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at.
-
-    Attributes:
-        area: ledger, clock, boxes, cards, git.
-        state: ``ok``, ``note`` (worth knowing), ``bad``, or ``fixed``.
-        what: one line.
-        hint: what to do.
-    """
-
-    area: str
-    state: str
-    what: str
-    hint: str | None = None
-
-    def as_json(self) -> dict[str, object]:
-        """Return its JSON object."""
-        return {"area": self.area, "state": self.state, "what": self.what, "hint": self.hint}
 
 
 def examine(workspace: Workspace, *, fix: bool = False, show: Callable[[str], None] | None = None) -> list[Finding]:

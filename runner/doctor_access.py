@@ -9,10 +9,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bluelabel.interfaces.records.workspace import Finding
 from bluelabel.services.ledger.disk import may_write
 
 if TYPE_CHECKING:
-    from bluelabel.runner.doctor import Finding
     from bluelabel.runner.workspace import Workspace
 
 _MOST: Final = 10_000
@@ -23,8 +23,6 @@ _AROUND: Final = "drop files and hand edits work all the same, or set BLUELABEL_
 
 def examine_access(workspace: Workspace) -> Iterator[Finding]:
     """Look at the state directory, the mailboxes and the card file; one finding for each kind of trouble."""
-    from bluelabel.runner.doctor import Finding
-
     boxes = [workspace.root / "postbox" / name for name in workspace.settings.directory.mailboxes]
     folders = [path for box in boxes for path in (box, box / "drop", box / "quarantine")]
     cards = workspace.root / workspace.settings.cards

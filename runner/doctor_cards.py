@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bluelabel.interfaces.errors import machine_error
 from bluelabel.interfaces.limits import CARDS_BYTES
+from bluelabel.interfaces.records.workspace import Finding
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.lint import unread as unread_lines
 from bluelabel.services.cards.model import CardDocument
@@ -16,7 +17,6 @@ from bluelabel.services.cards.unread import UNREAD, summary
 from bluelabel.services.ledger.disk import make_directory, replace_file
 
 if TYPE_CHECKING:
-    from bluelabel.runner.doctor import Finding
     from bluelabel.runner.workspace import Workspace
 
 
@@ -28,8 +28,6 @@ def examine_cards(workspace: Workspace, *, fix: bool, show: Callable[[str], None
         fix: repair the file; a copy is put into ``backups/`` of the state directory first.
         show: told the lines of a diff instead, when nothing may be changed.
     """
-    from bluelabel.runner.doctor import Finding
-
     path = workspace.root / workspace.settings.cards
     name = path.name
     if not path.is_file():

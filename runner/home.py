@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bluelabel.interfaces.errors import Refused
+from bluelabel.interfaces.records.workspace import Finding
 from bluelabel.services.git.locate import Location, locate
 
 if TYPE_CHECKING:
-    from bluelabel.runner.doctor import Finding
     from bluelabel.runner.workspace import Workspace
 
 _IGNORE: Final = "# The state of bluelabel: every copy has its own.\n*\n"
@@ -67,7 +67,6 @@ def _tracked(home: Path) -> int:
 
 def examine_home(workspace: Workspace, *, fix: bool) -> Iterator[Finding]:
     """Look at a state directory in the work tree: whether git has it, and whether git would take it."""
-    from bluelabel.runner.doctor import Finding
     from bluelabel.services.git.command import Git
 
     location = _around(workspace.home)

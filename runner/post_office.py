@@ -111,7 +111,7 @@ class PostOffice:
         if signature is None or self._cards.get(path) == signature:
             return
         told_by(place.cards().inspect(), place.settings.cards, lambda text: self._say(f"{place.root.name}: {text}"))
-        self._cards[path] = _signature(path)
+        self._cards[path] = signature  # not of now: a save since that look would never be seen
 
     def _guarded(self, doing: str, action: Callable[[], Any]) -> None:
         """Go on after an error: one bad file or a full disk must not end the post office."""

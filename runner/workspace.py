@@ -185,6 +185,7 @@ class Workspace:
             tables=self.settings.tables,
             agents=self.settings.directory.people,
             prefixes=self.settings.prefixes,
+            person=self.settings.directory.human,
         )
         return Board(desk)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bluelabel.interfaces.records import mail
+from bluelabel.interfaces.records import mail, workspace
 from bluelabel.interfaces.records.base import Record
 
 RECORDS: Final[tuple[type[Record], ...]] = (
@@ -13,5 +13,6 @@ RECORDS: Final[tuple[type[Record], ...]] = (
     mail.Purged,
     mail.ImportUndone,
     mail.Archived,
+    workspace.Finding,
 )
 """A record a noun."""

@@ -163,14 +163,18 @@ class Board:
         """
         return self._ids(self.desk.change(restoring(self.desk, names)))
 
-    def undo(self) -> list[Event]:
-        """Take the last change of this file back; where nobody touched the file since, byte for byte.
+    def undo(self, name: str | None = None) -> list[Event]:
+        """Take a change back; where nobody touched the file since, byte for byte.
+
+        Args:
+            name: a card, the last recorded change of which is taken back, whoever made it: a command, a worker's
+                report, a save that took something back. Without it the last command's change of this file.
 
         Raises:
             NotFound: nothing was changed yet.
             Conflict: the same thing was changed again meanwhile.
         """
-        plan, exactly = undoing(self.desk)
+        plan, exactly = undoing(self.desk, name)
         return self.desk.change(plan, exactly=exactly)
 
     def statistics(self, *, write: bool = False) -> dict[str, Any]:

@@ -27,6 +27,18 @@ SECTION_FIELD: Final = "section"
 CHANGING: Final = frozenset({"card.changed", "card.checked", "card.created", "card.archived", "card.restored"})
 """The kinds of events that change a file."""
 
+BY_GIT: Final = "git"
+BY_HAND: Final = "save"
+OLDER_COPY: Final = "older copy"
+SAME_MOMENT: Final = "same moment"
+"""What ``seen`` says of an event that only tells what somebody else's save did: a version of git's or a save took the
+change back; a save from an older copy, or of the same moment, has another value. The last two keep ours beside it."""
+
+
+def is_told(data: Data) -> bool:
+    """Tell whether an event only tells what stands in the file already, so that there is nothing to be done."""
+    return data.get("seen") in (BY_GIT, BY_HAND)
+
 
 class Outcome:
     """What came of applying events: the text, what clashed, what could not be done.
@@ -84,7 +96,8 @@ def apply(outcome: Outcome, events: Iterable[tuple[str, Mapping[str, Any]]]) -> 
         outcome: the file as it is; holds what came of it afterwards.
         events: kind and data of each, oldest first.
     """
-    for (kind, _), group in groupby(events, key=lambda event: (event[0], event[1].get("to"))):
+    done = (event for event in events if not is_told(event[1]))
+    for (kind, _), group in groupby(done, key=lambda event: (event[0], event[1].get("to"))):
         many = [data for _, data in group]
         if kind in _TOGETHER:
             _tried(outcome, _TOGETHER[kind], many)
@@ -107,25 +120,6 @@ def _tried(outcome: Outcome, step: Callable[[Outcome, Any], None], data: Sequenc
         outcome.missed.append(f"{one.get('id')}: {error}")
 
 
-def reverted(document: CardDocument, kind: str, data: Data) -> bool:
-    """Tell whether the file stands as if the event had never been: a save from an older copy took it back."""
-    name = str(data.get("id", ""))
-    if kind == "card.created":
-        return name not in document.by_id
-    if name not in document.by_id:
-        return False
-    card = document.card(_name(data))
-    if kind == "card.changed" and data.get("field") == SECTION_FIELD:
-        return card.section == unpack(data.get("before")) != unpack(data.get("after"))
-    if kind == "card.changed":
-        present = _present(card, str(data["field"]))
-        return present == unpack(data.get("before")) and present != unpack(data.get("after"))
-    if kind == "card.checked":
-        items = [item for item in checklist(document, card) if item.text == unpack(data.get("text"))]
-        return len(items) == 1 and items[0].done is not data.get("done")
-    return False
-
-
 def _changed(outcome: Outcome, data: Data) -> None:
     document, name = outcome.document, str(data["field"])
     card = document.card(_name(data))
@@ -135,15 +129,28 @@ def _changed(outcome: Outcome, data: Data) -> None:
             outcome.replace(places.move(document, card, after))
         return
     present = _present(card, name)
+    if "seen" in data:
+        if present == after and present != before:
+            _both(outcome, card, name, before, str(data["seen"]))
+        return
     if present == after:
         return
     if present == before or (not present and not before):
         outcome.replace(edit.set_field(document, card, name, after))
         return
-    found = card.fields.get(name)
-    if found is not None and after:
-        outcome.take(_beside(document, found, after))
-    outcome.clashes.append(f"{card.id}: {name} was changed to {present!r} by hand and to {after!r} here; both are kept")
+    _both(outcome, card, name, after, SAME_MOMENT)
+
+
+def _both(outcome: Outcome, card: Card, name: str, ours: str | None, seen: str) -> None:
+    """Let the value that stands there stand, keep ours beside it where there is one, and say so."""
+    present, found = _present(card, name), card.fields.get(name)
+    if name == "title" and ours:
+        outcome.take(_below_title(outcome.document, card, ours))
+    elif found is not None and ours:
+        outcome.take(_beside(outcome.document, found, ours))
+    where = "by hand" if seen == SAME_MOMENT else f"in a save from an {seen}"
+    kept = "both are kept" if ours else "it stands"
+    outcome.clashes.append(f"{card.id}: {name} was changed to {present!r} {where} and to {ours!r} here; {kept}")
 
 
 def _present(card: Card, name: str) -> str | None:
@@ -164,6 +171,14 @@ def _beside(document: CardDocument, found: Field, value: str) -> CardDocument:
     start = "" if at and text[at - 1 : at] == "\n" else document.eol
     end = document.eol if not start else ""
     return parse_text(text[:at] + start + line + end + text[at:], document.vocabulary)
+
+
+def _below_title(document: CardDocument, card: Card, title: str) -> CardDocument:
+    """Keep a second title under the heading, as a merge does."""
+    line, text = f"<!-- title {OTHER_SIDE}: {title} -->", document.text
+    if text.startswith(line, text.find("\n", card.heading_end) + 1):
+        return document
+    return parse_text(text[: card.heading_end] + document.eol + line + text[card.heading_end :])
 
 
 def _checked(outcome: Outcome, data: Data) -> None:

@@ -12,30 +12,41 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from bluelabel.interfaces.errors import Refused
 from bluelabel.interfaces.events import Draft, Event
+from bluelabel.interfaces.repository import Version
 from bluelabel.interfaces.times import from_text
 from bluelabel.services.cards import files
-from bluelabel.services.cards.changes import CHANGING, reverted, unpack
+from bluelabel.services.cards.changes import CHANGING, is_told
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.guard import Alarm, compare
 from bluelabel.services.cards.memory import Known, Loss, State, digest
 from bluelabel.services.cards.merge import merge
 from bluelabel.services.cards.model import CardDocument, to_bytes
 from bluelabel.services.cards.paper import Paper, Recorded, Report
+from bluelabel.services.cards.save_detection import Judgement, judge
+from bluelabel.services.cards.telling import Teller, remarks
 
 Plan = Callable[[CardDocument, sqlite3.Connection], Sequence[Draft]]
 """Decides on the present file and index what to record; raises to refuse."""
-
-STALE: Final = timedelta(minutes=15)
-"""A save that takes back a change younger than this came from an older copy: the change is made again, once."""
 
 CLASH: Final = timedelta(seconds=10)
 """A save that sets a field otherwise, within this time after a change of it, was made at the same time: both stay."""
 
 _GONE: Final = 0.5
+_BUSY: Final = 5.0
+_MOVING: Final = 1.0
+_LOOK: Final = 0.02
+
+
+class Notice(NamedTuple):
+    """What a save by somebody else means: events to record, lost cards, and how it was judged."""
+
+    drafts: list[Draft]
+    alarm: Alarm
+    found: Judgement
 
 
 class Desk(Paper):
@@ -95,100 +106,144 @@ class Desk(Paper):
     def _settle(self) -> State:
         """Notice a save by somebody else, then write in what is recorded and not in the file yet."""
         self.memory.tidy()
-        data = self._present()
         state = self.memory.load()
+        data, version = self._looked_at(state)
         if state is None:
             # Trust the file: everything recorded so far counts as done, or old changes would be made again.
             state = State(file=self.file, applied=self.book.head().seq)
-        branch = self.branch()
-        if branch not in state.branches:
-            state.branches[branch] = Known(self.memory.keep(data or b""))
+        if self.branch() not in state.branches:
+            name = self.memory.keep(data or b"")
+            since = next((known.since for known in state.branches.values() if known.known == name), list[int]())
+            state.branches[self.branch()] = Known(name, [*since], self.head())
             self.memory.save(state)
-        data = self._leftovers(state, data)
-        if digest(data or b"") != state.branches[branch].known:
-            self._noticed(state, data or b"")
-        waiting = [event for event in self.recorded(state.applied) if event.branch in (None, branch)]
-        if waiting:
-            self.write(state, waiting)
-            self.report.notes.append(f"{self.file}: {len(waiting)} recorded changes were written in")
+        settled = self._leftovers(state, data)
+        late = len(self._waiting(state))
+        if digest(settled or b"") != self.known(state).known:
+            self._noticed(state, settled or b"", version if settled == data else None)
+        self._write_in(state)
+        if late:
+            self.report.notes.append(f"{self.file}: {late} recorded changes were written in")
         return state
 
-    def _noticed(self, state: State, data: bytes) -> None:
-        """Somebody else saved the file: make again what an older copy took back, and sound the alarm for lost cards."""
+    def _looked_at(self, state: State | None) -> tuple[bytes | None, Version | None]:
+        """Return the file, and what git has of it where it is not the known text; git is let finish first.
+
+        A checkout of another branch writes the files first and says last which branch it is. Read in between, the
+        cards of one branch would be taken for a save on the other.
+        """
+        began = calm = time.monotonic()
+        while True:
+            data = self._present()
+            # In this order: git writes the files under its lock, then lets the index go, then moves HEAD.
+            is_busy = self.repository is not None and self.repository.is_busy()
+            version = self.version(state, data)
+            now = time.monotonic()
+            calm = now if is_busy else calm
+            waits = (
+                now - began < _BUSY if is_busy else version is not None and version.is_staged and now - calm < _MOVING
+            )
+            is_final = self._is_same_branch() if version is not None and version.is_head else not waits
+            if version is None or is_final:
+                return data, version
+            time.sleep(_LOOK)
+            self.look_again()
+
+    def _is_same_branch(self) -> bool:
+        branch = self.branch()
+        self.look_again()
+        return self.branch() == branch
+
+    def version(self, state: State | None, data: bytes | None) -> Version | None:
+        """Return what git has of a text that is not the one that is known; None where git does not have it."""
+        known = state.branches.get(self.branch()) if state else None
+        if self.repository is None or self.inside is None or known is None or digest(data or b"") == known.known:
+            return None
+        return self.repository.version(self.inside, data or b"")
+
+    def _waiting(self, state: State) -> list[Recorded]:
+        return [event for event in self.recorded(state.applied) if event.branch in (None, self.branch())]
+
+    def _write_in(self, state: State) -> None:
+        """Write in what is recorded and not in the file: what a crash left, and what was decided on a save."""
+        waiting = self._waiting(state)
+        if all(is_told(event.data) for event in waiting):
+            self.remember(state, waiting)
+        else:
+            self.write(state, waiting)
+
+    def notice(self, state: State, data: bytes, version: Version | None) -> Notice:
+        """Return what a save by somebody else took back, what an older copy lost, and what it should not have lost.
+
+        Args:
+            state: what is remembered of the file.
+            data: the save.
+            version: what git has of it.
+        """
         known = self.known(state)
         old = self.memory.text(known.known)
         before, now = parse(old or b"", self.vocabulary), parse(data, self.vocabulary)
-        again = self.taken_back(state, now)
-        coming = frozenset(str(event.data.get("id")) for event in again if event.kind == "card.created")
-        alarm = compare(before, now, coming | now.moved) if old is not None else Alarm()
-        if alarm:
-            lost = {"lost": list(alarm.lost), "doubled": list(alarm.doubled), "markers": list(alarm.markers)}
-            text = self.memory.keep(old or b"")
-            counts = {"id": "", "text": text, "before": alarm.before, "after": alarm.after}
-            number = self.record("card.lost", {**counts, **lost})
-            if alarm.lost:
-                state.losses.append(Loss(text, list(alarm.lost), number))
-            self.report.alarms.append(alarm)
-        known.known, known.since = self.memory.keep(data), []
-        self.memory.save(state)
-        if again:
-            self._again(state, again)
-
-    def _again(self, state: State, again: Sequence[Recorded]) -> None:
-        drafts = [self.draft(event.kind, {**event.data, "again": event.event}) for event in again]
-        events = self.book.append(lambda _db: drafts)
-        self.write(state, [Recorded(e.seq, e.kind, None, e.at, e.data) for e in events])
-        self.known(state).since = []  # once: a second save that takes it back is meant
-        names = ", ".join(sorted({str(event.data.get("id")) for event in again}))
-        self.report.notes.append(f"{self.file}: a save from an older copy took changes of {names} back; made again")
-        self.memory.save(state)
-
-    def taken_back(self, state: State, now: CardDocument) -> list[Recorded]:
-        """Return the changes that a save by somebody else has taken back and that are to be made again."""
         # What a killed command left to be written in is no save's doing, nor is what it takes back.
-        chains = _chains([*self.recorded(0, self.known(state).since), *self.recorded(state.applied)])
-        written = [chain for chain in chains if chain[-1].event <= state.applied]
-        return [event for chain in written if (event := self._taken_back(chain, now))]
+        events = [*self.recorded(0, known.since), *self.recorded(state.applied)]
+        found = Judgement(kept=known.since)
+        if data:  # an emptied file is nobody's older copy: the alarm says what it lost
+            known_text = before if old is not None else None
+            is_git = version is not None
+            found = judge(known_text, now, events, state.applied, by_git=is_git, at_once=self._is_of_the_moment)
+        teller = Teller(self, before, now, by_git=version is not None)
+        drafts = teller.events(found)
+        alarm = compare(before, now, _expected(found, now, version)) if old is not None else Alarm()
+        if alarm.lost and version and known.head and self._had(version.blob, known.head):
+            drafts += teller.gone(alarm.lost)
+            alarm = replace(alarm, lost=())
+        return Notice(drafts, alarm, found)
 
-    def _taken_back(self, chain: Sequence[Recorded], now: CardDocument) -> Recorded | None:
-        """Return what has to be made again of one thing's changes: the last, where a save has it as it was before."""
-        last = chain[-1]
-        age = self.clock.now() - from_text(last.moment)
-        if age > STALE or "again" in last.data:
-            return None
-        for event in chain:
-            data = {**last.data, "before": event.data.get("before")} if last.kind == "card.changed" else last.data
-            if reverted(now, last.kind, data):
-                return replace(last, data=data)
-        return last if self._at_once(last, now) else None
+    def _noticed(self, state: State, data: bytes, version: Version | None) -> None:
+        """Record what a save by somebody else means, and sound the alarm for what it lost."""
+        known = self.known(state)
+        drafts, alarm, found = self.notice(state, data, version)
+        if alarm:
+            self._alarm(state, alarm, self.memory.text(known.known) or b"")
+        if drafts:
+            self.book.append(lambda _db: drafts)
+        self.report.notes += [f"{self.file}: {text}" for text in remarks(found, drafts)]
+        known.known, known.since, known.head = self.memory.keep(data), found.kept, self.head()
+        self.memory.save(state)
 
-    def _at_once(self, event: Recorded, now: CardDocument) -> bool:
-        """Tell whether a save set the same field otherwise in the moment in which it was changed here."""
-        cards = now.by_id.get(str(event.data.get("id")), ())
-        if event.kind != "card.changed" or not cards:
-            return False
+    def _had(self, blob: str, head: str) -> bool:
+        """Tell whether the file was so before: then it was put back, and what it does not have is not lost."""
+        return bool(self.repository and self.inside and self.repository.had(self.inside, blob, head))
+
+    def _alarm(self, state: State, alarm: Alarm, old: bytes) -> None:
+        lost = {"lost": list(alarm.lost), "doubled": list(alarm.doubled), "markers": list(alarm.markers)}
+        text = self.memory.keep(old)
+        number = self.record(
+            "card.lost", {"id": "", "text": text, "before": alarm.before, "after": alarm.after, **lost}
+        )
+        if alarm.lost:
+            state.losses.append(Loss(text, list(alarm.lost), number))
+        self.report.alarms.append(alarm)
+
+    def _is_of_the_moment(self, event: Recorded) -> bool:
+        """Tell whether the file was saved in the moment in which it was changed here."""
         try:
             saved = datetime.fromtimestamp(self.path.stat().st_mtime, tz=UTC)
         except FileNotFoundError:
             return False
-        found = cards[0].raw(str(event.data.get("field")))
-        return (
-            abs(saved - from_text(event.moment)) <= CLASH
-            and found is not None
-            and found != unpack(event.data.get("after"))
-        )
+        return abs(saved - from_text(event.moment)) <= CLASH
 
     def _leftovers(self, state: State, data: bytes | None) -> bytes | None:
         """Look at what a killed change left beside the file: a save that it swapped out is merged back in."""
         texts = files.leftovers(self.path)
         if not texts:
             return data
-        known = self.known(state)
-        base = self.memory.text(known.known) or b""
+        name = self.known(state).known
+        base = self.memory.text(name) or b""
+        # What was swapped out was made from the text before the change, where that change is remembered already.
+        began = (self.memory.text(state.unit_before) if name == state.unit_after else None) or base
         for text in texts:
-            if text in (data, base) or self._is_ours(text, base, state):
+            if text in (data, base, began) or self._is_ours(text, base, state):
                 continue
-            merged = merge(base, data or b"", text, self.vocabulary)
+            merged = merge(began, data or b"", text, self.vocabulary)
             data = files.publish(self.path, _always(merged.content))
             left = "" if merged.decided else "; a person has to choose where both changed the same"
             self.report.notes.append(f"{self.file}: a save that a crash had pushed aside was merged back in{left}")
@@ -213,16 +268,9 @@ def _always(data: bytes) -> files.Compute:
     return lambda _present: data
 
 
-def _chains(events: Sequence[Recorded]) -> list[list[Recorded]]:
-    """Group events by the one thing they change, so that a change and its undoing count as what came of both."""
-    chains: dict[tuple[str, ...], list[Recorded]] = {}
-    for event in events:
-        name = str(event.data.get("id"))
-        if event.kind == "card.changed":
-            what = str(event.data.get("field"))
-        elif event.kind == "card.checked":
-            what = f"entry {event.data.get('text')}"
-        else:
-            what = "card"
-        chains.setdefault((name, str(event.data.get("nth", "")), what), []).append(event)
-    return list(chains.values())
+def _expected(found: Judgement, now: CardDocument, version: Version | None) -> frozenset[str]:
+    """Return the cards whose absence is no alarm: they come back, went to a file, or git's version is without them."""
+    taken = [*found.again, *(found.stands if version else ())]
+    return now.moved | {
+        str(one.last.data.get("id")) for one in taken if one.last.kind in ("card.created", "card.restored")
+    }

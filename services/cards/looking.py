@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from bluelabel.interfaces.errors import NotPermitted
+from bluelabel.services.cards.changes import is_told
 from bluelabel.services.cards.desk import Desk
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.guard import compare
 from bluelabel.services.cards.memory import State, digest
 from bluelabel.services.cards.model import CardDocument
-from bluelabel.services.cards.paper import Recorded, Report
+from bluelabel.services.cards.paper import Report
 
 
 def look(desk: Desk) -> CardDocument:
@@ -28,21 +30,18 @@ def look(desk: Desk) -> CardDocument:
     if state is None:
         return document
     waiting = [event for event in desk.recorded(state.applied) if event.branch in (None, desk.branch())]
-    events = [*_noticed(desk, state, document), *waiting]
+    events = [*_noticed(desk, state, document), *((event.kind, event.data) for event in waiting)]
     if not events:
         return document
     desk.report.notes.append(f"{desk.file}: {len(events)} recorded changes are not in the file now; shown with them")
-    return desk.outcome(document, [(event.kind, event.data) for event in events]).document
+    return desk.outcome(document, events).document
 
 
-def _noticed(desk: Desk, state: State, now: CardDocument) -> list[Recorded]:
-    """Sound the alarm for what somebody else's save has lost; return the changes that are to be made again."""
-    known = desk.known(state).known
-    before = desk.memory.text(known)
-    if not known or digest(now.to_bytes()) == known:
+def _noticed(desk: Desk, state: State, now: CardDocument) -> list[tuple[str, Mapping[str, Any]]]:
+    """Sound the alarm for what somebody else's save has lost; return what is to be recorded of it."""
+    known, data = desk.known(state).known, now.to_bytes()
+    if not known or digest(data) == known or desk.memory.text(known) is None:
         return []
-    again = desk.taken_back(state, now)
-    coming = frozenset(str(event.data.get("id")) for event in again if event.kind == "card.created")
-    alarm = compare(parse(before, desk.vocabulary), now, coming | now.moved) if before is not None else None
-    desk.report.alarms += [alarm] if alarm else []
-    return again
+    notice = desk.notice(state, data, desk.version(state, data))
+    desk.report.alarms += [notice.alarm] if notice.alarm else []
+    return [(draft.kind, draft.data) for draft in notice.drafts if not is_told(draft.data)]

@@ -27,11 +27,13 @@ class Known:
 
     Attributes:
         known: digest of the last text seen or written.
-        since: events that were written into it after the last save by somebody else.
+        since: events that were written into it and stood there after the last save by somebody else.
+        head: the commit that was checked out then, "" without one.
     """
 
     known: str = ""
     since: list[int] = field(default_factory=list[int])
+    head: str = ""
 
 
 @dataclass

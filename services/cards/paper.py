@@ -25,6 +25,7 @@ from bluelabel.services.ledger.book import Book
 from bluelabel.services.ledger.system import SystemClock
 
 _LOCK_SECONDS: Final = 15.0
+_SINCE: Final = 200
 
 
 @dataclass
@@ -63,6 +64,7 @@ class Paper:
         tables: the settings; ``[cards] statistics, archive, statuses`` and ``[evidence] test, timeout`` are read.
         agents: names that count as assignees whatever they look like.
         prefixes: what ids begin with in this project, besides ``TASK``.
+        person: who is said to have made a save that nobody here made.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Paper:
         tables: Mapping[str, Any] | None = None,
         agents: Sequence[str] = (),
         prefixes: Sequence[str] = (),
+        person: str = "HUMAN",
     ) -> None:
         self.path = Path(os.path.realpath(path))
         self.book = book
@@ -87,17 +90,25 @@ class Paper:
         self.memory = Memory(home, self.path)
         self.tables = tables or {}
         self.vocabulary = Vocabulary.of(agents, self.table("cards").get("statuses"), prefixes)
+        self.person = person
         self.report = Report()
         self.seen = CardDocument("")  # the file before the last change, and what that change wrote
         self.written: bytes | None = None
+        self._is_locked = False
+        self._branch: str | None = None
 
     @property
-    def file(self) -> str:
-        """The file's name in events: relative to the worktree, with ``/``, or its whole path outside one."""
+    def inside(self) -> str | None:
+        """The file's path in its worktree, with ``/``; None outside of any."""
         root = self.repository.root if self.repository else None
         if root and self.path.is_relative_to(Path(os.path.realpath(root))):
             return self.path.relative_to(Path(os.path.realpath(root))).as_posix()
-        return str(self.path)
+        return None
+
+    @property
+    def file(self) -> str:
+        """The file's name in events: its path in its worktree, or its whole path outside one."""
+        return self.inside or str(self.path)
 
     def tags(self) -> dict[str, Any]:
         """Return what every event of this file carries: file, place and branch."""
@@ -137,12 +148,15 @@ class Paper:
         try:
             self.memory.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with FileLock(self.memory.folder / "lock", timeout=_LOCK_SECONDS, mode=0o600):
+                self._is_locked = True
                 yield
         except Timeout:
             hint = "another command is changing it; try again"
             raise LockTimeout("the card file is locked", where=self.file, hint=hint) from None
         except OSError as error:
             raise machine_error(error, "locking the card file", str(self.memory.folder)) from error
+        finally:
+            self._is_locked, self._branch = False, None
 
     def outcome(self, document: CardDocument, events: Sequence[tuple[str, Mapping[str, Any]]]) -> Outcome:
         """Return what events (kind and data) make of a file."""
@@ -172,23 +186,36 @@ class Paper:
 
         written = self.written = files.publish(self.path, compute)
         known = self.known(state)
-        known.known = self.memory.keep(written)
-        known.since = [*known.since, *(event.event for event in events)][-200:]
-        state.applied = max(state.applied, *(event.event for event in events))
-        self.memory.save(state)
+        known.known, known.head = self.memory.keep(written), self.head()
+        self.remember(state, events)
         self.report.notes += outcome.missed
         self.report.clashes += outcome.clashes
         if outcome.clashes:
             self.record("card.changed", {"id": "", "clash": outcome.clashes})
 
+    def remember(self, state: State, events: Sequence[Recorded]) -> None:
+        """Remember that events are in the file; nothing is written without any."""
+        if events:
+            known = self.known(state)
+            known.since = [*known.since, *(event.event for event in events)][-_SINCE:]
+            state.applied = max(state.applied, *(event.event for event in events))
+            self.memory.save(state)
+
     def recorded(self, after: int, only: Collection[int] | None = None) -> list[Recorded]:
         """Return the events that change this file, oldest first."""
-        query = "SELECT seq, kind, branch, moment, data FROM card_events WHERE place = ? AND seq > ? ORDER BY seq"
-        with self.book.reading() as db:
-            rows = db.execute(query, (self.memory.place, after)).fetchall()
-        found = [Recorded(row[0], row[1], row[2], row[3], json.loads(row[4])) for row in rows]
-        wanted = [event for event in found if event.kind in CHANGING and "clash" not in event.data]
+        wanted = self._recorded("seq > ?", after)
         return wanted if only is None else [event for event in wanted if event.event in only]
+
+    def recorded_of(self, name: str) -> list[Recorded]:
+        """Return the events that change one card of this file, oldest first."""
+        return self._recorded("id = ?", name)
+
+    def _recorded(self, which: str, value: int | str) -> list[Recorded]:
+        query = f"SELECT seq, kind, branch, moment, data FROM card_events WHERE place = ? AND {which} ORDER BY seq"
+        with self.book.reading() as db:
+            rows = db.execute(query, (self.memory.place, value)).fetchall()
+        found = [Recorded(row[0], row[1], row[2], row[3], json.loads(row[4])) for row in rows]
+        return [event for event in found if event.kind in CHANGING and "clash" not in event.data]
 
     def record(self, kind: str, data: Mapping[str, Any]) -> int:
         """Append one event about this file; return its number."""
@@ -201,5 +228,17 @@ class Paper:
         return state.branches.setdefault(self.branch(), Known())
 
     def branch(self) -> str:
-        """Return the branch that is checked out, "" without one."""
-        return (self.repository.branch() or "") if self.repository else ""
+        """Return the branch that is checked out, "" without one; it is looked up once while the file is locked."""
+        if self._branch is not None:
+            return self._branch
+        found = (self.repository.branch() or "") if self.repository else ""
+        self._branch = found if self._is_locked else None
+        return found
+
+    def look_again(self) -> None:
+        """Look up the branch anew."""
+        self._branch = None
+
+    def head(self) -> str:
+        """Return the commit that is checked out, "" without one."""
+        return (self.repository.resolve("HEAD") or "") if self.repository else ""

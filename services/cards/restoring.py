@@ -9,14 +9,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bluelabel.interfaces.errors import Conflict, NotFound, UsageError
+from bluelabel.interfaces.errors import NotFound, UsageError
 from bluelabel.interfaces.events import Draft
 from bluelabel.services.cards import edit, files, places
 from bluelabel.services.cards.changes import pack, unpack
 from bluelabel.services.cards.desk import Desk, Plan
 from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.inverse import archived, changed_again, followed, inverse
 from bluelabel.services.cards.model import Card, CardDocument, to_bytes
 from bluelabel.services.cards.paper import Recorded
+from bluelabel.services.cards.save_detection import stands
 from bluelabel.services.cards.statuses import CardStatus
 
 
@@ -31,8 +33,8 @@ def archiving(desk: Desk, names: Sequence[str], target: str) -> Plan:
         cards = [card for card in chosen if not places.in_archive(card)]
         if to != "section":
             _copy(desk, to, document, cards)
-        before = _before(document)
-        return [_archived(desk, document, card, to, before[card.start]) for card in cards]
+        before = followed(document)
+        return [archived(desk, document, card, to, before[card.start]) for card in cards]
 
     return plan
 
@@ -58,24 +60,6 @@ def _copy(desk: Desk, to: str, document: CardDocument, cards: Sequence[Card]) ->
 
     if blocks:
         files.publish(path, compute)
-
-
-def _archived(desk: Desk, document: CardDocument, card: Card, to: str | None, follows: str) -> Draft:
-    data = {
-        "id": card.id,
-        "to": to,
-        "section": card.section,
-        "follows": follows,
-        "block": pack(edit.block(document, card)),
-    }
-    return desk.draft("card.archived", data)
-
-
-def _before(document: CardDocument) -> dict[int, str]:
-    """Return, for the beginning of each card, the id of the card before it in its section, "" for the first."""
-    cards = document.cards
-    pairs = zip((None, *cards), cards, strict=False)
-    return {card.start: before.id if before and before.section == card.section else "" for before, card in pairs}
 
 
 def restoring(desk: Desk, names: Sequence[str]) -> Plan:
@@ -105,7 +89,7 @@ def _lost(desk: Desk) -> dict[str, dict[str, Any]]:
     for loss in reversed(state.losses if state else []):
         text = desk.memory.text(loss.text)
         before = parse(text or b"", desk.vocabulary)
-        follows = _before(before)
+        follows = followed(before)
         for name in loss.lost:
             if name in found or name not in before.by_id:
                 continue
@@ -132,50 +116,71 @@ def _archived_where(desk: Desk, db: sqlite3.Connection, name: str) -> dict[str, 
     return {**{key: data.get(key) for key in ("section", "follows", "block")}, "from": data.get("to")}
 
 
-def undoing(desk: Desk) -> tuple[Plan, Mapping[str, bytes] | None]:
-    """Return a plan that takes the last change back, and the exact text for where nobody touched the file since."""
+def undoing(desk: Desk, name: str | None = None) -> tuple[Plan, Mapping[str, bytes] | None]:
+    """Return a plan that takes a change back, and the exact text for where nobody touched the file since.
+
+    Args:
+        desk: the file.
+        name: take back the last change of this card, whoever made it; without one the last command's.
+    """
     state = desk.memory.load()
-    if state is None or not state.unit:
-        raise NotFound("nothing to undo", where=desk.file, hint="only changes made with `bluelabel card` can be undone")
-    events = desk.recorded(0, frozenset(state.unit))
+    unit = state.unit if state else []
+    if state is None or (not unit and name is None):
+        hint = "name a card with --id to take back what others recorded" if name is None else "see `bluelabel log`"
+        raise NotFound("nothing to undo", where=desk.file, hint=hint)
     before = desk.memory.text(state.unit_before)
     exactly = {state.unit_after: before} if before is not None else None
+    if name is not None:
+        return _undoing_one(desk, name, exactly, unit)
+    events = desk.recorded(0, frozenset(unit))
 
     def plan(document: CardDocument, _db: sqlite3.Connection) -> Sequence[Draft]:
-        follows = _before(document)
-        return [draft for event in events for draft in _inverse(desk, document, event, follows)]
+        follows = followed(document)
+        drafts = [draft for event in events for draft in inverse(desk, document, event, follows)]
+        if not drafts and events:
+            raise changed_again(desk, events[-1])
+        return drafts
 
     return plan, exactly
 
 
-def _inverse(desk: Desk, document: CardDocument, event: Recorded, follows: Mapping[int, str]) -> list[Draft]:
-    data = dict(event.data)
-    name = str(data.get("id"))
-    card = document.by_id[name][-1] if name in document.by_id else None
-    changed = {**data, "undoes": event.event}
-    changed.pop("forced", None)
-    if event.kind == "card.changed":
-        changed["before"], changed["after"] = data.get("after"), data.get("before")
-        field = str(data["field"])
-        present = _present(document, data, field)
-        if present != unpack(data.get("after")):
-            raise Conflict(f"{field} of {name} was changed again since", where=desk.file, hint="set it by hand")
-        return [desk.draft(event.kind, changed)]
-    if event.kind == "card.checked":
-        return [desk.draft(event.kind, {**changed, "done": not data.get("done")})]
-    if event.kind == "card.archived":
-        return [desk.draft("card.restored", {**changed, "from": data.get("to")})]
-    if card is None:
-        return []
-    to = "section" if event.kind == "card.restored" and data.get("from") == "section" else None
-    draft = _archived(desk, document, card, to, follows[card.start])
-    return [Draft(draft.kind, draft.by, {**draft.data, "undoes": event.event})]
+def _undoing_one(
+    desk: Desk, name: str, exactly: Mapping[str, bytes] | None, unit: Sequence[int]
+) -> tuple[Plan, Mapping[str, bytes] | None]:
+    """Return a plan that takes back the last recorded change of one card; see `undoing`."""
+    text: dict[str, bytes] = {}
+
+    def plan(document: CardDocument, _db: sqlite3.Connection) -> Sequence[Draft]:
+        event = _last_of(desk, document, name)
+        if not stands(document, event) or not _untouched(document, event):
+            raise changed_again(desk, event)
+        if exactly and list(unit) == [event.event]:
+            text.update(exactly)
+        return inverse(desk, document, event, followed(document))
+
+    return plan, text
 
 
-def _present(document: CardDocument, data: Mapping[str, Any], field: str) -> str | None:
-    nth = data.get("nth")
-    card = document.card(f"{data['id']}#{nth}" if nth else str(data["id"]))
-    if field in ("title", "section"):
-        return card.title if field == "title" else card.section
-    found = card.fields.get(field)
-    return found.raw if found else None
+def _last_of(desk: Desk, document: CardDocument, name: str) -> Recorded:
+    """Return the last change of a card; what another branch recorded counts where it has come into this file.
+
+    What somebody has set by hand since, to something new, is theirs to take back.
+
+    Raises:
+        NotFound: nothing is recorded of it.
+    """
+    wanted, _, nth = name.partition("#")
+    branch = desk.branch()
+    for event in reversed(desk.recorded_of(wanted) or desk.recorded_of(wanted.upper())):
+        is_meant = "overrides" not in event.data and (not nth or str(event.data.get("nth") or 1) == nth)
+        if is_meant and (event.branch in (None, branch) or stands(document, event)):
+            return event
+    hint = "see `bluelabel card show`; a change by hand is taken back by hand"
+    raise NotFound("no change of this card is recorded", where=name[:80], hint=hint)
+
+
+def _untouched(document: CardDocument, event: Recorded) -> bool:
+    """Tell whether taking a card out again would take nothing with it that was written since."""
+    cards = document.by_id.get(str(event.data.get("id")), ())
+    block = unpack(event.data.get("block"))
+    return event.kind != "card.created" or any(edit.block(document, card) == block for card in cards)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -40,6 +41,8 @@ _FIXED: Final = {
     "LANGUAGE": "",
 }
 _OPTIONS: Final = ("-c", "core.quotePath=false", "-c", "color.ui=false", "-c", "log.showSignature=false")
+_AT_HOME: Final[Mapping[str, str]] = {"GIT_NO_LAZY_FETCH": "1"}
+_NOTHING: Final[Mapping[str, str]] = {}
 # A repository's own config may name programs for git to run on mere questions; those are not asked for.
 _READ_OPTIONS: Final = ("-c", "core.fsmonitor=false")
 _WRITE_OPTIONS: Final = ("-c", "core.fsync=all", "-c", "gc.auto=0", "-c", "maintenance.auto=false")
@@ -87,13 +90,19 @@ class Git:
         self.root = root
         self._inside_hook = inside_hook
 
-    def ask(self, *args: str, data: bytes | None = None) -> Answer:
+    def ask(self, *args: str, data: bytes | None = None, fetches: bool = True) -> Answer:
         """Run a question: nothing is changed and no lock is taken. The exit code is the caller's to judge.
+
+        Args:
+            args: what to ask.
+            data: standard input.
+            fetches: False where a clone that is not whole must not go to the network for what it does not have.
 
         Raises:
             MachineError: git is missing, does not answer, or refuses the repository (owner, format).
         """
-        answer = self._run([*_OPTIONS, *_READ_OPTIONS, "--no-optional-locks", *args], data, READ_SECONDS)
+        asked = [*_OPTIONS, *_READ_OPTIONS, "--no-optional-locks", *args]
+        answer = self._run(asked, data, READ_SECONDS, {} if fetches else _AT_HOME)
         if answer.code == 128 and ("dubious ownership" in answer.err or "Expected git repo version" in answer.err):
             hint = answer.err.strip().splitlines()[0]
             raise MachineError("git refuses this repository", where=str(self.root), hint=hint)
@@ -114,14 +123,14 @@ class Git:
         """Run a change, synced to disk before it returns. The exit code is the caller's to judge."""
         return self._run([*_OPTIONS, *_WRITE_OPTIONS, *args], data, seconds)
 
-    def _run(self, args: list[str], data: bytes | None, seconds: float) -> Answer:
+    def _run(self, args: list[str], data: bytes | None, seconds: float, more: Mapping[str, str] = _NOTHING) -> Answer:
         if any("\0" in arg for arg in args):
             raise UsageError("a name with a NUL byte cannot be given to git", where=str(self.root))
         try:
             done = subprocess.run(
                 ["git", *args],
                 cwd=self.root,
-                env=self._environment(),
+                env={**self._environment(), **more},
                 input=data or b"",
                 capture_output=True,
                 timeout=seconds,

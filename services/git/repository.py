@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from bluelabel.interfaces.repository import Change, Commit
+from bluelabel.interfaces.repository import Change, Commit, Version
 from bluelabel.interfaces.times import to_text
 from bluelabel.services.git.command import Git
 from bluelabel.services.git.locate import Location, locate
@@ -217,6 +219,36 @@ class GitRepository:
         """Tell whether the history of this clone is cut short."""
         return self.git.ask("rev-parse", "--is-shallow-repository").text.strip() == "true"
 
+    def version(self, path: str, data: bytes) -> Version | None:
+        """Return what git has of a file's text, byte for byte or but for its line endings; None when it has none.
+
+        Any text that git has counts: a commit's, the index's, a stash's, one that a merge made. git knows the empty
+        text without having it, so that one is never a version. Objects are not fetched for the question.
+        """
+        if not data:
+            return None
+        blobs = [name for text in (data, data.replace(b"\r\n", b"\n")) for name in _blob_names(text)]
+        places = [] if "\n" in path else [f"HEAD:{path}", f":{path}"]
+        lines = "".join(f"{name}\n" for name in (*places, *blobs))
+        answer = self.git.ask("cat-file", "--batch-check=%(objectname)", data=os.fsencode(lines), fetches=False)
+        found = answer.text.splitlines()
+        blob = next((name for name in blobs if name in found[len(places) :]), None)
+        at = [place in blobs for place in found[: len(places)]] or [False, False]
+        return Version(blob, is_head=at[0], is_staged=at[1]) if blob else None
+
+    def had(self, path: str, blob: str, commit: str) -> bool:
+        """Tell whether a file was that blob in the history of `commit`."""
+        last = self.resolve(commit)
+        if last is None or not path or "\0" in path:
+            return False
+        args = ("log", "-1", "--format=%H", "--no-renames", f"--find-object={blob}", last, "--", path)
+        answer = self.git.ask("--literal-pathspecs", *args, fetches=False)
+        return answer.code == 0 and bool(answer.text.strip())
+
+    def is_busy(self) -> bool:
+        """Tell whether a git command is just changing this worktree."""
+        return os.path.lexists(self.location.git_dir / "index.lock")
+
     def remotes(self) -> tuple[str, ...]:
         """Return the names of the remotes."""
         return tuple(self.git.must("list remotes", "remote").text.splitlines())
@@ -238,6 +270,12 @@ class GitRepository:
             elif line == f"branch refs/heads/{branch}" and place is not None:
                 return Path(place)
         return None
+
+
+def _blob_names(data: bytes) -> tuple[str, str]:
+    """Return the names that git gives a text, in a repository of either kind of hash."""
+    whole = b"blob %d\0" % len(data) + data
+    return hashlib.sha1(whole, usedforsecurity=False).hexdigest(), hashlib.sha256(whole).hexdigest()
 
 
 def _commits(text: str) -> Iterator[Commit]:

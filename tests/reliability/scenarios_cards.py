@@ -1,4 +1,5 @@
-"""Changes of task cards under the sweeps: set, ticked, new, moved, archived, brought back, taken back.
+"""Changes of task cards under the sweeps: set, ticked, new, moved, archived, brought back, taken back;
+saves that are noticed.
 
 The checker knows the file before and what the same command made of it in a copy that nothing disturbed. Whatever
 happens, the file is one of the two, byte for byte, and after recovering it is the one that the ledger speaks of.
@@ -7,6 +8,7 @@ happens, the file is one of the two, byte for byte, and after recovering it is t
 from __future__ import annotations
 
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -63,6 +65,38 @@ def changed(where: Path) -> None:
     do(where, "card", "set", "TASK-002", "status", "BLOCKED")
 
 
+def changed_by_two(where: Path) -> None:
+    """Make a workspace in which a card was set, and another one after it."""
+    changed(where)
+    do(where, "card", "set", "TASK-003", "assignee", "CA")
+
+
+def reverted(where: Path) -> None:
+    """Make a workspace in which git has put a card back as it was."""
+    where.mkdir(parents=True, exist_ok=True)
+    _git(where, "init", "-q", "-b", "main")
+    cards(where)
+    _git(where, "add", CARDS)
+    _git(where, "commit", "-q", "-m", "Begin")
+    do(where, "card", "set", "TASK-002", "status", "BLOCKED")
+    do(where, "card", "check", "TASK-001", "1")
+    _git(where, "checkout", "--", CARDS)
+
+
+def overwritten(where: Path) -> None:
+    """Make a workspace in which an editor that was open over two changes has saved an older copy, with more words."""
+    cards(where)
+    old = (where / CARDS).read_bytes()
+    do(where, "card", "set", "TASK-002", "status", "BLOCKED")
+    do(where, "card", "check", "TASK-001", "1")
+    (where / CARDS).write_bytes(old.replace(b"Words of the second.", b"More words of the second."))
+
+
+def _git(where: Path, *args: str) -> None:
+    settings = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *settings, *args], cwd=where, check=True, capture_output=True)
+
+
 def rehearsed(begin: Callable[[Path], None], words: Sequence[str]) -> Callable[[Path], None]:
     """Return a beginning that also keeps the files before and after the command, as `case/before` and `case/after`."""
 
@@ -104,6 +138,15 @@ def judged(outcome: Outcome) -> list[str]:
     return wrong
 
 
+def noticed(outcome: Outcome) -> list[str]:
+    """Return what is wrong with what the ledger was told of a save; each thing once, whatever died on the way."""
+    wrong = judged(outcome)
+    told = [fact for fact in read_disk(home_of(outcome.dir)).facts if {"seen", "again"} & fact.data.keys()]
+    if outcome.recovered and len(told) != 2:
+        wrong.append(f"the ledger was told {len(told)} times of two changes that a save took back")
+    return wrong
+
+
 def _begun(where: Path) -> int:
     return int((where / "case" / "events").read_text())
 
@@ -118,7 +161,7 @@ def _in_archive(where: Path) -> list[str]:
     return [] if found == kept.read_bytes() else ["the archive file is not what it should be"]
 
 
-def entry(begin: Callable[[Path], None], *words: str) -> Entry:
+def entry(begin: Callable[[Path], None], *words: str, check: Callable[[Outcome], list[str]] = judged) -> Entry:
     """Return the scenario of a command about cards."""
     rehearse = rehearsed(begin, words)
 
@@ -127,7 +170,7 @@ def entry(begin: Callable[[Path], None], *words: str) -> Entry:
         count = len([fact for fact in read_disk(home_of(where)).facts if fact.kind in CHANGING])
         (where / "case" / "events").write_text(str(count))
 
-    more: dict[str, Any] = {"check": judged, "ack": TOLD}
+    more: dict[str, Any] = {"check": check, "ack": TOLD}
     return setup, lambda _: list(words), more
 
 
@@ -141,8 +184,11 @@ SCENARIOS: dict[str, Entry] = {
     "card-restore": entry(lost, "card", "restore"),
     "card-unarchive": entry(archived, "card", "restore", "TASK-001"),
     "card-undo": entry(changed, "card", "undo"),
+    "card-undo-id": entry(changed_by_two, "card", "undo", "--id", "TASK-002"),
+    "card-reverted": entry(reverted, "card", "list", check=noticed),
+    "card-older-copy": entry(overwritten, "card", "list", check=noticed),
 }
 """name: (how it begins, the arguments, what differs from the usual)."""
 
-QUICK = ("card-set", "card-archive-file", "card-restore")
+QUICK = ("card-set", "card-archive-file", "card-restore", "card-older-copy")
 """Those of which `make test` sweeps a sample."""

@@ -155,12 +155,16 @@ def restore(app: App, card_ids: tuple[str, ...], file: str | None) -> None:
 
 
 @click.command("undo")
+@click.option("--id", "card_id", metavar="ID", help="Take back the last recorded change of this card, whoever made it.")
 @file_option
 @pass_app
-def undo(app: App, file: str | None) -> None:
-    """Take the last change of the file back; undoing twice makes it again."""
+def undo(app: App, card_id: str | None, file: str | None) -> None:
+    """Take the last command's change of the file back; undoing twice makes it again.
+
+    With --id the last recorded change of one card: a worker's, another's, or a revert that was noticed.
+    """
     board = open_board(app, file)
-    events = board.undo()
+    events = board.undo(card_id)
     tell(app, board)
     for event in events:
         name = str(event.data.get("id"))

@@ -78,7 +78,7 @@ def doctor(app: App, fix: bool, dry_run: bool) -> None:
 
     findings = examine(app.workspace(), fix=fix and not dry_run, show=app.say if dry_run else None)
     for finding in findings:
-        app.emit("finding", finding.as_json())
+        app.put(finding)
     bad = [f for f in findings if f.state == "bad"]
     rows = [[f.area, f.state, f"{f.what}: {f.hint}" if f in bad and f.hint else f.what] for f in findings]
     app.table(["Area", "State", "What"], rows)

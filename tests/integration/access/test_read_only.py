@@ -159,7 +159,7 @@ def test_lost_cards_are_told_without_being_remembered(place: Place) -> None:
     text = cards.read_text()
     cards.write_text(text.replace("## Active Tasks\n", "## Active Tasks\n\n### TASK-009: By hand\nStatus: BLOCKED\n"))
     assert len(place("card", "list", "--json").lines) == 3
-    cards.write_text(text)
+    cards.write_text(f"{text}\nA word of a person.\n")  # git does not have this text
     close_off(place.root / ".git")
     twice = [place("card", "list", "--json") for _ in range(2)]
     open_up(place.root / ".git")
@@ -171,8 +171,8 @@ def test_lost_cards_are_told_without_being_remembered(place: Place) -> None:
 
 def test_what_a_save_from_an_older_copy_took_back_is_shown(place: Place) -> None:
     cards = place.root / "TASK_CARDS.md"
-    text = cards.read_text()
-    cards.write_text(text.replace("### TASK-001: First\n", "### TASK-003: First\n"))
+    older = cards.read_text().partition("### TASK-001")[0]
+    cards.write_text(older + "### TASK-003: By hand\nStatus: BLOCKED\n")
     close_off(place.root / ".git")
     read = place("card", "list", "--json")
     open_up(place.root / ".git")
@@ -180,7 +180,20 @@ def test_what_a_save_from_an_older_copy_took_back_is_shown(place: Place) -> None
 
     assert len(read.lines) == 3
     assert sorted(line["id"] for line in read.lines) == sorted(line["id"] for line in there.lines)
-    assert "1 recorded changes are not in the file now; shown with them" in read.err
+    assert "2 recorded changes are not in the file now; shown with them" in read.err
+
+
+def test_what_a_person_took_out_stays_out(place: Place) -> None:
+    cards = place.root / "TASK_CARDS.md"
+    text = cards.read_text()
+    cards.write_text(text.replace("### TASK-001: First\n", "### TASK-003: First\n"))
+    close_off(place.root / ".git")
+    read = place("card", "list", "--json")
+    open_up(place.root / ".git")
+    there = place("card", "list", "--json")
+
+    assert [line["id"] for line in read.lines] == [line["id"] for line in there.lines] == ["TASK-003", "TASK-002"]
+    assert "a save took out 1 card (2 -> 2): TASK-001" in read.err
 
 
 def test_changes_that_a_crash_left_out_of_the_file_are_shown(place: Place) -> None:

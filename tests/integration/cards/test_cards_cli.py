@@ -153,6 +153,23 @@ def test_undo_says_how_the_card_stands_then(space: Any) -> None:
     assert card(space, "undo").out == "TASK-210F: back where it was\n"
 
 
+def test_undo_by_id_takes_back_what_another_has_changed(space: Any) -> None:
+    before = (space / "TASK_CARDS.md").read_bytes()
+    card(space, "set", "TASK-210C", "status", "BLOCKED", BLUELABEL_AGENT="CA")
+    card(space, "set", "TASK-210E", "priority", "LOW", BLUELABEL_AGENT="CC")
+    done = card(space, "undo", "--id", "TASK-210C", "--json")
+
+    assert (done.code, done.object["id"], done.object["kind"]) == (0, "TASK-210C", "card.changed")
+    assert card(space, "undo", "--id", "TASK-210E").out == "TASK-210E: priority is empty again\n"
+    assert (space / "TASK_CARDS.md").read_bytes() == before
+    assert card(space, "undo", "--id", "TASK-210E#2").code == 3
+    card(space, "set", "TASK-210C", "status", "BLOCKED")
+    text = (space / "TASK_CARDS.md").read_text(encoding="utf-8")
+    (space / "TASK_CARDS.md").write_text(text.replace("**Status**: BLOCKED 🔴  ", "**Status**: Done  "))
+    refused = card(space, "undo", "--id", "TASK-210C")
+    assert (refused.code, "status of TASK-210C was changed again since" in refused.err) == (4, True)
+
+
 def test_a_card_needs_a_title(space: Any) -> None:
     for words in (("new", " "), ("set", "TASK-210A", "title", "")):
         done = card(space, *words)

@@ -77,21 +77,23 @@ class Pair:
         else:
             self.words.append(line)
         self.saves = [("before the swap" if moment == "same field" else moment, line)]
+        before = self.path.read_bytes()
         after = self.board.set("TASK-210C", field, mine).raw(field) or ""
+        is_clash = moment == "same field" or (moment == "from an older copy" and self.path.read_bytes() != before)
         if moment == "from an older copy":
             self.editor(self.path, self.typed(old, line))
         else:
             self._save(moment)  # the field had this value already: nothing was swapped
         told = [*self.board.report.clashes, *self.board.inspect().clashes]
-        return self._judged(moment, line.partition(b"=")[2] or line, after, told)
+        return self._judged(moment, line.partition(b"=")[2] or line, after, told, is_clash)
 
-    def _judged(self, moment: str, typed: bytes, after: str, told: list[str]) -> list[str]:
+    def _judged(self, moment: str, typed: bytes, after: str, told: list[str], is_clash: bool) -> list[str]:
         data = self.path.read_bytes()
         wrong = [] if typed in data else [f"{moment}: the person's {typed!r} is lost"]
         card = parse(data).card("TASK-210C")
         block = data.decode()[card.start : card.end]
         wrong += [] if after in block else [f"{moment}: the agent's {after!r} is lost"]
-        if (moment == "same field") is not bool(told):
+        if is_clash is not bool(told):
             wrong.append(f"{moment}: told {told}")
         kept = [row for row in data.splitlines(keepends=True) if b"(other side)" not in row]
         if len(kept) < len(data.splitlines()):

@@ -149,7 +149,7 @@ def test_branches_are_remembered_apart(tmp_path: Path, sample: Callable[[str], b
 
 
 @pytest.mark.parametrize("editor", EDITORS)
-def test_a_save_from_an_older_copy_takes_nothing_back(here: Any, editor: Any) -> None:
+def test_of_a_save_from_an_older_copy_and_the_changes_it_did_not_have_both_are_kept(here: Any, editor: Any) -> None:
     old = here.data
     here.board().set("TASK-210C", "status", "BLOCKED")
     here.board().check("TASK-210C", 1)
@@ -158,12 +158,14 @@ def test_a_save_from_an_older_copy_takes_nothing_back(here: Any, editor: Any) ->
     report = here.board().inspect()
 
     document = parse(here.data)
-    assert document.card("TASK-210C").status_raw == "BLOCKED 🔴"
+    assert "**Status**: pending  \n**Status (other side)**: BLOCKED 🔴".encode() in here.data
     assert "- [x] It waits" in document.text
     assert made in document.by_id
     assert "Reads all files." in document.text
     assert report.alarms == []
-    assert "made again" in report.notes[0]
+    assert "both are kept" in report.clashes[0]
+    assert "older copy" in report.notes[0]
+    assert not here.board().inspect()
 
 
 def test_a_second_save_that_takes_a_change_back_is_meant(here: Any) -> None:

@@ -6,14 +6,13 @@ import json
 import os
 import select
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from cli_driver import bluelabel
+from up_process import Up
 
 _ECHO = """\
 [workspace]
@@ -24,30 +23,6 @@ ack_deadline = "1s"
 [agents.CC]
 command = [{python}, "-c", "print('{{\\"status\\": \\"success\\", \\"result\\": {{\\"summary\\": \\"did it\\"}}}}')"]
 """
-
-
-class Up:
-    """A running `up`, and what it says."""
-
-    def __init__(self, root: Path, *args: str) -> None:
-        self.root = root
-        command = [sys.executable, "-m", "bluelabel.apps.cli.main", "--root", str(root), "up", *args, "--json"]
-        self.log = (root.parent / "up.log").open("w+b")
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT, cwd=root)
-
-    def said(self) -> str:
-        return Path(self.log.name).read_text(encoding="utf-8")
-
-    def until(self, there: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 45
-        while not there():
-            assert time.monotonic() < deadline, self.said()
-            assert self.process.poll() is None, self.said()
-            time.sleep(0.05)
-
-    def end(self, number: int) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(40)
 
 
 @pytest.fixture

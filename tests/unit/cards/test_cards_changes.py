@@ -2,7 +2,7 @@
 
 import pytest
 
-from bluelabel.services.cards.changes import Outcome, apply, pack, reverted, unpack
+from bluelabel.services.cards.changes import Outcome, apply, pack, unpack
 from bluelabel.services.cards.document import parse
 
 BASE = b"## Active Tasks\n\n### TASK-1: a\nStatus: Done\n- [ ] one\n- [ ] one\n\n### TASK-2: b\nStatus:\nBLOCKED\n"
@@ -51,7 +51,25 @@ def test_a_clash_at_the_very_end_and_of_a_title() -> None:
     title = after(BASE, "card.changed", id="TASK-1", field="title", before="x", after="y")
 
     assert end.text == "### TASK-1: a\nStatus: Done\nStatus (other side): BLOCKED"
-    assert (title.text.encode(), len(title.clashes)) == (BASE, 1)
+    assert title.text == BASE.decode().replace("### TASK-1: a\n", "### TASK-1: a\n<!-- title (other side): y -->\n")
+    assert len(title.clashes) == 1
+    assert (
+        after(title.text.encode(), "card.changed", id="TASK-1", field="title", before="x", after="y").text == title.text
+    )
+
+
+def test_what_a_save_took_back_is_only_told_and_what_an_older_copy_has_otherwise_is_kept_beside() -> None:
+    changed = {"id": "TASK-1", "field": "status", "before": "pending", "after": "Done"}
+    told = after(BASE, "card.changed", **changed, seen="git")
+    older = after(BASE, "card.changed", **changed, seen="older copy")
+    emptied = after(BASE, "card.changed", **changed | {"before": None}, seen="older copy")
+    back = after(BASE, "card.changed", id="TASK-1", field="status", before="Done", after="x", seen="older copy")
+
+    assert (told.text.encode(), told.clashes) == (BASE, [])
+    assert "Status: Done\nStatus (other side): pending\n" in older.text
+    assert "both are kept" in older.clashes[0]
+    assert (emptied.text.encode(), "it stands" in emptied.clashes[0]) == (BASE, True)
+    assert (back.text.encode(), back.clashes) == (BASE, [])
 
 
 def test_what_cannot_be_done_is_said() -> None:
@@ -75,19 +93,6 @@ def test_a_card_comes_back_after_the_one_it_followed() -> None:
 
     assert [card.id for card in outcome.document.cards] == ["TASK-1", "TASK-3", "TASK-2"]
     assert [card.id for card in lost.document.cards] == ["TASK-1", "TASK-2", "TASK-3"]
-
-
-def test_a_save_from_an_older_copy_is_known_by_what_it_lacks() -> None:
-    document = parse(BASE)
-
-    assert reverted(document, "card.created", {"id": "TASK-9"})
-    assert not reverted(document, "card.changed", {"id": "TASK-9", "field": "status"})
-    assert reverted(document, "card.changed", {"id": "TASK-1", "field": "status", "before": "Done", "after": "x"})
-    assert reverted(
-        document, "card.changed", {"id": "TASK-1", "field": "section", "before": "Active Tasks", "after": "x"}
-    )
-    assert not reverted(document, "card.checked", {"id": "TASK-1", "text": "one", "done": True})
-    assert not reverted(document, "card.archived", {"id": "TASK-1"})
 
 
 def test_text_that_is_no_utf8_is_wrapped_for_the_ledger() -> None:
