@@ -99,7 +99,7 @@ def test_new_cards_of_both_sides_stay_and_an_edit_follows_a_move() -> None:
 def test_fields_of_one_line_are_merged_each_for_itself(ours: str, theirs: str, clean: bool) -> None:
     base = "Status: A | Owner: X | Updated: 2026-01-01"
     sides = [f"### TASK-1: a\n{line}\n".encode() for line in (base, ours, theirs)]
-    result = merge(*sides)
+    result = merge(sides[0], sides[1], sides[2])
 
     assert result.clean is clean
     if clean:
