@@ -16,7 +16,7 @@ from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.names import agent_name
 from bluelabel.runner import setup
 from bluelabel.runner.settings import FILE, not_toml
-from bluelabel.services.ledger.disk import replace_file
+from bluelabel.services.files.disk import replace_file
 
 if TYPE_CHECKING:
     from tomlkit.items import Table

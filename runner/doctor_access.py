@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bluelabel.interfaces.records.workspace import Finding
-from bluelabel.services.ledger.disk import may_write
+from bluelabel.services.files.disk import may_write
 
 if TYPE_CHECKING:
     from bluelabel.runner.workspace import Workspace

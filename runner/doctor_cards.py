@@ -14,7 +14,7 @@ from bluelabel.services.cards.lint import unread as unread_lines
 from bluelabel.services.cards.model import CardDocument
 from bluelabel.services.cards.repair import repair
 from bluelabel.services.cards.unread import UNREAD, summary
-from bluelabel.services.ledger.disk import make_directory, replace_file
+from bluelabel.services.files.disk import make_directory, replace_file
 
 if TYPE_CHECKING:
     from bluelabel.runner.workspace import Workspace

@@ -14,9 +14,9 @@ from bluelabel.interfaces.names import agent_name
 from bluelabel.runner.home import check_untracked, hide
 from bluelabel.runner.settings import DEFAULT_AGENTS, FILE, load
 from bluelabel.runner.workspace import HOME_VARIABLE, Workspace, find_place, is_made, state_directory
+from bluelabel.services.files.disk import make_directory
 from bluelabel.services.git.index import in_git
 from bluelabel.services.git.locate import Location
-from bluelabel.services.ledger.disk import make_directory
 from bluelabel.services.postbox.directory import Directory
 
 _SETTINGS = """\

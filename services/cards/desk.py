@@ -18,7 +18,6 @@ from bluelabel.interfaces.errors import Refused
 from bluelabel.interfaces.events import Draft, Event
 from bluelabel.interfaces.repository import Version
 from bluelabel.interfaces.times import from_text
-from bluelabel.services.cards import files
 from bluelabel.services.cards.changes import CHANGING, is_told
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.guard import Alarm, compare
@@ -28,6 +27,7 @@ from bluelabel.services.cards.model import CardDocument, to_bytes
 from bluelabel.services.cards.paper import Paper, Recorded, Report
 from bluelabel.services.cards.save_detection import Judgement, judge
 from bluelabel.services.cards.telling import Teller, remarks
+from bluelabel.services.files import swap
 
 Plan = Callable[[CardDocument, sqlite3.Connection], Sequence[Draft]]
 """Decides on the present file and index what to record; raises to refuse."""
@@ -72,7 +72,7 @@ class Desk(Paper):
         self.report = Report()
         with self.locked():
             state = self._settle()
-            before = files.read_settled(self.path) or b""
+            before = swap.read_settled(self.path) or b""
             document = self.seen = parse(before, self.vocabulary)
             self.written = None
             made: dict[str, bytes] = {}
@@ -99,7 +99,7 @@ class Desk(Paper):
         self.report = Report()
         with self.locked():
             state = self._settle()
-            written = files.publish(self.path, lambda data: make(parse(data, self.vocabulary)))
+            written = swap.publish(self.path, lambda data: make(parse(data, self.vocabulary)))
             self.known(state).known = self.memory.keep(written)
             self.memory.save(state)
 
@@ -233,7 +233,7 @@ class Desk(Paper):
 
     def _leftovers(self, state: State, data: bytes | None) -> bytes | None:
         """Look at what a killed change left beside the file: a save that it swapped out is merged back in."""
-        texts = files.leftovers(self.path)
+        texts = swap.leftovers(self.path)
         if not texts:
             return data
         name = self.known(state).known
@@ -244,10 +244,10 @@ class Desk(Paper):
             if text in (data, base, began) or self._is_ours(text, base, state):
                 continue
             merged = merge(began, data or b"", text, self.vocabulary)
-            data = files.publish(self.path, _always(merged.content))
+            data = swap.publish(self.path, _always(merged.content))
             left = "" if merged.decided else "; a person has to choose where both changed the same"
             self.report.notes.append(f"{self.file}: a save that a crash had pushed aside was merged back in{left}")
-        files.drop_leftovers(self.path)
+        swap.drop_leftovers(self.path)
         return data
 
     def _is_ours(self, text: bytes, base: bytes, state: State) -> bool:
@@ -257,14 +257,14 @@ class Desk(Paper):
 
     def _present(self) -> bytes | None:
         """Return the file; an editor that writes anew after moving the old one away gets a moment."""
-        data, until = files.read_settled(self.path), time.monotonic() + _GONE
+        data, until = swap.read_settled(self.path), time.monotonic() + _GONE
         while data is None and self.memory.folder.joinpath("state.json").exists() and time.monotonic() < until:
             time.sleep(0.01)
-            data = files.read_settled(self.path)
+            data = swap.read_settled(self.path)
         return data
 
 
-def _always(data: bytes) -> files.Compute:
+def _always(data: bytes) -> swap.Compute:
     return lambda _present: data
 
 

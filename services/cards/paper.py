@@ -14,13 +14,14 @@ from bluelabel.interfaces.errors import LockTimeout, NotFound, machine_error
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.ports import Clock
 from bluelabel.interfaces.repository import Repository
-from bluelabel.services.cards import files, statistics
+from bluelabel.services.cards import statistics
 from bluelabel.services.cards.changes import CHANGING, Outcome, apply
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.guard import Alarm
 from bluelabel.services.cards.memory import Known, Memory, State, digest
 from bluelabel.services.cards.model import CardDocument, to_bytes
 from bluelabel.services.cards.statuses import Vocabulary
+from bluelabel.services.files import swap
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.ledger.system import SystemClock
 
@@ -129,7 +130,7 @@ class Paper:
         Raises:
             NotFound: there is none.
         """
-        data = files.read_settled(self.path)
+        data = swap.read_settled(self.path)
         if data is None:
             raise NotFound(
                 "no card file", where=str(self.path), hint="name one with --file, or make one: `bluelabel init`"
@@ -184,7 +185,7 @@ class Paper:
             outcome = self.outcome(parse(data, self.vocabulary), [(event.kind, event.data) for event in events])
             return to_bytes(outcome.text)
 
-        written = self.written = files.publish(self.path, compute)
+        written = self.written = swap.publish(self.path, compute)
         known = self.known(state)
         known.known, known.head = self.memory.keep(written), self.head()
         self.remember(state, events)

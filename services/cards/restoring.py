@@ -11,7 +11,7 @@ from typing import Any
 
 from bluelabel.interfaces.errors import NotFound, UsageError
 from bluelabel.interfaces.events import Draft
-from bluelabel.services.cards import edit, files, places
+from bluelabel.services.cards import edit, places
 from bluelabel.services.cards.changes import pack, unpack
 from bluelabel.services.cards.desk import Desk, Plan
 from bluelabel.services.cards.document import parse
@@ -20,6 +20,7 @@ from bluelabel.services.cards.model import Card, CardDocument, to_bytes
 from bluelabel.services.cards.paper import Recorded
 from bluelabel.services.cards.save_detection import stands
 from bluelabel.services.cards.statuses import CardStatus
+from bluelabel.services.files import swap
 
 
 def archiving(desk: Desk, names: Sequence[str], target: str) -> Plan:
@@ -59,7 +60,7 @@ def _copy(desk: Desk, to: str, document: CardDocument, cards: Sequence[Card]) ->
         return to_bytes(edit.inserted(archive, {len(archive.text): (archive.eol * 2).join(new)})) if new else data
 
     if blocks:
-        files.publish(path, compute)
+        swap.publish(path, compute)
 
 
 def restoring(desk: Desk, names: Sequence[str]) -> Plan:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from bluelabel.interfaces.errors import machine_error
+from bluelabel.services.files.managed_block import Marks, blocks, put, take
 from bluelabel.services.git.command import GitFailed
-from bluelabel.services.git.managed import Marks, blocks, put, take
 from bluelabel.services.git.repository import GitRepository
 
 MARKS: Final = Marks(b"# bluelabel begin", b"# bluelabel end")

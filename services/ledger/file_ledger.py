@@ -14,9 +14,9 @@ from bluelabel.interfaces.events import Draft, Event, Head
 from bluelabel.interfaces.limits import SEGMENT_BYTES
 from bluelabel.interfaces.ports import Clock
 from bluelabel.interfaces.times import to_text
-from bluelabel.services.ledger.disk import make_directory, open_append, replace_file, sync_directory, write_once
+from bluelabel.services.files.disk import make_directory, open_append, replace_file, sync_directory, write_once
+from bluelabel.services.files.lock import ProcessLock
 from bluelabel.services.ledger.lines import encode
-from bluelabel.services.ledger.lock import ProcessLock
 from bluelabel.services.ledger.news import News
 from bluelabel.services.ledger.recent import BYTES, Recent
 from bluelabel.services.ledger.segments import Position, Segments

@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from bluelabel.interfaces.errors import BluelabelError, MachineError
-from bluelabel.services.ledger.disk import open_append
-from bluelabel.services.ledger.lock import try_lock, unlock
+from bluelabel.services.files.disk import open_append
+from bluelabel.services.files.lock import try_lock, unlock
 from bluelabel.services.ledger.segments import Segments
 
 _WIDTH = 120

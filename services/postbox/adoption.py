@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from bluelabel.interfaces.errors import UnreadableInput
+from bluelabel.services.files.confined import FileText, names_in, opened, read_at
 from bluelabel.services.postbox.box_shapes import is_header
-from bluelabel.services.postbox.folders import FileText, names_in, opened, read_at
 from bluelabel.services.postbox.quarantine import FOLDER
 from bluelabel.services.postbox.view_text import BOXES, Header
 

@@ -16,7 +16,7 @@ from bluelabel.interfaces.errors import machine_error
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.strict_json import dumps
 from bluelabel.interfaces.times import to_text
-from bluelabel.services.ledger.disk import sync_directory
+from bluelabel.services.files.disk import sync_directory
 from bluelabel.services.postbox.postbox import Postbox
 
 _OLD = (

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 from bluelabel.interfaces.errors import LockTimeout, MachineError, NotPermitted, UnreadableInput, machine_error
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.ports import Clock, Ids
-from bluelabel.services.ledger.disk import make_directory
-from bluelabel.services.ledger.lock import ProcessLock
+from bluelabel.services.files.confined import DROP, FileText, names_in, opened, read_at, signature_at
+from bluelabel.services.files.disk import make_directory
+from bluelabel.services.files.lock import ProcessLock
 from bluelabel.services.postbox.edit_desk import EditDesk, digest_of
-from bluelabel.services.postbox.folders import DROP, FileText, names_in, opened, read_at, signature_at
 from bluelabel.services.postbox.intake_report import IntakeReport
 from bluelabel.services.postbox.postbox import Postbox
 from bluelabel.services.postbox.publish import Bases, Held, leftovers, publish

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from bluelabel.interfaces import strict_json
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.ports import Clock
-from bluelabel.services.postbox.folders import FileText
+from bluelabel.services.files.confined import FileText
 from bluelabel.services.postbox.intake_report import IntakeReport
 from bluelabel.services.postbox.postbox import Postbox
 from bluelabel.services.postbox.publish import Bases, Originals

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from bluelabel.interfaces.errors import UnreadableInput
-from bluelabel.services.ledger.disk import make_directory, may_write
-from bluelabel.services.postbox.folders import FileText, exchange, names_in, opened, read_at, write_new
+from bluelabel.services.files.confined import FileText, exchange, names_in, opened, read_at, write_new
+from bluelabel.services.files.disk import make_directory, may_write
 
 NEW: Final = "new"
 """In the place of the digest in a held file's name: its text has not been read yet."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from bluelabel.interfaces import strict_json
 from bluelabel.interfaces.problems import Problem
-from bluelabel.services.postbox.folders import names_in, opened, shown, write_new
+from bluelabel.services.files.confined import names_in, opened, shown, write_new
 
 FOLDER: Final = "quarantine"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from bluelabel.services.postbox.folders import FileText
+from bluelabel.services.files.confined import FileText
 
 QUIET_SECONDS: Final = 0.3
 """A text that is no JSON is left alone for this long after its last change: the next part may be on its way."""

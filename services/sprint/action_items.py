@@ -11,7 +11,7 @@ from typing import Any, Final
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.names import nearest
-from bluelabel.services.git.managed import blocks, body
+from bluelabel.services.files.managed_block import blocks, body
 from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.documents import marks
 from bluelabel.services.sprint.model import Plan, one_line

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from bluelabel.interfaces.errors import Refused, machine_error
-from bluelabel.services.git.managed import Marks, blocks, put
+from bluelabel.services.files.managed_block import Marks, blocks, put
 
 FOLDERS: Final = ("docs/system", "", "docs")
 """Where a document of the project is looked for; the first is where a missing one is made."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bluelabel.interfaces.times import from_text, local_date
-from bluelabel.services.git.managed import body
+from bluelabel.services.files.managed_block import body
 from bluelabel.services.sprint import documents as names
 from bluelabel.services.sprint.action_items import BLOCK as ACTIONS
 from bluelabel.services.sprint.action_items import items

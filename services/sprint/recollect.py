@@ -13,7 +13,7 @@ from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.times import to_text
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.statuses import Vocabulary
-from bluelabel.services.git.managed import body
+from bluelabel.services.files.managed_block import body
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.sprint.documents import Documents, marks
 from bluelabel.services.sprint.heads import is_our_tag

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bluelabel.interfaces.errors import LockTimeout
 from bluelabel.interfaces.events import Draft
-from bluelabel.services.ledger.lock import ProcessLock
+from bluelabel.services.files.lock import ProcessLock
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.run_records import missing_run

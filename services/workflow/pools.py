@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from bluelabel.services.ledger.disk import make_directory
-from bluelabel.services.ledger.lock import try_lock
+from bluelabel.services.files.disk import make_directory
+from bluelabel.services.files.lock import try_lock
 from bluelabel.services.workflow.scheduling import Pools
 
 

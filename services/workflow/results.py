@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from bluelabel.interfaces import strict_json
 from bluelabel.interfaces.errors import UnreadableInput, machine_error
-from bluelabel.services.ledger.disk import make_directory, replace_file
+from bluelabel.services.files.disk import make_directory, replace_file
 
 LARGE: Final = 64 * 1024
 """Characters of JSON above which a result is stored beside."""

@@ -16,10 +16,10 @@ from typing import Any
 
 from bluelabel.interfaces.events import Draft, Event
 from bluelabel.interfaces.times import to_text
+from bluelabel.services.files.lock import ProcessLock
 from bluelabel.services.ledger import file_ledger
 from bluelabel.services.ledger.file_ledger import FileLedger
 from bluelabel.services.ledger.lines import encode
-from bluelabel.services.ledger.lock import ProcessLock
 
 
 def written_in_place() -> None:
@@ -41,7 +41,7 @@ def not_synced() -> None:
 def directory_not_synced() -> None:
     """Leave it to the kernel when names reach the disk."""
     _replace(file_ledger, "sync_directory", lambda _path: None)
-    _replace(sys.modules["bluelabel.services.ledger.disk"], "sync_directory", lambda _path: None)
+    _replace(sys.modules["bluelabel.services.files.disk"], "sync_directory", lambda _path: None)
 
 
 def acknowledged_before_the_write() -> None:

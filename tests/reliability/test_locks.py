@@ -18,7 +18,8 @@ from reliability.disk import read_disk
 
 from bluelabel.interfaces.errors import BluelabelError, Conflict, LockTimeout, MachineError
 from bluelabel.interfaces.events import Draft
-from bluelabel.services.ledger import disk, file_ledger
+from bluelabel.services.files import disk
+from bluelabel.services.ledger import file_ledger
 from bluelabel.services.ledger.file_ledger import FileLedger
 from bluelabel.services.ledger.system import SystemClock
 

@@ -17,7 +17,7 @@ from reliability.scenarios import ENV, workspace
 from bluelabel.interfaces.errors import UnreadableInput
 from bluelabel.runner.boxes import Boxes
 from bluelabel.runner.workspace import Workspace
-from bluelabel.services.postbox.folders import opened, read_at
+from bluelabel.services.files.confined import opened, read_at
 
 NAMES = (
     *("", ".", "..", "../../x", "../CA", "/etc/passwd", "/", "a/b", "a\\b", "..\\x", "C:", "C:\\x", "con", "NUL"),

@@ -12,8 +12,8 @@ from bluelabel.apps.cli.app import App, plain
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.services.cards.board import Board
 from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.files import read_settled
 from bluelabel.services.cards.model import CardDocument
+from bluelabel.services.files.swap import read_settled
 
 Command = Callable[..., Any]
 

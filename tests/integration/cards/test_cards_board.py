@@ -17,12 +17,13 @@ from bluelabel.interfaces.errors import (
     UsageError,
 )
 from bluelabel.interfaces.events import Draft
-from bluelabel.services.cards import files, paper
+from bluelabel.services.cards import paper
 from bluelabel.services.cards.board import Board
 from bluelabel.services.cards.desk import Desk
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.memory import Memory
 from bluelabel.services.cards.projection import CardsProjection
+from bluelabel.services.files import swap
 from bluelabel.services.ledger.book import Book
 
 Change = Callable[[Board], Any]
@@ -415,7 +416,7 @@ def test_a_kill_between_ledger_and_file_is_put_right_by_the_next_command(
     )
     for change in changes:
         with monkeypatch.context() as patch:
-            patch.setattr(files, "publish", _killed(files.publish, place.path))
+            patch.setattr(swap, "publish", _killed(swap.publish, place.path))
             with pytest.raises(KeyboardInterrupt):
                 change(place.board())
         place.board().recover()

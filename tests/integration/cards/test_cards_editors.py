@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from editors import backed_up, renamed_over
 
-from bluelabel.services.cards import files
 from bluelabel.services.cards.board import Board
 from bluelabel.services.cards.desk import Desk
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.projection import CardsProjection
+from bluelabel.services.files import swap as files
 from bluelabel.services.ledger.book import Book
 
 Editor = Callable[[Path, bytes], None]

@@ -12,12 +12,13 @@ import pytest
 from editors import backed_up, renamed_over
 
 from bluelabel.interfaces.errors import Conflict, MachineError, TooLarge, UnreadableInput
-from bluelabel.services.cards import desk, files
+from bluelabel.services.cards import desk
 from bluelabel.services.cards.board import Board
 from bluelabel.services.cards.desk import Desk
 from bluelabel.services.cards.document import parse
 from bluelabel.services.cards.memory import Memory
 from bluelabel.services.cards.projection import CardsProjection
+from bluelabel.services.files import swap as files
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.ledger.book import Book
 

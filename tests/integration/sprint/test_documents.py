@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bluelabel.interfaces.errors import IllegalTransition, InvalidName, NotFound, Refused, UnknownAgent, UsageError
-from bluelabel.services.cards import files
-from bluelabel.services.git.managed import put, take
+from bluelabel.services.files import swap
+from bluelabel.services.files.managed_block import put, take
 from bluelabel.services.sprint.action_items import items
 from bluelabel.services.sprint.checklist import APPROVALS, CHECKLIST
 from bluelabel.services.sprint.closeout import close
@@ -45,16 +45,16 @@ ODD = {
 
 def through_a_sprint(office: Any, files: Any) -> Any:
     """Launch and close a sprint in which every one of the files is a context file."""
-    for name, data in files.items():
+    for name, data in swap.items():
         office.write(f"notes/{name}", data)
     office.commit("Write notes", "notes")
-    places = {name: f"notes/{name}" for name in files}
-    office.settings = SprintSettings(documents=places, contexts=tuple(files))
+    places = {name: f"notes/{name}" for name in swap}
+    office.settings = SprintSettings(documents=places, contexts=tuple(swap))
     sprint = planned(office, cards=1, branches=0)
-    once = {name: (office.root / f"notes/{name}").read_bytes() for name in files}
+    once = {name: (office.root / f"notes/{name}").read_bytes() for name in swap}
     completed(office, cards=1, branches=0)
     assert close(office.desk, sprint, APPROVALS).closed
-    return once, {name: (office.root / f"notes/{name}").read_bytes() for name in files}
+    return once, {name: (office.root / f"notes/{name}").read_bytes() for name in swap}
 
 
 def assert_only_the_block(before: Any, once: Any, twice: Any) -> None:
@@ -78,10 +78,10 @@ def test_odd_documents_keep_every_byte(office: Any) -> None:
 def test_every_document_of_the_corpus_keeps_every_byte(office: Any) -> None:
     root = Path(os.environ["BLUELABEL_CORPUS"])
     found = sorted([*root.glob("sprint_docs/*"), *root.glob("continuity_docs/*")])
-    files = {f"{number:03}.md": file.read_bytes() for number, file in enumerate(found)}
-    assert len(files) >= 130
-    once, twice = through_a_sprint(office, files)
-    for name, before in files.items():
+    swap = {f"{number:03}.md": file.read_bytes() for number, file in enumerate(found)}
+    assert len(swap) >= 130
+    once, twice = through_a_sprint(office, swap)
+    for name, before in swap.items():
         assert_only_the_block(before, once[name], twice[name])
         assert once[name].startswith(before)
 
@@ -187,7 +187,7 @@ def test_a_launch_killed_between_a_card_s_event_and_its_file_is_finished_later(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "publish", killed)
+        patch.setattr(swap, "publish", killed)
         with pytest.raises(KeyboardInterrupt):
             launch(office.desk, sprint)
     assert [e.data["id"] for e in office.book.read() if e.kind == "card.created"] == ["TASK-0"]

@@ -16,7 +16,8 @@ from unit.boxes.counter import Counter
 
 from bluelabel.interfaces.limits import MESSAGE_BYTES
 from bluelabel.interfaces.records.reading import BoxMessage, BoxTask
-from bluelabel.services.postbox import box_office, folders, publish
+from bluelabel.services.files import confined
+from bluelabel.services.postbox import box_office, publish
 from bluelabel.services.postbox.box_office import BoxOffice
 from bluelabel.services.postbox.box_reader import read_box
 from bluelabel.services.postbox.view_text import is_own
@@ -586,7 +587,7 @@ def test_a_save_at_the_instant_of_publishing_is_not_lost(
     path = post.file("CC", "outbox")
     edited = post.text("CC", "outbox").replace("null]", '{"task_id": "T-8", "status": "done"},\nnull]')
     saved: list[bool] = []
-    real = folders.exchange
+    real = confined.exchange
 
     def racing(folder: int, one: str, other: str) -> bool:
         if other != "outbox.json" or saved or path.parent.name != "CC":
@@ -742,7 +743,7 @@ def test_a_save_that_is_still_going_on_when_it_is_swapped_out_is_read_later(
     post: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = post.file("CC", "outbox")
-    real = folders.exchange
+    real = confined.exchange
 
     def racing(folder: int, one: str, other: str) -> bool:
         if other == "outbox.json" and "half" not in path.read_text(encoding="utf-8"):

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bluelabel.interfaces.errors import TooLarge, UnreadableInput
-from bluelabel.services.postbox import folders, publish
-from bluelabel.services.postbox.folders import (
+from bluelabel.services.files import confined
+from bluelabel.services.files.confined import (
     FileText,
     exchange,
     is_as_read,
@@ -22,6 +22,7 @@ from bluelabel.services.postbox.folders import (
     signature_at,
     write_new,
 )
+from bluelabel.services.postbox import publish
 from bluelabel.services.postbox.publish import Bases, Held
 
 
@@ -213,7 +214,7 @@ def test_where_leases_are_unknown_nobody_counts_as_a_writer(tmp_path: Path, monk
 
     assert found is not None
     assert not found.open_for_writing
-    assert folders.shown("\udcff") == "\ufffd"
+    assert confined.shown("\udcff") == "\ufffd"
 
 
 @pytest.mark.parametrize("links", [True, False])

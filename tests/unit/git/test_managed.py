@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluelabel.services.git.managed import Marks, blocks, body, put, take
+from bluelabel.services.files.managed_block import Marks, blocks, body, put, take
 
 MARKS = Marks(b"<!-- ours begin -->", b"<!-- ours end -->")
 TEXT = st.lists(

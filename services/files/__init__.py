@@ -1,0 +1,1 @@
+"""The one way to touch a disk: durable writes, locks, swaps, confined paths and managed blocks."""
