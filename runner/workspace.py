@@ -17,7 +17,7 @@ from bluelabel.runner.settings import FILE, Settings, load
 from bluelabel.services.cards.projection import CardsProjection
 from bluelabel.services.git.locate import Location, locate
 from bluelabel.services.ledger.book import Book
-from bluelabel.services.ledger.system import SystemClock, SystemIds
+from bluelabel.services.ledger.clock import SystemClock, SystemIds
 from bluelabel.services.postbox.postbox import Postbox
 from bluelabel.services.postbox.projection import PostboxProjection
 from bluelabel.services.sprint.projection import SprintProjection

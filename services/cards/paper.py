@@ -23,7 +23,7 @@ from bluelabel.services.cards.model import CardDocument, to_bytes
 from bluelabel.services.cards.statuses import Vocabulary
 from bluelabel.services.files import swap
 from bluelabel.services.ledger.book import Book
-from bluelabel.services.ledger.system import SystemClock
+from bluelabel.services.ledger.clock import SystemClock
 
 _LOCK_SECONDS: Final = 15.0
 _SINCE: Final = 200

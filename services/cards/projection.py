@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from bluelabel.interfaces.events import Event
 from bluelabel.interfaces.strict_json import dumps
-from bluelabel.services.ledger.writes import Writes
+from bluelabel.services.ledger.write_batch import Writes
 
 _DDL: Final = """
 CREATE TABLE card_events (

@@ -13,11 +13,11 @@ from typing import Final
 
 from bluelabel.interfaces.events import Draft, Event, Head
 from bluelabel.interfaces.ports import Clock, Ledger
+from bluelabel.services.ledger.clock import SystemClock
 from bluelabel.services.ledger.file_ledger import FileLedger
 from bluelabel.services.ledger.index import Index, Projection
 from bluelabel.services.ledger.memory_ledger import MemoryLedger
 from bluelabel.services.ledger.readers import Readers
-from bluelabel.services.ledger.system import SystemClock
 
 _BEHIND: Final = 256
 """How many events of its own a book writes before it takes them into the index."""

@@ -16,11 +16,11 @@ from bluelabel.interfaces.ports import Clock
 from bluelabel.interfaces.times import to_text
 from bluelabel.services.files.disk import make_directory, open_append, replace_file, sync_directory, write_once
 from bluelabel.services.files.lock import ProcessLock
-from bluelabel.services.ledger.lines import encode
-from bluelabel.services.ledger.news import News
-from bluelabel.services.ledger.recent import BYTES, Recent
+from bluelabel.services.ledger.codec import encode
+from bluelabel.services.ledger.notify import News
 from bluelabel.services.ledger.segments import Position, Segments
 from bluelabel.services.ledger.syncing import Syncer
+from bluelabel.services.ledger.tail_cache import BYTES, Recent
 
 _PLACES: Final = 16
 

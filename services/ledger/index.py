@@ -16,8 +16,8 @@ from typing import Protocol
 from bluelabel.interfaces.errors import Conflict, MachineError
 from bluelabel.interfaces.events import Event
 from bluelabel.interfaces.ports import Ledger
-from bluelabel.services.ledger.lines import GENESIS
-from bluelabel.services.ledger.writes import Writes
+from bluelabel.services.ledger.codec import GENESIS
+from bluelabel.services.ledger.write_batch import Writes
 
 _META = "CREATE TABLE index_meta (made_by TEXT NOT NULL, boot TEXT NOT NULL, seq INTEGER NOT NULL, h TEXT NOT NULL)"
 _HINT = "check the disk; the index may be deleted at any time, it is computed anew"

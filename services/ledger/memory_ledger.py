@@ -9,7 +9,7 @@ from bluelabel.interfaces.errors import Conflict
 from bluelabel.interfaces.events import Draft, Event, Head
 from bluelabel.interfaces.ports import Clock
 from bluelabel.interfaces.times import to_text
-from bluelabel.services.ledger.lines import GENESIS, encode
+from bluelabel.services.ledger.codec import GENESIS, encode
 
 
 class MemoryLedger:

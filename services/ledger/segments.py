@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from bluelabel.interfaces.events import Event
-from bluelabel.services.ledger.lines import GENESIS, Scanner, parse, split, whole_lines
+from bluelabel.services.ledger.codec import GENESIS, Scanner, parse, split, whole_lines
 
 CHUNK: Final = 1 << 20
 _FIRST: Final = 1 << 16

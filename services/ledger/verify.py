@@ -9,8 +9,8 @@ from pathlib import Path
 from bluelabel.interfaces.events import Draft, Head
 from bluelabel.interfaces.problems import Problem
 from bluelabel.services.ledger.book import Book
+from bluelabel.services.ledger.codec import GENESIS, Scanner
 from bluelabel.services.ledger.file_ledger import FileLedger
-from bluelabel.services.ledger.lines import GENESIS, Scanner
 from bluelabel.services.ledger.segments import Position, Segments
 
 

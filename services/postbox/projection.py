@@ -9,7 +9,7 @@ from typing import Any, Final
 from bluelabel.interfaces.events import Event
 from bluelabel.interfaces.messages import Priority
 from bluelabel.interfaces.strict_json import dumps
-from bluelabel.services.ledger.writes import Writes
+from bluelabel.services.ledger.write_batch import Writes
 
 RANKS: Final[Mapping[str, int]] = {priority.value: priority.rank for priority in Priority}
 _RANK_SPAN = 1 << 48

@@ -11,7 +11,7 @@ from bluelabel.interfaces.messages import Delivery
 from bluelabel.interfaces.strict_json import dumps
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.ledger.index import Index
-from bluelabel.services.ledger.writes import Writes
+from bluelabel.services.ledger.write_batch import Writes
 from bluelabel.services.postbox import queries
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from bluelabel.interfaces.events import Event
 from bluelabel.interfaces.strict_json import dumps
-from bluelabel.services.ledger.writes import Writes
+from bluelabel.services.ledger.write_batch import Writes
 from bluelabel.services.sprint.model import Plan
 
 DDL: Final = """

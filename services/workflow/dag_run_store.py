@@ -17,7 +17,7 @@ from bluelabel.interfaces.ports import Clock
 from bluelabel.interfaces.times import to_text
 from bluelabel.services.files.disk import make_directory
 from bluelabel.services.ledger.book import Book
-from bluelabel.services.ledger.system import SystemClock
+from bluelabel.services.ledger.clock import SystemClock
 from bluelabel.services.workflow.dag_run_states import OPEN_RUN, DAGRunStatus
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.projection import RunsProjection

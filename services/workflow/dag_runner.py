@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bluelabel.interfaces.errors import AlreadyExists, Conflict, IllegalTransition, UsageError
-from bluelabel.services.ledger.system import SystemIds
+from bluelabel.services.ledger.clock import SystemIds
 from bluelabel.services.workflow.attempt import Registered
 from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.dag_run_store import DAGRunStore, More

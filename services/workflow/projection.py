@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bluelabel.interfaces.events import Event
 from bluelabel.interfaces.strict_json import dumps
-from bluelabel.services.ledger.writes import Writes
+from bluelabel.services.ledger.write_batch import Writes
 from bluelabel.services.workflow.dag_step_state import REMEMBERED
 from bluelabel.services.workflow.moves import Moves, write_history
 

@@ -10,7 +10,7 @@ import pytest
 
 from bluelabel.interfaces.events import Draft, Event, Head
 from bluelabel.services.ledger.book import Book
-from bluelabel.services.ledger.writes import Writes
+from bluelabel.services.ledger.write_batch import Writes
 
 
 class Words:

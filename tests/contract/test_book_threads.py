@@ -12,7 +12,7 @@ import pytest
 
 from bluelabel.interfaces.events import Draft, Event
 from bluelabel.services.ledger.book import Book
-from bluelabel.services.ledger.writes import Writes
+from bluelabel.services.ledger.write_batch import Writes
 
 PATIENCE = 30.0
 FEW = 20

@@ -18,8 +18,8 @@ from bluelabel.interfaces.errors import Conflict, MachineError, NotDurable
 from bluelabel.interfaces.events import Draft, Event, Head
 from bluelabel.interfaces.limits import SEGMENT_BYTES
 from bluelabel.interfaces.ports import Ledger
+from bluelabel.services.ledger.codec import GENESIS
 from bluelabel.services.ledger.file_ledger import FileLedger
-from bluelabel.services.ledger.lines import GENESIS
 from bluelabel.services.ledger.memory_ledger import MemoryLedger
 from bluelabel.services.ledger.verify import verify
 

@@ -9,7 +9,7 @@ from contextlib import closing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluelabel.services.ledger.writes import Writes
+from bluelabel.services.ledger.write_batch import Writes
 
 MOVES = (
     "INSERT OR IGNORE INTO things VALUES (?, 0)",

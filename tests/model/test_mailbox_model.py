@@ -19,7 +19,7 @@ from reliability.history import history
 from bluelabel.interfaces.errors import IllegalTransition, StaleToken
 from bluelabel.interfaces.messages import Priority
 from bluelabel.services.ledger.book import Book
-from bluelabel.services.ledger.system import SystemIds
+from bluelabel.services.ledger.clock import SystemIds
 from bluelabel.services.postbox import queries
 from bluelabel.services.postbox.dead_letters import purge, retry
 from bluelabel.services.postbox.directory import Directory

@@ -18,8 +18,8 @@ from bluelabel.interfaces.events import Draft, Event
 from bluelabel.interfaces.times import to_text
 from bluelabel.services.files.lock import ProcessLock
 from bluelabel.services.ledger import file_ledger
+from bluelabel.services.ledger.codec import encode
 from bluelabel.services.ledger.file_ledger import FileLedger
-from bluelabel.services.ledger.lines import encode
 
 
 def written_in_place() -> None:

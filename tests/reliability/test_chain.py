@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bluelabel.interfaces.events import Draft, Head
+from bluelabel.services.ledger.clock import SystemClock
+from bluelabel.services.ledger.codec import Scanner, whole_lines
 from bluelabel.services.ledger.file_ledger import FileLedger
-from bluelabel.services.ledger.lines import Scanner, whole_lines
-from bluelabel.services.ledger.system import SystemClock
 from bluelabel.services.ledger.verify import Verdict, verify
 
 ENTRIES = 1_000

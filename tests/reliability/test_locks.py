@@ -20,8 +20,8 @@ from bluelabel.interfaces.errors import BluelabelError, Conflict, LockTimeout, M
 from bluelabel.interfaces.events import Draft
 from bluelabel.services.files import disk
 from bluelabel.services.ledger import file_ledger
+from bluelabel.services.ledger.clock import SystemClock
 from bluelabel.services.ledger.file_ledger import FileLedger
-from bluelabel.services.ledger.system import SystemClock
 
 HOLDER = """
 import fcntl, os, sys, time

@@ -28,7 +28,7 @@ from typing import Any
 
 from reliability.launch import prepare
 
-from bluelabel.services.ledger.system import SystemClock
+from bluelabel.services.ledger.clock import SystemClock
 
 
 def serve(options: list[str]) -> int:

@@ -205,7 +205,7 @@ def lint(context: click.Context, file: str | None) -> None:
 
 
 def _today(app: App) -> date:
-    from bluelabel.services.ledger.system import SystemClock
+    from bluelabel.services.ledger.clock import SystemClock
 
     try:
         return local_date(app.workspace().clock.now())

@@ -16,7 +16,7 @@ from bluelabel.services.cards.desk import Desk as CardDesk
 from bluelabel.services.cards.projection import CardsProjection
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.ledger.book import Book
-from bluelabel.services.ledger.system import SystemClock, SystemIds
+from bluelabel.services.ledger.clock import SystemClock, SystemIds
 from bluelabel.services.postbox.box_office import BoxOffice
 from bluelabel.services.postbox.directory import Directory
 from bluelabel.services.postbox.postbox import Postbox

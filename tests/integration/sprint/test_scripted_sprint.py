@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from bluelabel.apps.cli.main import main
-from bluelabel.services.ledger.system import SystemClock
+from bluelabel.services.ledger.clock import SystemClock
 
 AGENTS = ("CA", "CC", "WA")
 BRANCHES = {

@@ -11,7 +11,7 @@ from cli_driver import bluelabel
 from bluelabel.runner.flows import open_runs
 from bluelabel.runner.timetable import PAUSE, Timetable
 from bluelabel.runner.workspace import Workspace
-from bluelabel.services.ledger.system import SystemClock
+from bluelabel.services.ledger.clock import SystemClock
 from bluelabel.services.workflow.runs import load_definition
 
 FLOW = """\

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bluelabel.interfaces.errors import IllegalTransition
 from bluelabel.interfaces.events import Event
-from bluelabel.services.ledger.writes import Writes
+from bluelabel.services.ledger.write_batch import Writes
 from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
 from bluelabel.services.workflow.projection import DDL, RunsProjection
 from bluelabel.services.workflow.run_records import change_drafts, created_draft, load_run

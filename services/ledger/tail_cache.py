@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bluelabel.interfaces.events import Event, Head
-from bluelabel.services.ledger.lines import GENESIS
+from bluelabel.services.ledger.codec import GENESIS
 
 COUNT: Final = 1024
 BYTES: Final = 1 << 20
