@@ -9,13 +9,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bluelabel.interfaces.errors import NotPermitted
-from bluelabel.services.postbox.box_office import BoxOffice
-from bluelabel.services.postbox.intake_report import IntakeReport
+from bluelabel.services.postbox.boxes.report import IntakeReport
+from bluelabel.services.postbox.boxes.sync import BoxOffice
 
 if TYPE_CHECKING:
     from bluelabel.runner.workspace import Workspace
-    from bluelabel.services.postbox.adoption import StrangeBox
-    from bluelabel.services.postbox.watcher import BoxWatcher
+    from bluelabel.services.postbox.boxes.adoption import StrangeBox
+    from bluelabel.services.postbox.boxes.watcher import BoxWatcher
 
 
 class Boxes:
@@ -81,7 +81,7 @@ class Boxes:
         Args:
             say: told, line by line, what could not be done; called from that thread.
         """
-        from bluelabel.services.postbox.watcher import BoxWatcher
+        from bluelabel.services.postbox.boxes.watcher import BoxWatcher
 
         def tell(report: IntakeReport) -> None:
             for problem in report.problems:

@@ -13,7 +13,7 @@ from bluelabel.runner.boxes import Boxes
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.ledger.file_ledger import FileLedger
 from bluelabel.services.ledger.verify import verify
-from bluelabel.services.postbox.quarantine import set_aside
+from bluelabel.services.postbox.boxes.quarantine import set_aside
 
 _SKEW = timedelta(seconds=60)
 _RECENT = 1_000

@@ -17,8 +17,8 @@ from bluelabel.runner.supervisor import Supervisor
 from bluelabel.runner.timetable import Timetable
 from bluelabel.runner.workspace import Workspace
 from bluelabel.runner.worktrees import every_workspace
-from bluelabel.services.postbox.deadlines import escalate_overdue
-from bluelabel.services.postbox.views import touched_by
+from bluelabel.services.postbox.boxes.view_query import touched_by
+from bluelabel.services.postbox.escalation import escalate_overdue
 
 _LOOK_SECONDS = 1.0
 

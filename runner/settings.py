@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
 from bluelabel.interfaces.errors import UnknownAgent, UnreadableInput, UsageError
 from bluelabel.interfaces.names import nearest
-from bluelabel.services.postbox.directory import Directory
+from bluelabel.services.postbox.address_book import Directory
 
 if TYPE_CHECKING:
     from bluelabel.services.cards.statuses import Vocabulary

@@ -17,7 +17,7 @@ from bluelabel.runner.workspace import HOME_VARIABLE, Workspace, find_place, is_
 from bluelabel.services.files.disk import make_directory
 from bluelabel.services.git.index import in_git
 from bluelabel.services.git.locate import Location
-from bluelabel.services.postbox.directory import Directory
+from bluelabel.services.postbox.address_book import Directory
 
 _SETTINGS = """\
 # Settings of this workspace; every key may be left out.

@@ -11,7 +11,7 @@ from bluelabel.interfaces.agent_models import AgentInput, AgentOutput, AgentStat
 from bluelabel.interfaces.errors import UsageError
 from bluelabel.interfaces.messages import Delivery, MessageType
 from bluelabel.interfaces.times import from_text
-from bluelabel.services.postbox.directory import Directory
+from bluelabel.services.postbox.address_book import Directory
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 
 REPORTS: Final = frozenset(

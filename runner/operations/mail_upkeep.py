@@ -8,7 +8,7 @@ from bluelabel.interfaces.messages import Delivery
 from bluelabel.interfaces.records.mail import Archived, ImportUndone, Purged, Settlement
 from bluelabel.services.postbox import dead_letters as dead
 from bluelabel.services.postbox.archive import archive as archiving
-from bluelabel.services.postbox.undo import undo_import as undoing
+from bluelabel.services.postbox.boxes.undo import undo_import as undoing
 
 if TYPE_CHECKING:
     from bluelabel.runner.workspace import Workspace

@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from bluelabel.interfaces.problems import Problem
-from bluelabel.services.git.json_tree import Unreadable, read
 from bluelabel.services.git.repository import GitRepository
+from bluelabel.services.postbox.boxes.json_tree import Unreadable, read
 
 CardIds = Callable[[bytes], Sequence[tuple[str, int]]]
 """Reads a card file: the id and the 1-based line of every card, in order."""

@@ -12,8 +12,8 @@ from typing import Final
 
 from bluelabel.interfaces.limits import CARDS_BYTES
 from bluelabel.interfaces.problems import Problem
-from bluelabel.services.git import box_merge
 from bluelabel.services.git.command import Git
+from bluelabel.services.postbox.boxes import merge as box_merge
 
 Merger = Callable[[bytes | None, bytes, bytes], tuple[bytes | None, tuple[Problem, ...]]]
 """Merges base, ours and theirs; returns None in place of the text when it cannot."""

@@ -13,10 +13,10 @@ from bluelabel.interfaces.limits import LEASE_SECONDS, MAX_ATTEMPTS
 from bluelabel.interfaces.messages import Delivery, DeliveryState
 from bluelabel.interfaces.ports import Clock, Ids
 from bluelabel.services.ledger.book import Book
-from bluelabel.services.postbox.directory import Directory
+from bluelabel.services.postbox.address_book import Directory
 from bluelabel.services.postbox.leases import Now
-from bluelabel.services.postbox.mailroom import Also, Mailroom
-from bluelabel.services.postbox.shelf import Shelf
+from bluelabel.services.postbox.ready_queue import Shelf
+from bluelabel.services.postbox.sending import Also, Mailroom
 
 _Settlement = Callable[[Delivery], Sequence[Draft]]
 

@@ -21,8 +21,8 @@ from bluelabel.interfaces.messages import Priority
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.ledger.clock import SystemIds
 from bluelabel.services.postbox import queries
+from bluelabel.services.postbox.address_book import Directory
 from bluelabel.services.postbox.dead_letters import purge, retry
-from bluelabel.services.postbox.directory import Directory
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.postbox.postbox import Postbox
 from bluelabel.services.postbox.projection import PostboxProjection

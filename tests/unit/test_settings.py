@@ -8,7 +8,7 @@ import pytest
 
 from bluelabel.interfaces.errors import InvalidName, UnknownAgent, UnreadableInput
 from bluelabel.runner.settings import load
-from bluelabel.services.postbox.directory import Directory
+from bluelabel.services.postbox.address_book import Directory
 
 
 def settings_of(tmp_path: Path, text: str) -> object:

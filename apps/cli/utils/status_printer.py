@@ -9,7 +9,7 @@ from bluelabel.apps.cli.app import App
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.cards.reading import read_cards
 from bluelabel.services.postbox import queries
-from bluelabel.services.postbox.quarantine import set_aside
+from bluelabel.services.postbox.boxes.quarantine import set_aside
 
 _STATES = ("sent", "claimed", "acked", "dead", "expired", "withdrawn")
 

@@ -11,9 +11,9 @@ import pytest
 from unit.boxes.counter import Counter
 
 from bluelabel.interfaces.errors import MachineError
-from bluelabel.services.postbox import watcher
-from bluelabel.services.postbox.intake_report import IntakeReport
-from bluelabel.services.postbox.watcher import BoxWatcher, gives_no_events
+from bluelabel.services.postbox.boxes import watcher
+from bluelabel.services.postbox.boxes.report import IntakeReport
+from bluelabel.services.postbox.boxes.watcher import BoxWatcher, gives_no_events
 
 PATIENCE = 30.0
 

@@ -17,8 +17,8 @@ from bluelabel.services.cards.projection import CardsProjection
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.ledger.clock import SystemClock, SystemIds
-from bluelabel.services.postbox.box_office import BoxOffice
-from bluelabel.services.postbox.directory import Directory
+from bluelabel.services.postbox.address_book import Directory
+from bluelabel.services.postbox.boxes.sync import BoxOffice
 from bluelabel.services.postbox.postbox import Postbox
 from bluelabel.services.postbox.projection import PostboxProjection
 from bluelabel.services.sprint.desk import Desk

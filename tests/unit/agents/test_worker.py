@@ -22,7 +22,7 @@ from bluelabel.runner.worker_messages import REPORTS, summary
 from bluelabel.runner.worker_records import Ending, Progress, WorkerOptions
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.ledger.clock import SystemIds
-from bluelabel.services.postbox.directory import Directory
+from bluelabel.services.postbox.address_book import Directory
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.postbox.postbox import Postbox
 from bluelabel.services.postbox.projection import PostboxProjection

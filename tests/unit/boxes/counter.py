@@ -12,8 +12,8 @@ from unit.postbox.office import CountingIds, Office
 
 from bluelabel.interfaces.messages import DeliveryState
 from bluelabel.services.postbox import queries
-from bluelabel.services.postbox.box_office import BoxOffice
-from bluelabel.services.postbox.intake_report import IntakeReport
+from bluelabel.services.postbox.boxes.report import IntakeReport
+from bluelabel.services.postbox.boxes.sync import BoxOffice
 
 
 class Counter(Office):

@@ -17,10 +17,10 @@ from unit.boxes.counter import Counter
 from bluelabel.interfaces.limits import MESSAGE_BYTES
 from bluelabel.interfaces.records.reading import BoxMessage, BoxTask
 from bluelabel.services.files import confined
-from bluelabel.services.postbox import box_office, publish
-from bluelabel.services.postbox.box_office import BoxOffice
-from bluelabel.services.postbox.box_reader import read_box
-from bluelabel.services.postbox.view_text import is_own
+from bluelabel.services.postbox.boxes import sync, view_files
+from bluelabel.services.postbox.boxes.reader import read_box
+from bluelabel.services.postbox.boxes.sync import BoxOffice
+from bluelabel.services.postbox.boxes.view_format import is_own
 
 DATA = Path(__file__).parents[2] / "data" / "boxes"
 
@@ -600,7 +600,7 @@ def test_a_save_at_the_instant_of_publishing_is_not_lost(
             save(path, edited)
         return done
 
-    monkeypatch.setattr(publish, "exchange", racing)
+    monkeypatch.setattr(view_files, "exchange", racing)
     post.send("CA", sender="CC")
     post.refresh("CC")
     if moment == "after" and not swap:
@@ -663,7 +663,7 @@ def test_what_only_refreshes_a_box_also_clears_what_a_crash_left_beside_it(post:
 
 
 def test_a_busy_worktree_is_left_to_the_one_that_is_busy_there(post: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(box_office, "_LOCK_SECONDS", 0.01)
+    monkeypatch.setattr(sync, "_LOCK_SECONDS", 0.01)
     other = BoxOffice(post.box, post.folder, post.state, post.clock, post.office._ids)
     post.append("CC", "outbox", {"task_id": "T-1", "status": "done"})
     with post.office._process_lock:
@@ -692,7 +692,7 @@ def test_a_full_or_read_only_disk_is_told_and_the_view_stays(post: Counter, monk
     def full(*_args: object, **_kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(publish, "write_new", full)
+    monkeypatch.setattr(view_files, "write_new", full)
     report = post.refresh("CC")
 
     assert ["disk is full" in problem for problem in report.problems] == [True]
@@ -730,7 +730,7 @@ def test_a_swapped_out_file_that_cannot_be_followed_now_is_tried_again(
     def full(*_args: object, **_kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(publish.Held, "was_read", full)
+    monkeypatch.setattr(view_files.Held, "was_read", full)
     assert any("swapped-out" in problem for problem in post.sweep().problems)
     monkeypatch.undo()
     post.sweep()
@@ -751,7 +751,7 @@ def test_a_save_that_is_still_going_on_when_it_is_swapped_out_is_read_later(
             post.fresh(path)
         return real(folder, one, other)
 
-    monkeypatch.setattr(publish, "exchange", racing)
+    monkeypatch.setattr(view_files, "exchange", racing)
     post.send("CA", sender="CC")
     assert post.refresh("CC").waiting == ["postbox/CC/outbox.json"]
     post.clock.pass_(1)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.records.reading import BoxReading
-from bluelabel.services.postbox.box_reader import read_box
+from bluelabel.services.postbox.boxes.reader import read_box
 
 DATA = Path(__file__).parents[2] / "data" / "boxes"
 CORPUS = os.environ.get("BLUELABEL_CORPUS")

@@ -277,7 +277,7 @@ def test_what_can_neither_be_read_nor_moved_is_told_and_stays(post: Counter, mon
     def refuse(*_args: object, **_kwargs: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("bluelabel.services.postbox.quarantine.write_new", refuse)
+    monkeypatch.setattr("bluelabel.services.postbox.boxes.quarantine.write_new", refuse)
     monkeypatch.setattr(os, "rename", refuse)
     report = post.sweep()
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluelabel.services.postbox.box_shapes import Entry
-from bluelabel.services.postbox.directory import Directory
-from bluelabel.services.postbox.importing import outgoing_of
+from bluelabel.services.postbox.address_book import Directory
+from bluelabel.services.postbox.boxes.entry_to_message import outgoing_of
+from bluelabel.services.postbox.boxes.shapes import Entry
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 
 ENVELOPE = ["id", "type", "content", "payload", "task_id", "status", "priority", "recipient", "sender", "subject"]

@@ -22,8 +22,8 @@ from bluelabel.services.files.confined import (
     signature_at,
     write_new,
 )
-from bluelabel.services.postbox import publish
-from bluelabel.services.postbox.publish import Bases, Held
+from bluelabel.services.postbox.boxes import view_files
+from bluelabel.services.postbox.boxes.view_files import Bases, Held
 
 
 def without_links(monkeypatch: pytest.MonkeyPatch, code: int = errno.EPERM) -> None:
@@ -54,7 +54,7 @@ def test_the_new_text_is_in_place_and_the_old_one_kept(
     if not swaps:
         without_exchange(monkeypatch)
     with opened(tmp_path) as folder:
-        old = publish.publish(folder, "inbox.json", "new", "0")
+        old = view_files.publish(folder, "inbox.json", "new", "0")
 
     assert (tmp_path / "inbox.json").read_text(encoding="utf-8") == "new"
     assert (old is not None) == there
@@ -73,7 +73,7 @@ def test_a_file_made_at_the_same_instant_is_swapped_out(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(os, "link", late)
     with opened(tmp_path) as folder:
-        old = publish.publish(folder, "inbox.json", "new", "0")
+        old = view_files.publish(folder, "inbox.json", "new", "0")
 
     assert old is not None
     assert (tmp_path / old).read_text(encoding="utf-8") == "somebody's"
@@ -85,12 +85,12 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypat
     def broken(*_args: object) -> bool:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(publish, "exchange", broken)
+    monkeypatch.setattr(view_files, "exchange", broken)
     with opened(tmp_path) as folder, pytest.raises(OSError, match="Input"):
-        publish.publish(folder, "inbox.json", "new", "0")
+        view_files.publish(folder, "inbox.json", "new", "0")
     without_links(monkeypatch, errno.EIO)
     with opened(tmp_path) as folder, pytest.raises(OSError, match="Input"):
-        publish.publish(folder, "outbox.json", "new", "0")
+        view_files.publish(folder, "outbox.json", "new", "0")
 
     assert [path.name for path in tmp_path.iterdir()] == ["inbox.json"]
     assert (tmp_path / "inbox.json").read_text(encoding="utf-8") == "old"
@@ -230,6 +230,6 @@ def test_a_box_that_may_not_be_replaced_leaves_nothing_beside_it(
     if not links:
         without_links(monkeypatch)
     with opened(tmp_path) as folder, pytest.raises(PermissionError):
-        publish.publish(folder, "inbox.json", "new", "0")
+        view_files.publish(folder, "inbox.json", "new", "0")
 
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("inbox.json", "old")]

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.limits import JSON_DEPTH
-from bluelabel.services.postbox.salvage import read_documents
-from bluelabel.services.postbox.salvage_walker import PROBLEMS
+from bluelabel.services.postbox.tolerant_json.reader import read_documents
+from bluelabel.services.postbox.tolerant_json.walker import PROBLEMS
 
 scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text('ab"\\\n é☃😀', max_size=8)
 values = st.recursive(

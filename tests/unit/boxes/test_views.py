@@ -13,9 +13,10 @@ from unit.postbox.office import Office
 
 from bluelabel.interfaces.limits import VIEW_HANDLED, VIEW_WAITING
 from bluelabel.interfaces.messages import DeliveryState, Priority
-from bluelabel.services.postbox import queries, view_text
-from bluelabel.services.postbox.view_text import Box, Header, entries_of, is_own, render, same_content
-from bluelabel.services.postbox.views import touched_by, view
+from bluelabel.services.postbox import queries
+from bluelabel.services.postbox.boxes import view_format
+from bluelabel.services.postbox.boxes.view_format import Box, Header, entries_of, is_own, render, same_content
+from bluelabel.services.postbox.boxes.view_query import touched_by, view
 
 actions = st.lists(
     st.tuples(
@@ -134,7 +135,7 @@ def test_an_outbox_line_tells_the_state_with_each_recipient() -> None:
 
 
 def test_a_view_does_not_grow_past_what_a_person_can_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view_text, "SHOWN_BYTES", 1000)
+    monkeypatch.setattr(view_format, "SHOWN_BYTES", 1000)
     entries = [{"id": str(number), "content": {"body": "x" * 300}} for number in range(9)]
     text = render(Header("CC", "inbox", "home"), 1, entries)
 

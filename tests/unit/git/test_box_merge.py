@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluelabel.services.git.box_merge import merge
-from bluelabel.services.git.json_tree import Kind, Unreadable, read
+from bluelabel.services.postbox.boxes.json_tree import Kind, Unreadable, read
+from bluelabel.services.postbox.boxes.merge import merge
 
 
 def view(*messages: Any, rev: int = 1, home: str = "h1") -> Any:

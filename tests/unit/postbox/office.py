@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from bluelabel.services.ledger.book import Book
-from bluelabel.services.postbox.directory import Directory
+from bluelabel.services.postbox.address_book import Directory
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.postbox.postbox import Postbox
 from bluelabel.services.postbox.projection import PostboxProjection

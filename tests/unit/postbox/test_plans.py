@@ -11,7 +11,7 @@ from unit.postbox.office import Office
 
 from bluelabel.services.postbox import queries
 from bluelabel.services.postbox.dead_letters import purge, retry
-from bluelabel.services.postbox.deadlines import escalate_overdue
+from bluelabel.services.postbox.escalation import escalate_overdue
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 
 SMALL = "SCAN mail_counts"

@@ -25,10 +25,10 @@ from bluelabel.interfaces.limits import MESSAGE_BYTES
 from bluelabel.interfaces.messages import DeliveryState, Priority
 from bluelabel.services.postbox import queries
 from bluelabel.services.postbox.archive import archive
+from bluelabel.services.postbox.boxes.undo import undo_import
 from bluelabel.services.postbox.dead_letters import dead_letters, purge, retry
-from bluelabel.services.postbox.deadlines import escalate_overdue
+from bluelabel.services.postbox.escalation import escalate_overdue
 from bluelabel.services.postbox.outgoing import OutgoingMessage
-from bluelabel.services.postbox.undo import undo_import
 
 
 def states(office: Office, message_id: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from bluelabel.interfaces import strict_json
 from bluelabel.interfaces.errors import UnreadableInput
 from bluelabel.interfaces.limits import JSON_DEPTH
 from bluelabel.interfaces.problems import Problem
-from bluelabel.services.postbox import salvage_tokens as tokens
+from bluelabel.services.postbox.tolerant_json import tokens
 
 PROBLEMS: Final = 200
 """No more problems than this are told of one text."""

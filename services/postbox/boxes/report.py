@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bluelabel.services.postbox.intake import Outcome
+    from bluelabel.services.postbox.boxes.edit_apply import Outcome
 
 _STRANGE = "another post office wrote some of it: `bluelabel adopt` takes that mail over"
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bluelabel.interfaces.errors import BluelabelError
-from bluelabel.services.postbox.box_office import BoxOffice
-from bluelabel.services.postbox.intake_report import IntakeReport
+from bluelabel.services.postbox.boxes.report import IntakeReport
+from bluelabel.services.postbox.boxes.sync import BoxOffice
 
 if TYPE_CHECKING:
     from watchdog.events import FileSystemEvent

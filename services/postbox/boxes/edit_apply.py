@@ -14,12 +14,12 @@ from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.messages import Delivery, DeliveryState, Message
 from bluelabel.interfaces.names import identifier
 from bluelabel.services.postbox import queries
-from bluelabel.services.postbox.edits import Addition, Change, Edit, canonical, identity
-from bluelabel.services.postbox.elsewhere import OPEN, Arrivals, line_of
-from bluelabel.services.postbox.importing import outgoing_of
+from bluelabel.services.postbox.boxes.edit_diff import Addition, Change, Edit, canonical, identity
+from bluelabel.services.postbox.boxes.entry_to_message import outgoing_of
+from bluelabel.services.postbox.boxes.foreign_lines import OPEN, Arrivals, line_of
+from bluelabel.services.postbox.boxes.view_format import message_part
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.postbox.postbox import Postbox
-from bluelabel.services.postbox.view_text import message_part
 
 _DONE: Final = frozenset({"acked", "ack", "done", "handled", "completed", "complete", "finished", "closed"})
 _DEAD: Final = frozenset({"dead", "failed", "rejected", "refused"})

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bluelabel.interfaces.problems import Problem
-from bluelabel.services.git.box_identity import (
+from bluelabel.services.postbox.boxes.json_tree import Container, Kind, Member, Node, Unreadable, expand, node_of, read
+from bluelabel.services.postbox.boxes.merge_identity import (
     HEADER,
     IDS,
     Key,
@@ -26,7 +27,6 @@ from bluelabel.services.git.box_identity import (
     task,
     unrelated,
 )
-from bluelabel.services.git.json_tree import Container, Kind, Member, Node, Unreadable, expand, node_of, read
 
 BOXES: Final = ("messages", "reports", "tasks", "history")
 """The keys under which an object keeps its messages, in the order of preference for strays."""

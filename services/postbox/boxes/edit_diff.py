@@ -13,11 +13,11 @@ from typing import Any, Final, cast
 
 from bluelabel.interfaces import strict_json
 from bluelabel.interfaces.problems import Problem
-from bluelabel.services.postbox import box_shapes as shapes
-from bluelabel.services.postbox.box_reader import box_entries, is_box
-from bluelabel.services.postbox.box_shapes import Entry
-from bluelabel.services.postbox.salvage import Documents, read_documents
-from bluelabel.services.postbox.view_text import Header, entries_of, message_part
+from bluelabel.services.postbox.boxes import shapes
+from bluelabel.services.postbox.boxes.reader import box_entries, is_box
+from bluelabel.services.postbox.boxes.shapes import Entry
+from bluelabel.services.postbox.boxes.view_format import Header, entries_of, message_part
+from bluelabel.services.postbox.tolerant_json.reader import Documents, read_documents
 
 _WRITTEN: Final = frozenset({"id", "sender", "recipients", "created_at", "state"})
 """A line with all of these was once written by a post office."""

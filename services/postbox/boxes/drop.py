@@ -14,14 +14,14 @@ from typing import Any, Final, cast
 from bluelabel.interfaces.errors import TooLarge, UnreadableInput
 from bluelabel.interfaces.events import Draft
 from bluelabel.services.files.confined import DROP, FileText, is_as_read, kind_at, names_in, opened, read_at, shown
-from bluelabel.services.postbox import box_shapes as shapes
-from bluelabel.services.postbox.box_reader import is_box
-from bluelabel.services.postbox.box_shapes import Entry
-from bluelabel.services.postbox.edits import Addition, Edit, all_additions
-from bluelabel.services.postbox.intake import Intake, Outcome, Source
-from bluelabel.services.postbox.quarantine import Quarantine
-from bluelabel.services.postbox.salvage import Documents, read_documents
+from bluelabel.services.postbox.boxes import shapes
+from bluelabel.services.postbox.boxes.edit_apply import Intake, Outcome, Source
+from bluelabel.services.postbox.boxes.edit_diff import Addition, Edit, all_additions
+from bluelabel.services.postbox.boxes.quarantine import Quarantine
+from bluelabel.services.postbox.boxes.reader import is_box
+from bluelabel.services.postbox.boxes.shapes import Entry
 from bluelabel.services.postbox.settling import is_settled
+from bluelabel.services.postbox.tolerant_json.reader import Documents, read_documents
 
 _HARMLESS: Final = frozenset(
     {"several-documents", "trailing-comma", "stray-comma", "missing-comma", "comment", "single-quotes", "unquoted-key"}

@@ -11,11 +11,11 @@ from bluelabel.interfaces.limits import KEY_CHARS, SUBJECT_CHARS
 from bluelabel.interfaces.messages import MESSAGE_FIELDS, Priority
 from bluelabel.interfaces.names import identifier
 from bluelabel.interfaces.times import from_text, to_text
-from bluelabel.services.postbox import box_shapes as shapes
-from bluelabel.services.postbox.box_shapes import Entry
-from bluelabel.services.postbox.directory import EVERYONE, Directory
+from bluelabel.services.postbox.address_book import EVERYONE, Directory
+from bluelabel.services.postbox.boxes import shapes
+from bluelabel.services.postbox.boxes.shapes import Entry
+from bluelabel.services.postbox.boxes.view_format import DELIVERY_KEYS
 from bluelabel.services.postbox.outgoing import OutgoingMessage
-from bluelabel.services.postbox.view_text import DELIVERY_KEYS
 
 _EVERYONE = frozenset({"ALL", "BROADCAST", "EVERYONE"})
 _PRIORITIES: Final[Mapping[str, Priority]] = {

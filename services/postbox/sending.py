@@ -15,7 +15,7 @@ from bluelabel.interfaces.records.mail import Sent
 from bluelabel.interfaces.times import to_text
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.postbox import queries
-from bluelabel.services.postbox.directory import Directory
+from bluelabel.services.postbox.address_book import Directory
 from bluelabel.services.postbox.leases import Now
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 

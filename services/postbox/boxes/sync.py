@@ -15,15 +15,15 @@ from bluelabel.interfaces.ports import Clock, Ids
 from bluelabel.services.files.confined import DROP, FileText, names_in, opened, read_at, signature_at
 from bluelabel.services.files.disk import make_directory
 from bluelabel.services.files.lock import ProcessLock
-from bluelabel.services.postbox.edit_desk import EditDesk, digest_of
-from bluelabel.services.postbox.intake_report import IntakeReport
+from bluelabel.services.postbox.boxes.edit_importer import EditDesk, digest_of
+from bluelabel.services.postbox.boxes.report import IntakeReport
+from bluelabel.services.postbox.boxes.view_files import Bases, Held, leftovers, publish
+from bluelabel.services.postbox.boxes.view_format import BOXES, Box, is_own, same_content
+from bluelabel.services.postbox.boxes.view_query import view
 from bluelabel.services.postbox.postbox import Postbox
-from bluelabel.services.postbox.publish import Bases, Held, leftovers, publish
-from bluelabel.services.postbox.view_text import BOXES, Box, is_own, same_content
-from bluelabel.services.postbox.views import view
 
 if TYPE_CHECKING:
-    from bluelabel.services.postbox.adoption import StrangeBox
+    from bluelabel.services.postbox.boxes.adoption import StrangeBox
 
 _HELD_SECONDS: Final = 2.0
 _LOCK_SECONDS: Final = 5.0
@@ -121,7 +121,7 @@ class BoxOffice:
 
     def strangers(self) -> list[StrangeBox]:
         """Return the boxes in this worktree that another post office wrote, in their place or set aside."""
-        from bluelabel.services.postbox.adoption import strange_boxes
+        from bluelabel.services.postbox.boxes.adoption import strange_boxes
 
         return strange_boxes(self._folder, self.mailboxes, self._desk.home)
 
@@ -203,7 +203,7 @@ class BoxOffice:
         with opened(self._folder, agent, DROP) as folder:
             if not names_in(folder):
                 return
-        from bluelabel.services.postbox.drop import DropFolder
+        from bluelabel.services.postbox.boxes.drop import DropFolder
 
         dropped = DropFolder(self._folder, agent, self._desk.intake).sweep(self._clock.now())
         for outcome in dropped.outcomes:
@@ -260,7 +260,7 @@ class BoxOffice:
         try:
             found = read_at(folder, name, f"{self._folder.name}/{agent}/{name}")
         except UnreadableInput as error:
-            from bluelabel.services.postbox.quarantine import Quarantine
+            from bluelabel.services.postbox.boxes.quarantine import Quarantine
 
             kept = Quarantine(self._folder, agent).move(folder, name, self._clock.now(), str(error))
             report.set_aside.append(kept)

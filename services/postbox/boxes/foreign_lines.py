@@ -17,8 +17,8 @@ from bluelabel.interfaces.messages import DeliveryState, Message
 from bluelabel.interfaces.names import identifier
 from bluelabel.interfaces.times import from_text
 from bluelabel.services.postbox import queries
-from bluelabel.services.postbox.directory import Directory
-from bluelabel.services.postbox.view_text import message_part
+from bluelabel.services.postbox.address_book import Directory
+from bluelabel.services.postbox.boxes.view_format import message_part
 
 OPEN: Final = (DeliveryState.SENT, DeliveryState.CLAIMED)
 _STATES: Final[Mapping[str, DeliveryState]] = {state.value: state for state in DeliveryState}

@@ -15,8 +15,8 @@ from bluelabel.interfaces import strict_json
 from bluelabel.interfaces.errors import TooLarge, UnreadableInput
 from bluelabel.interfaces.limits import MESSAGE_BYTES
 from bluelabel.interfaces.problems import Problem
-from bluelabel.services.postbox.salvage_tokens import DECODER, Places
-from bluelabel.services.postbox.salvage_walker import PROBLEMS, Walker
+from bluelabel.services.postbox.tolerant_json.tokens import DECODER, Places
+from bluelabel.services.postbox.tolerant_json.walker import PROBLEMS, Walker
 
 _MARKER = re.compile(r"^(<{7}|\|{7}|={7}|>{7})(?:[ \t][^\n]*)?\r?$", re.MULTILINE)
 _BYTE_ORDER_MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))

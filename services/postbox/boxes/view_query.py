@@ -10,7 +10,7 @@ from bluelabel.interfaces.events import Event
 from bluelabel.interfaces.limits import VIEW_HANDLED, VIEW_WAITING
 from bluelabel.interfaces.messages import Delivery, DeliveryState
 from bluelabel.services.postbox import queries
-from bluelabel.services.postbox.view_text import Box, Header, render
+from bluelabel.services.postbox.boxes.view_format import Box, Header, render
 
 _OPEN = (DeliveryState.SENT, DeliveryState.CLAIMED)
 _OF_DELIVERY = ("attempt", "claimed_by", "lease_until", "result", "reason")

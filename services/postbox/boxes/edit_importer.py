@@ -12,15 +12,15 @@ from bluelabel.interfaces import strict_json
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.ports import Clock
 from bluelabel.services.files.confined import FileText
-from bluelabel.services.postbox.intake_report import IntakeReport
+from bluelabel.services.postbox.boxes.report import IntakeReport
+from bluelabel.services.postbox.boxes.view_files import Bases, Originals
+from bluelabel.services.postbox.boxes.view_format import Header
 from bluelabel.services.postbox.postbox import Postbox
-from bluelabel.services.postbox.publish import Bases, Originals
 from bluelabel.services.postbox.settling import is_settled
-from bluelabel.services.postbox.view_text import Header
 
 if TYPE_CHECKING:
-    from bluelabel.services.postbox.edits import Edit
-    from bluelabel.services.postbox.intake import Intake
+    from bluelabel.services.postbox.boxes.edit_apply import Intake
+    from bluelabel.services.postbox.boxes.edit_diff import Edit
 
 # What reads edits is imported when there is one: most commands find none, and their start-up is a budget.
 
@@ -48,7 +48,7 @@ class EditDesk:
     @cached_property
     def intake(self) -> Intake:
         """What turns edits into decisions."""
-        from bluelabel.services.postbox.intake import Intake
+        from bluelabel.services.postbox.boxes.edit_apply import Intake
 
         return Intake(self._postbox)
 
@@ -60,8 +60,8 @@ class EditDesk:
 
     def take(self, agent: str, box: str, found: FileText, report: IntakeReport) -> bool:
         """Follow what a text asks for; False when it is still being written."""
-        from bluelabel.services.postbox.edits import read_edit
-        from bluelabel.services.postbox.intake import Source
+        from bluelabel.services.postbox.boxes.edit_apply import Source
+        from bluelabel.services.postbox.boxes.edit_diff import read_edit
 
         file = f"{self._folder.name}/{agent}/{box}.json"
         header = Header(agent, box, self.home)
@@ -100,7 +100,7 @@ class EditDesk:
     def _set_aside(
         self, agent: str, box: str, data: bytes, reason: str, edit: Edit | None, report: IntakeReport
     ) -> Draft:
-        from bluelabel.services.postbox.quarantine import Quarantine
+        from bluelabel.services.postbox.boxes.quarantine import Quarantine
 
         problems = edit.problems if edit is not None else ()
         kept = Quarantine(self._folder, agent).keep(f"{box}.json", data, self._clock.now(), reason, problems)

@@ -10,9 +10,9 @@ from bluelabel.interfaces import strict_json
 from bluelabel.interfaces.limits import MESSAGE_BYTES
 from bluelabel.interfaces.problems import Problem
 from bluelabel.interfaces.records.reading import BoxMessage, BoxReading, BoxTask
-from bluelabel.services.postbox import box_shapes as shapes
-from bluelabel.services.postbox.box_shapes import Entry
-from bluelabel.services.postbox.salvage import Document, Documents, read_documents
+from bluelabel.services.postbox.boxes import shapes
+from bluelabel.services.postbox.boxes.shapes import Entry
+from bluelabel.services.postbox.tolerant_json.reader import Document, Documents, read_documents
 
 NOT_A_BOX: Final = "not-a-box"
 """The code of the problem that a text with none of the shapes gets."""

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from bluelabel.services.git.json_tree import Member, Node
+from bluelabel.services.postbox.boxes.json_tree import Member, Node
 
 IDS: Final = ("id", "message_id", "msg_id")
 

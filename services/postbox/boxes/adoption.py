@@ -12,9 +12,9 @@ from typing import Final
 
 from bluelabel.interfaces.errors import UnreadableInput
 from bluelabel.services.files.confined import FileText, names_in, opened, read_at
-from bluelabel.services.postbox.box_shapes import is_header
-from bluelabel.services.postbox.quarantine import FOLDER
-from bluelabel.services.postbox.view_text import BOXES, Header
+from bluelabel.services.postbox.boxes.quarantine import FOLDER
+from bluelabel.services.postbox.boxes.shapes import is_header
+from bluelabel.services.postbox.boxes.view_format import BOXES, Header
 
 _KEPT: Final = re.compile(rf".*-({'|'.join(BOXES)})\.json")
 
