@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from bluelabel.interfaces.errors import machine_error
 from bluelabel.interfaces.limits import CARDS_BYTES
 from bluelabel.interfaces.records.workspace import Finding
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.lint import unread as unread_lines
-from bluelabel.services.cards.model import CardDocument
+from bluelabel.services.cards.queries.lint import unread as unread_lines
 from bluelabel.services.cards.repair import repair
-from bluelabel.services.cards.unread import UNREAD, summary
+from bluelabel.services.cards.text.model import CardDocument
+from bluelabel.services.cards.text.parser import parse
+from bluelabel.services.cards.text.unread import UNREAD, summary
 from bluelabel.services.files.disk import make_directory, replace_file
 
 if TYPE_CHECKING:

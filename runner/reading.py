@@ -15,7 +15,7 @@ from bluelabel.interfaces.errors import BluelabelError, NotFound, TooLarge, Unre
 from bluelabel.interfaces.limits import CARDS_BYTES, WORKFLOW_BYTES
 from bluelabel.interfaces.problems import Problem
 from bluelabel.interfaces.records.reading import BoxMessage, BoxReading, BoxTask, FileKind
-from bluelabel.services.cards.reading import looks_like_cards, read_cards
+from bluelabel.services.cards.queries.record import looks_like_cards, read_cards
 from bluelabel.services.postbox.boxes.reader import is_box, reading_of
 from bluelabel.services.postbox.tolerant_json.reader import Documents, read_documents
 from bluelabel.services.workflow.run_reader import looks_like_index, looks_like_run, read_index, read_run

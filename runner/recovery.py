@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bluelabel.interfaces.errors import Conflict
 from bluelabel.runner.boxes import Boxes
 from bluelabel.runner.workspace import Workspace
-from bluelabel.services.cards.paper import Report
+from bluelabel.services.cards.card_file import Report
 from bluelabel.services.git.leftovers import mend_index, remove_stale_locks
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.ledger.verify import Verdict, recover

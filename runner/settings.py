@@ -14,7 +14,7 @@ from bluelabel.interfaces.names import nearest
 from bluelabel.services.postbox.address_book import Directory
 
 if TYPE_CHECKING:
-    from bluelabel.services.cards.statuses import Vocabulary
+    from bluelabel.services.cards.status.statuses import Vocabulary
 
 FILE: Final = "bluelabel.toml"
 DEFAULT_AGENTS: Final = ("CC", "CA", "WA", "ARCH")
@@ -64,7 +64,7 @@ class Settings:
     @property
     def vocabulary(self) -> Vocabulary:
         """The people of the workspace, its own phrases for the statuses of cards, and the prefixes of their ids."""
-        from bluelabel.services.cards.statuses import Vocabulary
+        from bluelabel.services.cards.status.statuses import Vocabulary
 
         return Vocabulary.of(self.directory.people, self.tables.get("cards", {}).get("statuses"), self.prefixes)
 
@@ -180,7 +180,7 @@ class _Reader:
             return
         if not isinstance(phrases, Mapping):
             raise self.wrong("statuses", "a table: phrase = status")
-        from bluelabel.services.cards.statuses import CardStatus, Vocabulary
+        from bluelabel.services.cards.status.statuses import CardStatus, Vocabulary
 
         for phrase, status in cast("Mapping[str, Any]", phrases).items():
             if status not in list(CardStatus):

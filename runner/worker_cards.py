@@ -12,13 +12,13 @@ from bluelabel.interfaces.agent_models import AgentOutput, AgentStatus
 from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.messages import Delivery, MessageType
-from bluelabel.services.cards.faults import quoted
-from bluelabel.services.cards.statuses import CardStatus, Vocabulary
-from bluelabel.services.cards.verifying import reported
+from bluelabel.services.cards.status.statuses import CardStatus, Vocabulary
+from bluelabel.services.cards.text.file_problems import quoted
+from bluelabel.services.cards.verifier import reported
 
 if TYPE_CHECKING:
     from bluelabel.services.cards.board import Board
-    from bluelabel.services.cards.model import Card
+    from bluelabel.services.cards.text.model import Card
 
 _log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from bluelabel.services.workflow.projection import RunsProjection
 if TYPE_CHECKING:
     from bluelabel.agents.registry import AgentRegistry
     from bluelabel.services.cards.board import Board
-    from bluelabel.services.cards.statuses import Vocabulary
+    from bluelabel.services.cards.status.statuses import Vocabulary
     from bluelabel.services.git.repository import GitRepository
     from bluelabel.services.workflow.dag_run_store import DAGRunStore
 
@@ -173,7 +173,7 @@ class Workspace:
     def cards(self, file: str | None = None) -> Board:
         """Return the board over the card file, or over another file of the same form."""
         from bluelabel.services.cards.board import Board
-        from bluelabel.services.cards.desk import Desk
+        from bluelabel.services.cards.card_store import Desk
 
         desk = Desk(
             self.root / (file or self.settings.cards),

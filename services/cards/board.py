@@ -10,19 +10,20 @@ from bluelabel.interfaces.errors import MachineError, NotPermitted, UsageError
 from bluelabel.interfaces.events import Draft, Event
 from bluelabel.interfaces.problems import Problem
 from bluelabel.interfaces.times import local_date
-from bluelabel.services.cards import edit, statistics
 from bluelabel.services.cards import repair as repairing
-from bluelabel.services.cards.desk import Desk, Plan
-from bluelabel.services.cards.evidence import CardEvidence, Verdict
-from bluelabel.services.cards.lint import lint
+from bluelabel.services.cards.archive_plans import archiving, restoring, undoing
+from bluelabel.services.cards.card_file import Report
+from bluelabel.services.cards.card_store import Desk, Plan
+from bluelabel.services.cards.editing import edit
+from bluelabel.services.cards.editing.reparse import reread
+from bluelabel.services.cards.evidence.inspector import CardEvidence, Verdict
 from bluelabel.services.cards.looking import look
-from bluelabel.services.cards.model import Card, CardDocument, to_text
-from bluelabel.services.cards.paper import Report
-from bluelabel.services.cards.reread import reread
-from bluelabel.services.cards.restoring import archiving, restoring, undoing
-from bluelabel.services.cards.statuses import CardStatus
-from bluelabel.services.cards.verifying import Verifier, refusal
-from bluelabel.services.cards.writing import checking, creating, moving, setting
+from bluelabel.services.cards.plans import checking, creating, moving, setting
+from bluelabel.services.cards.queries.lint import lint
+from bluelabel.services.cards.status.statuses import CardStatus
+from bluelabel.services.cards.text import statistics
+from bluelabel.services.cards.text.model import Card, CardDocument, to_text
+from bluelabel.services.cards.verifier import Verifier, refusal
 
 
 class Board:

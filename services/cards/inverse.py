@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from bluelabel.interfaces.errors import Conflict
 from bluelabel.interfaces.events import Draft
-from bluelabel.services.cards import edit
-from bluelabel.services.cards.changes import SECTION_FIELD, pack, unpack
-from bluelabel.services.cards.model import Card, CardDocument
-from bluelabel.services.cards.paper import Paper, Recorded
+from bluelabel.services.cards.apply_events import SECTION_FIELD, pack, unpack
+from bluelabel.services.cards.card_file import Paper, Recorded
+from bluelabel.services.cards.editing import edit
+from bluelabel.services.cards.text.model import Card, CardDocument
 
 _OF_ITS_OWN: Final = ("forced", "reason", "message", "seen", "reverts", "overrides", "again", "undoes")
 """What is true of one change and not of another of the same thing."""

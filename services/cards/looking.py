@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from bluelabel.interfaces.errors import NotPermitted
-from bluelabel.services.cards.changes import is_told
-from bluelabel.services.cards.desk import Desk
-from bluelabel.services.cards.memory import State, digest
-from bluelabel.services.cards.model import CardDocument
-from bluelabel.services.cards.paper import Report
+from bluelabel.services.cards.apply_events import is_told
+from bluelabel.services.cards.card_file import Report
+from bluelabel.services.cards.card_store import Desk
+from bluelabel.services.cards.file_state import State, digest
+from bluelabel.services.cards.text.model import CardDocument
 
 
 def look(desk: Desk) -> CardDocument:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from bluelabel.interfaces.problems import Problem
-from bluelabel.services.cards import edit
-from bluelabel.services.cards import lines as grammar
-from bluelabel.services.cards.document import parse_text
-from bluelabel.services.cards.encoding import repair_encoding
-from bluelabel.services.cards.merge import merge
-from bluelabel.services.cards.model import Card, shown, to_bytes, to_text
-from bluelabel.services.cards.statuses import BUILT_IN, Vocabulary
+from bluelabel.services.cards.editing import edit
+from bluelabel.services.cards.merge.document import merge
+from bluelabel.services.cards.status.statuses import BUILT_IN, Vocabulary
+from bluelabel.services.cards.text import grammar
+from bluelabel.services.cards.text.encoding import repair_encoding
+from bluelabel.services.cards.text.model import Card, shown, to_bytes, to_text
+from bluelabel.services.cards.text.parser import parse_text
 
 KINDS: Final = ("conflicts", "encoding", "duplicates", "fences")
 """What can be repaired, in the order in which it is."""

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from bluelabel.services.cards import edit, places
-from bluelabel.services.cards.body import Item, checklist
-from bluelabel.services.cards.changes import SECTION_FIELD, unpack
-from bluelabel.services.cards.model import Card, CardDocument
-from bluelabel.services.cards.paper import Recorded
+from bluelabel.services.cards.apply_events import SECTION_FIELD, unpack
+from bluelabel.services.cards.card_file import Recorded
+from bluelabel.services.cards.editing import edit, sections
+from bluelabel.services.cards.text.body import Item, checklist
+from bluelabel.services.cards.text.model import Card, CardDocument
 
 _ABSENT: Final = "absent"
 _ACTIVE: Final = "active"
@@ -209,7 +209,7 @@ def _value(document: CardDocument, event: Recorded) -> str | None:
     """Return how a file has the thing that an event changed; None where it has no such thing."""
     cards = document.by_id.get(str(event.data.get("id", "")), ())
     if event.kind not in ("card.changed", "card.checked"):
-        return _ABSENT if not cards else _ARCHIVED if all(map(places.in_archive, cards)) else _ACTIVE
+        return _ABSENT if not cards else _ARCHIVED if all(map(sections.in_archive, cards)) else _ACTIVE
     card = _card(document, event.data)
     if card is None:
         return None

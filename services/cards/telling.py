@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from bluelabel.interfaces.events import Draft
-from bluelabel.services.cards.changes import BY_GIT, BY_HAND, OLDER_COPY, SAME_MOMENT, pack
+from bluelabel.services.cards.apply_events import BY_GIT, BY_HAND, OLDER_COPY, SAME_MOMENT, pack
+from bluelabel.services.cards.card_file import Paper
 from bluelabel.services.cards.inverse import archived, followed, inverse, plain
-from bluelabel.services.cards.model import CardDocument
-from bluelabel.services.cards.paper import Paper
 from bluelabel.services.cards.save_detection import Judgement, Taken, raw
+from bluelabel.services.cards.text.model import CardDocument
 
 
 class Teller:

@@ -8,10 +8,10 @@ from datetime import datetime
 from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.messages import MessageType
 from bluelabel.interfaces.times import from_text
-from bluelabel.services.cards.claims import Claim, ClaimKind, claims
-from bluelabel.services.cards.evidence import CardEvidence, Inspector, Judged, Verdict
-from bluelabel.services.cards.faults import quoted
-from bluelabel.services.cards.model import Card, CardDocument
+from bluelabel.services.cards.evidence.claims import Claim, ClaimKind, claims
+from bluelabel.services.cards.evidence.inspector import CardEvidence, Inspector, Judged, Verdict
+from bluelabel.services.cards.text.file_problems import quoted
+from bluelabel.services.cards.text.model import Card, CardDocument
 from bluelabel.services.git.changes import Changes
 from bluelabel.services.sprint import documents as names
 from bluelabel.services.sprint.branches import Branch, branches_of, tip_of

@@ -13,10 +13,10 @@ from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.ports import Clock
 from bluelabel.interfaces.times import to_text
 from bluelabel.services.cards.board import Board
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.faults import quoted
-from bluelabel.services.cards.model import CardDocument
-from bluelabel.services.cards.statuses import Vocabulary
+from bluelabel.services.cards.status.statuses import Vocabulary
+from bluelabel.services.cards.text.file_problems import quoted
+from bluelabel.services.cards.text.model import CardDocument
+from bluelabel.services.cards.text.parser import parse
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.postbox.postbox import Postbox

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bluelabel.interfaces.events import Event
-from bluelabel.services.cards.changes import unpack
-from bluelabel.services.cards.model import UNKNOWN
-from bluelabel.services.cards.statuses import BUILT_IN, Vocabulary
+from bluelabel.services.cards.apply_events import unpack
+from bluelabel.services.cards.status.statuses import BUILT_IN, Vocabulary
+from bluelabel.services.cards.text.model import UNKNOWN
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.numbers import (

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any, Final
 
 from bluelabel.interfaces.times import end_of_day, from_text, local_date, to_text
-from bluelabel.services.cards.model import UNKNOWN
+from bluelabel.services.cards.text.model import UNKNOWN
 
 ENDED: Final = frozenset({"COMPLETED", "CANCELLED"})
 

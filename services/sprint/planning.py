@@ -12,8 +12,8 @@ from typing import Any, Final
 from bluelabel.interfaces.errors import IllegalTransition, UsageError
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.messages import MessageType, Priority
-from bluelabel.services.cards.edit import check_value
-from bluelabel.services.cards.ids import checked
+from bluelabel.services.cards.editing.edit import check_value
+from bluelabel.services.cards.editing.ids import checked
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.sprint.action_items import items
 from bluelabel.services.sprint.desk import Desk

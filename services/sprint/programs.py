@@ -7,7 +7,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bluelabel.services.cards.evidence_tests import TestRun, run_tests
+from bluelabel.services.cards.evidence.project_tests import TestRun, run_tests
 from bluelabel.services.sprint.model import one_line
 from bluelabel.services.workflow.processes import Footprint, signal_group
 

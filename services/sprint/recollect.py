@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.times import to_text
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.statuses import Vocabulary
+from bluelabel.services.cards.status.statuses import Vocabulary
+from bluelabel.services.cards.text.parser import parse
 from bluelabel.services.files.managed_block import body
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.sprint.documents import Documents, marks

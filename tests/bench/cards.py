@@ -12,7 +12,7 @@ from reliability.scenarios import workspace
 
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.cards.board import Board
-from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.text.parser import parse
 
 COMMAND_CARDS = f"{COMMAND}cards"
 _FILES = "\n".join(

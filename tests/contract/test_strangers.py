@@ -22,8 +22,8 @@ from typing import Any
 
 import pytest
 
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.lint import lint
+from bluelabel.services.cards.queries.lint import lint
+from bluelabel.services.cards.text.parser import parse
 
 STRANGERS = Path(__file__).parents[1] / "data" / "strangers"
 RIGHT = sorted(STRANGERS.rglob("*.right.json"))

@@ -15,14 +15,14 @@ from datetime import date
 import atheris
 
 with atheris.instrument_imports(include=["bluelabel.services.cards"]):
-    from bluelabel.services.cards import edit
-    from bluelabel.services.cards.body import checklist, sections
-    from bluelabel.services.cards.claims import claims
-    from bluelabel.services.cards.document import parse
-    from bluelabel.services.cards.lint import lint
-    from bluelabel.services.cards.merge import merge
-    from bluelabel.services.cards.reading import looks_like_cards, read_cards
+    from bluelabel.services.cards.editing import edit
+    from bluelabel.services.cards.evidence.claims import claims
+    from bluelabel.services.cards.merge.document import merge
+    from bluelabel.services.cards.queries.lint import lint
+    from bluelabel.services.cards.queries.record import looks_like_cards, read_cards
     from bluelabel.services.cards.repair import repair
+    from bluelabel.services.cards.text.body import checklist, sections
+    from bluelabel.services.cards.text.parser import parse
 
 SECONDS = 1.0
 """More processor time than this for one small input is a hang."""

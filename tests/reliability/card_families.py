@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.text.parser import parse
 
 FORMS: Final = {
     "plain": "{}: {}\n",

@@ -14,11 +14,12 @@ from bluelabel.apps.cli.utils import card_printer as printer
 from bluelabel.apps.cli.utils.card_files import file_option, open_board, read_document, shown_file, tell
 from bluelabel.interfaces.errors import NotFound, UsageError
 from bluelabel.interfaces.times import local_date
-from bluelabel.services.cards import dependencies, statistics
-from bluelabel.services.cards import lint as linting
-from bluelabel.services.cards.model import UNKNOWN, Card, CardDocument
-from bluelabel.services.cards.statuses import CardStatus
-from bluelabel.services.cards.unread import summary
+from bluelabel.services.cards.queries import dependencies
+from bluelabel.services.cards.queries import lint as linting
+from bluelabel.services.cards.status.statuses import CardStatus
+from bluelabel.services.cards.text import statistics
+from bluelabel.services.cards.text.model import UNKNOWN, Card, CardDocument
+from bluelabel.services.cards.text.unread import summary
 
 _COLUMN = 26
 """Characters that a column of the board needs to be read."""

@@ -10,8 +10,8 @@ from bluelabel.apps.cli.app import App, plain
 from bluelabel.apps.cli.utils.card_files import file_option, open_board, read_document, tell
 from bluelabel.apps.cli.utils.card_printer import evidence_lines
 from bluelabel.interfaces.errors import NotFound
-from bluelabel.services.cards.evidence import CardEvidence, Inspector, Verdict
-from bluelabel.services.cards.statuses import CardStatus
+from bluelabel.services.cards.evidence.inspector import CardEvidence, Inspector, Verdict
+from bluelabel.services.cards.status.statuses import CardStatus
 
 
 @click.command("verify")

@@ -10,9 +10,9 @@ from bluelabel.apps.cli.utils import card_printer as printer
 from bluelabel.apps.cli.utils.card_files import file_option, open_board, tell
 from bluelabel.interfaces.errors import NotFound, Refused, UsageError
 from bluelabel.interfaces.events import Event
+from bluelabel.services.cards.apply_events import unpack
 from bluelabel.services.cards.board import Board
-from bluelabel.services.cards.changes import unpack
-from bluelabel.services.cards.model import Card, shown
+from bluelabel.services.cards.text.model import Card, shown
 
 
 def _show(app: App, board: Board, card: Card, text: str) -> None:

@@ -13,7 +13,7 @@ from bluelabel.services.git.repository import GitRepository
 
 if TYPE_CHECKING:
     from bluelabel.interfaces.problems import Problem
-    from bluelabel.services.cards.statuses import Vocabulary
+    from bluelabel.services.cards.status.statuses import Vocabulary
     from bluelabel.services.git.drivers import Merger
 
 
@@ -53,7 +53,7 @@ def uninstall(app: App) -> None:
 @pass_app
 def check(app: App) -> None:
     """Check what is staged: conflict markers, lost cards, doubled ids, broken boxes."""
-    from bluelabel.services.cards.document import parse
+    from bluelabel.services.cards.text.parser import parse
     from bluelabel.services.git.check import check as work
     from bluelabel.services.git.check import staged
 
@@ -97,7 +97,7 @@ def _merger(app: App, kind: str) -> Merger:
 
         return boxes
 
-    from bluelabel.services.cards.merge import merge
+    from bluelabel.services.cards.merge.document import merge
 
     vocabulary = _vocabulary(app)
 
@@ -112,7 +112,7 @@ def _vocabulary(app: App) -> Vocabulary:
     """Return the project's words. Its settings may be in the middle of the same merge: then those of everybody do."""
     from bluelabel.runner.settings import load
     from bluelabel.runner.workspace import find_place
-    from bluelabel.services.cards.statuses import BUILT_IN
+    from bluelabel.services.cards.status.statuses import BUILT_IN
 
     try:
         return load(find_place(app.root or Path.cwd())[0]).vocabulary

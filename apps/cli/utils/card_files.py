@@ -11,8 +11,8 @@ import click
 from bluelabel.apps.cli.app import App, plain
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.services.cards.board import Board
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.model import CardDocument
+from bluelabel.services.cards.text.model import CardDocument
+from bluelabel.services.cards.text.parser import parse
 from bluelabel.services.files.swap import read_settled
 
 Command = Callable[..., Any]

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bluelabel.interfaces.problems import Problem
-from bluelabel.services.cards.body import checklist, section_text, sections
-from bluelabel.services.cards.claims import claims
-from bluelabel.services.cards.dependencies import dependencies, is_ready
-from bluelabel.services.cards.evidence import CardEvidence
-from bluelabel.services.cards.faults import quoted
-from bluelabel.services.cards.model import UNKNOWN, Card, CardDocument, shown
-from bluelabel.services.cards.reading import card_record
-from bluelabel.services.cards.statuses import CardStatus
+from bluelabel.services.cards.evidence.claims import claims
+from bluelabel.services.cards.evidence.inspector import CardEvidence
+from bluelabel.services.cards.queries.dependencies import dependencies, is_ready
+from bluelabel.services.cards.queries.record import card_record
+from bluelabel.services.cards.status.statuses import CardStatus
+from bluelabel.services.cards.text.body import checklist, section_text, sections
+from bluelabel.services.cards.text.file_problems import quoted
+from bluelabel.services.cards.text.model import UNKNOWN, Card, CardDocument, shown
 
 COLUMNS = ("ID", "STATUS", "ASSIGNEE", "PRIORITY", "TITLE")
 _MARK = {"verified": "ok", "false": "FALSE", "unverifiable": "?"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bluelabel.apps.cli.app import App
 from bluelabel.runner.workspace import Workspace
-from bluelabel.services.cards.reading import read_cards
+from bluelabel.services.cards.queries.record import read_cards
 from bluelabel.services.postbox import queries
 from bluelabel.services.postbox.boxes.quarantine import set_aside
 

@@ -17,12 +17,12 @@ from bluelabel.interfaces.errors import (
     UsageError,
 )
 from bluelabel.interfaces.events import Draft
-from bluelabel.services.cards import paper
+from bluelabel.services.cards import card_file
 from bluelabel.services.cards.board import Board
-from bluelabel.services.cards.desk import Desk
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.memory import Memory
+from bluelabel.services.cards.card_store import Desk
+from bluelabel.services.cards.file_state import Memory
 from bluelabel.services.cards.projection import CardsProjection
+from bluelabel.services.cards.text.parser import parse
 from bluelabel.services.files import swap
 from bluelabel.services.ledger.book import Book
 
@@ -465,7 +465,7 @@ def test_a_lost_memory_trusts_the_file(place: Any) -> None:
 
 
 def test_a_locked_file_is_told(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paper, "_LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(card_file, "_LOCK_SECONDS", 0.05)
     board = place.board()
     with board.desk.locked(), pytest.raises(LockTimeout, match="locked"):
         place.board().inspect()

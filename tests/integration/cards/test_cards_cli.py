@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cli_driver import Result, bluelabel
 
-from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.text.parser import parse
 
 
 @pytest.fixture

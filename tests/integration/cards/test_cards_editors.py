@@ -10,9 +10,9 @@ import pytest
 from editors import backed_up, renamed_over
 
 from bluelabel.services.cards.board import Board
-from bluelabel.services.cards.desk import Desk
-from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.card_store import Desk
 from bluelabel.services.cards.projection import CardsProjection
+from bluelabel.services.cards.text.parser import parse
 from bluelabel.services.files import swap as files
 from bluelabel.services.ledger.book import Book
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from bluelabel.interfaces.errors import NotFound
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.evidence import CardEvidence, Inspector, Verdict
-from bluelabel.services.cards.evidence_tests import counts, run_tests
+from bluelabel.services.cards.evidence.inspector import CardEvidence, Inspector, Verdict
+from bluelabel.services.cards.evidence.project_tests import counts, run_tests
+from bluelabel.services.cards.text.parser import parse
 from bluelabel.services.git.repository import GitRepository
 
 
@@ -263,7 +263,7 @@ def test_tests_do_not_go_on_when_nobody_waits_for_them_any_more(tmp_path: Path) 
     fifo = tmp_path / "pid"
     os.mkfifo(fifo)
     tests = f"import os, time; open({str(fifo)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
-    module = "bluelabel.services.cards.evidence_tests"
+    module = "bluelabel.services.cards.evidence.project_tests"
     asking = f"from {module} import run_tests; run_tests([{sys.executable!r}, '-c', {tests!r}], '.', 60)"
     asked = subprocess.Popen([sys.executable, "-c", asking], stderr=subprocess.DEVNULL)
     watched = os.pidfd_open(int(fifo.read_text()))

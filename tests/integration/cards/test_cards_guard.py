@@ -12,12 +12,12 @@ import pytest
 from editors import backed_up, renamed_over
 
 from bluelabel.interfaces.errors import Conflict, MachineError, TooLarge, UnreadableInput
-from bluelabel.services.cards import desk
+from bluelabel.services.cards import card_store
 from bluelabel.services.cards.board import Board
-from bluelabel.services.cards.desk import Desk
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.memory import Memory
+from bluelabel.services.cards.card_store import Desk
+from bluelabel.services.cards.file_state import Memory
 from bluelabel.services.cards.projection import CardsProjection
+from bluelabel.services.cards.text.parser import parse
 from bluelabel.services.files import swap as files
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.ledger.book import Book
@@ -106,7 +106,7 @@ def test_doubled_ids_and_conflict_markers_raise_an_alarm(here: Any) -> None:
 
 
 def test_a_file_that_is_gone_comes_back_card_by_card(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk, "_GONE", 0.02)
+    monkeypatch.setattr(card_store, "_GONE", 0.02)
     here.path.unlink()
 
     assert len(here.board().inspect().alarms[0].lost) == 5

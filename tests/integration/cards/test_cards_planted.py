@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.evidence import Inspector
+from bluelabel.services.cards.evidence.inspector import Inspector
+from bluelabel.services.cards.text.parser import parse
 from bluelabel.services.git.repository import GitRepository
 
 WORDS = {"v": "verified", "f": "false", "u": "unverifiable"}

@@ -12,13 +12,13 @@ import pytest
 from editors import backed_up, renamed_over
 
 from bluelabel.interfaces.errors import Conflict, NotFound
-from bluelabel.services.cards import desk as desks
+from bluelabel.services.cards import card_store as desks
 from bluelabel.services.cards.board import Board
-from bluelabel.services.cards.desk import Desk
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.memory import Memory, State
-from bluelabel.services.cards.paper import Report
+from bluelabel.services.cards.card_file import Report
+from bluelabel.services.cards.card_store import Desk
+from bluelabel.services.cards.file_state import Memory, State
 from bluelabel.services.cards.projection import CardsProjection
+from bluelabel.services.cards.text.parser import parse
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.sprint.gather import status_facts

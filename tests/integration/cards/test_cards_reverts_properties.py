@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bluelabel.services.cards import edit
 from bluelabel.services.cards.board import Board
-from bluelabel.services.cards.desk import Desk
-from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.card_store import Desk
+from bluelabel.services.cards.editing import edit
 from bluelabel.services.cards.projection import CardsProjection
+from bluelabel.services.cards.text.parser import parse
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.ledger.book import Book
 

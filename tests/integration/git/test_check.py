@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.text.parser import parse
 from bluelabel.services.git.check import check, staged
 from bluelabel.services.git.repository import GitRepository
 

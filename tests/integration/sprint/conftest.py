@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bluelabel.services.cards.board import Board
-from bluelabel.services.cards.desk import Desk as CardDesk
+from bluelabel.services.cards.card_store import Desk as CardDesk
 from bluelabel.services.cards.projection import CardsProjection
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.ledger.book import Book

@@ -2,11 +2,11 @@
 
 import pytest
 
-from bluelabel.services.cards import places
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.merge import merge
-from bluelabel.services.cards.merge_card import merge_card
+from bluelabel.services.cards.editing import sections
+from bluelabel.services.cards.merge.card import merge_card
+from bluelabel.services.cards.merge.document import merge
 from bluelabel.services.cards.repair import repair
+from bluelabel.services.cards.text.parser import parse
 
 HEAD = "### TASK-1: a\n"
 NOTES = (
@@ -212,8 +212,8 @@ def test_a_note_follows_a_card_that_the_other_side_archives_or_moves() -> None:
         for text in NOTES
     )
     for moved in (
-        places.archive(parse(ours), parse(ours).card("TASK-1")),
-        places.move(parse(ours), parse(ours).card("TASK-1"), "backlog"),
+        sections.archive(parse(ours), parse(ours).card("TASK-1")),
+        sections.move(parse(ours), parse(ours).card("TASK-1"), "backlog"),
     ):
         for result in (merge(base, moved, theirs), merge(base, theirs, moved)):
             assert result.decided

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bluelabel.services.cards import edit, places
-from bluelabel.services.cards.changes import Outcome, apply
-from bluelabel.services.cards.document import parse, parse_text
-from bluelabel.services.cards.model import CardDocument
-from bluelabel.services.cards.statuses import BUILT_IN, CardStatus, Vocabulary
+from bluelabel.services.cards.apply_events import Outcome, apply
+from bluelabel.services.cards.editing import edit, sections
+from bluelabel.services.cards.status.statuses import BUILT_IN, CardStatus, Vocabulary
+from bluelabel.services.cards.text.model import CardDocument
+from bluelabel.services.cards.text.parser import parse, parse_text
 
 DATA = Path(__file__).parents[2] / "data" / "cards"
 CORPUS = os.environ.get("BLUELABEL_CORPUS")
@@ -26,7 +26,7 @@ def blocks(document: CardDocument) -> list[str]:
 
 
 def archivings(document: CardDocument, to: str | None = "section") -> list[tuple[str, dict[str, object]]]:
-    chosen = [card for card in document.cards if card.status is CardStatus.COMPLETED and not places.in_archive(card)]
+    chosen = [card for card in document.cards if card.status is CardStatus.COMPLETED and not sections.in_archive(card)]
     before = dict(
         zip([card.start for card in document.cards], ["", *(card.id for card in document.cards)], strict=False)
     )
@@ -54,7 +54,7 @@ def test_all_completed_cards_go_to_the_archive_byte_for_byte_and_in_order(file: 
 
     if not outcome.missed:
         assert blocks(outcome.document) == blocks(document)
-        moved = [edit.block(outcome.document, card) for card in outcome.document.cards if places.in_archive(card)]
+        moved = [edit.block(outcome.document, card) for card in outcome.document.cards if sections.in_archive(card)]
         assert moved[len(moved) - len(events) :] == [data["block"] for _, data in events]
     else:
         assert document.problems  # an open fence or a saved conflict is in the way
@@ -102,7 +102,7 @@ def test_one_card_that_cannot_go_does_not_hold_the_others_back() -> None:
     apply(outcome, events)
 
     assert [said[:6] for said in outcome.missed] == ["TASK-1"]
-    assert {card.id for card in outcome.document.cards if places.in_archive(card)} == {
+    assert {card.id for card in outcome.document.cards if sections.in_archive(card)} == {
         f"TASK-{number}" for number in range(2, 20)
     }
     assert blocks(outcome.document) == blocks(document)
@@ -115,7 +115,7 @@ def test_archiving_reads_the_file_as_often_for_a_thousand_cards_as_for_ten(monke
         read.append(len(text))
         return parse_text(text, vocabulary)
 
-    monkeypatch.setattr("bluelabel.services.cards.places.parse_text", counted)
+    monkeypatch.setattr("bluelabel.services.cards.editing.sections.parse_text", counted)
     counts: list[int] = []
     for size in (10, 1000):
         body = b"".join(b"### TASK-%05d: x\nStatus: Done\n\n" % number for number in range(size))

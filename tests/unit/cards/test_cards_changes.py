@@ -2,8 +2,8 @@
 
 import pytest
 
-from bluelabel.services.cards.changes import Outcome, apply, pack, unpack
-from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.apply_events import Outcome, apply, pack, unpack
+from bluelabel.services.cards.text.parser import parse
 
 BASE = b"## Active Tasks\n\n### TASK-1: a\nStatus: Done\n- [ ] one\n- [ ] one\n\n### TASK-2: b\nStatus:\nBLOCKED\n"
 

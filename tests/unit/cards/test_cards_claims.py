@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from bluelabel.services.cards.claims import claims
-from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.evidence.claims import claims
+from bluelabel.services.cards.text.parser import parse
 
 
 def claimed(body: str) -> list[tuple[str, str]]:

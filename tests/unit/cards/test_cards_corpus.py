@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bluelabel.services.cards import edit
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.lint import unread
-from bluelabel.services.cards.reading import looks_like_cards, read_cards
+from bluelabel.services.cards.editing import edit
+from bluelabel.services.cards.queries.lint import unread
+from bluelabel.services.cards.queries.record import looks_like_cards, read_cards
 from bluelabel.services.cards.repair import repair
+from bluelabel.services.cards.text.parser import parse
 
 CORPUS = os.environ.get("BLUELABEL_CORPUS")
 pytestmark = pytest.mark.skipif(not CORPUS, reason="BLUELABEL_CORPUS names no folder of real files")

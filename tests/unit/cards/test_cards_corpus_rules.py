@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from bluelabel.services.cards import edit
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.reading import read_cards
+from bluelabel.services.cards.editing import edit
+from bluelabel.services.cards.queries.record import read_cards
+from bluelabel.services.cards.text.parser import parse
 
 CORPUS = os.environ.get("BLUELABEL_CORPUS")
 pytestmark = pytest.mark.skipif(not CORPUS, reason="BLUELABEL_CORPUS names no folder of real files")

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from bluelabel.interfaces.errors import NotFound, Refused, UsageError
-from bluelabel.services.cards import edit, places, statistics, template
-from bluelabel.services.cards.body import checklist
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.reread import reread
-from bluelabel.services.cards.statuses import CardStatus
+from bluelabel.services.cards.editing import edit, sections, template
+from bluelabel.services.cards.editing.reparse import reread
+from bluelabel.services.cards.status.statuses import CardStatus
+from bluelabel.services.cards.text import statistics
+from bluelabel.services.cards.text.body import checklist
+from bluelabel.services.cards.text.parser import parse
 
 SAMPLES = ("tracker", "styles", "backlog", "conflict", "open_fence")
 
@@ -167,20 +168,20 @@ def test_archiving_moves_a_card_byte_for_byte(sample: Callable[[str], bytes], na
     document = parse(sample(name))
     before = sorted(edit.block(document, card) for card in document.cards)
     for card in document.cards:
-        after = parse(places.archive(document, card))
+        after = parse(sections.archive(document, card))
         assert sorted(edit.block(after, found) for found in after.cards) == before
-        assert places.in_archive(after.card(card.id)) or len(document.by_id[card.id]) > 1
+        assert sections.in_archive(after.card(card.id)) or len(document.by_id[card.id]) > 1
         assert set(document.text.split("\n")) <= set(after.text.split("\n"))
 
 
 def test_a_card_moves_to_the_end_of_a_section_found_by_a_part_of_its_name(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("backlog"))
 
-    after = parse(places.move(document, document.cards[0], "planned"))
+    after = parse(sections.move(document, document.cards[0], "planned"))
     assert [card.id for card in after.cards] == ["TASK-002", "TASK-001"]
     assert after.card("TASK-001").section == "⏭️ Planned Tasks (Backlog)"
     with pytest.raises(NotFound, match="no such section"):
-        places.move(document, document.cards[0], "Nowhere")
+        sections.move(document, document.cards[0], "Nowhere")
 
 
 def test_rules_between_cards_are_kept_between_cards() -> None:
@@ -188,7 +189,7 @@ def test_rules_between_cards_are_kept_between_cards() -> None:
     document = parse(data)
 
     assert edit.uses_rules(document)
-    assert places.archive(document, document.cards[0]) == (
+    assert sections.archive(document, document.cards[0]) == (
         b"## Active Tasks\n\n### TASK-2: b\n\n---\n\n## Archive\n\n### TASK-1: a\nStatus: Done\n\n---\n"
     )
 
@@ -197,7 +198,7 @@ def test_an_open_fence_refuses_what_it_would_swallow(sample: Callable[[str], byt
     document = parse(sample("open_fence") + b"\n## Archive\n\n## Notes\n")
 
     with pytest.raises(Refused, match="never closed"):
-        places.archive(document, document.cards[0])
+        sections.archive(document, document.cards[0])
 
 
 def test_the_last_card_leaves_no_hole() -> None:
@@ -224,7 +225,7 @@ def test_a_new_card_follows_the_template(sample: Callable[[str], bytes]) -> None
         "### TASK-211: New\nStatus: NOT_STARTED\nAssigned: CC\nPriority: HIGH\nCreated: 2026-02-01\n\n"
         "**Description:**\nWhat.\n\n**Deliverables:**\n- [ ] a\n\n**Files Created/Modified:**\n\n**Risks:**\n- none"
     )
-    after = parse(places.add(document, text))
+    after = parse(sections.add(document, text))
     assert [card.id for card in after.cards][3:5] == ["TASK-210D", "TASK-211"]
     assert after.card("TASK-211").section == "Active Tasks"
 
@@ -246,19 +247,19 @@ def test_an_empty_file_gets_cards_in_the_plain_form() -> None:
     text = template.filled(document, "TASK-001", "First", {"status": "BLOCKED"}, {})
 
     assert text.startswith("### TASK-001: First\nStatus: BLOCKED\n\n**Description:**\n\n**Deliverables:**")
-    assert places.add(document, "### TASK-001: First") == b"### TASK-001: First\n"
+    assert sections.add(document, "### TASK-001: First") == b"### TASK-001: First\n"
 
 
 def test_without_sections_the_newest_card_stands_where_the_newest_stood() -> None:
     newest_first = parse(b"### TASK-2: b\nCreated: 2026-02-01\n\n### TASK-1: a\nCreated: 2026-01-01\n")
     oldest_first = parse(b"### TASK-1: a\nCreated: 2026-01-01\n\n### TASK-2: b\nCreated: 2026-02-01\n")
 
-    assert [card.id for card in parse(places.add(newest_first, "### TASK-3: c")).cards] == [
+    assert [card.id for card in parse(sections.add(newest_first, "### TASK-3: c")).cards] == [
         "TASK-3",
         "TASK-2",
         "TASK-1",
     ]
-    assert [card.id for card in parse(places.add(oldest_first, "### TASK-3: c")).cards] == [
+    assert [card.id for card in parse(sections.add(oldest_first, "### TASK-3: c")).cards] == [
         "TASK-1",
         "TASK-2",
         "TASK-3",
@@ -267,13 +268,13 @@ def test_without_sections_the_newest_card_stands_where_the_newest_stood() -> Non
 
 def test_a_note_says_where_a_card_went_and_goes_when_it_returns(sample: Callable[[str], bytes]) -> None:
     document = parse(sample("tracker"))
-    noted = places.noted(document, ["- TASK-9: Gone → archive/A.md"])
-    twice = places.noted(noted, ["- TASK-8: Gone too → archive/A.md"])
+    noted = sections.noted(document, ["- TASK-9: Gone → archive/A.md"])
+    twice = sections.noted(noted, ["- TASK-8: Gone too → archive/A.md"])
 
     assert "here]\n\n- TASK-9: Gone → archive/A.md\n- TASK-8" in twice.text
-    assert places.unnoted(places.unnoted(twice, ["TASK-9"]), ["TASK-8"]).text != twice.text
-    assert places.unnoted(document, ["TASK-9"]) is document
-    bare = places.noted(parse(b"### TASK-1: a\n"), ["- TASK-9: Gone → A.md"])
+    assert sections.unnoted(sections.unnoted(twice, ["TASK-9"]), ["TASK-8"]).text != twice.text
+    assert sections.unnoted(document, ["TASK-9"]) is document
+    bare = sections.noted(parse(b"### TASK-1: a\n"), ["- TASK-9: Gone → A.md"])
     assert bare.text == "### TASK-1: a\n\n## Archive\n\n- TASK-9: Gone → A.md\n"
 
 

@@ -15,9 +15,9 @@ from reliability.card_families import (
     the_same_card_appended,
 )
 
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.merge import merge
-from bluelabel.services.cards.merge_card import merge_card
+from bluelabel.services.cards.merge.card import merge_card
+from bluelabel.services.cards.merge.document import merge
+from bluelabel.services.cards.text.parser import parse
 
 CLASHING = (
     header_lines,

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.errors import Refused
-from bluelabel.services.cards import edit
-from bluelabel.services.cards.body import checklist
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.lint import lint
-from bluelabel.services.cards.model import FieldForm
-from bluelabel.services.cards.statuses import CardStatus
+from bluelabel.services.cards.editing import edit
+from bluelabel.services.cards.queries.lint import lint
+from bluelabel.services.cards.status.statuses import CardStatus
+from bluelabel.services.cards.text.body import checklist
+from bluelabel.services.cards.text.model import FieldForm
+from bluelabel.services.cards.text.parser import parse
 
 TODAY = date(2026, 3, 1)
 

@@ -6,17 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.errors import NotFound, Refused
-from bluelabel.services.cards import edit, places
-from bluelabel.services.cards.dependencies import dependencies, next_cards
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.headings import card_heading
-from bluelabel.services.cards.ids import ids_in
-from bluelabel.services.cards.lint import lint
-from bluelabel.services.cards.merge import merge
-from bluelabel.services.cards.model import CardDocument
-from bluelabel.services.cards.reading import looks_like_cards
-from bluelabel.services.cards.statuses import CardStatus, Vocabulary
-from bluelabel.services.cards.unread import summary
+from bluelabel.services.cards.editing import edit, sections
+from bluelabel.services.cards.editing.ids import ids_in
+from bluelabel.services.cards.merge.document import merge
+from bluelabel.services.cards.queries.dependencies import dependencies, next_cards
+from bluelabel.services.cards.queries.lint import lint
+from bluelabel.services.cards.queries.record import looks_like_cards
+from bluelabel.services.cards.status.statuses import CardStatus, Vocabulary
+from bluelabel.services.cards.text.headings import card_heading
+from bluelabel.services.cards.text.model import CardDocument
+from bluelabel.services.cards.text.parser import parse
+from bluelabel.services.cards.text.unread import summary
 
 FORMS = [
     ("### TASK-001: {}", "TASK-001"),
@@ -267,7 +267,7 @@ def test_a_prefix_that_is_set_makes_cards(heading: str, name: str) -> None:
 def test_cards_of_a_set_prefix_survive_archiving_and_merging() -> None:
     base = "## Tasks\n\n### T1: a\nStatus: done\n\n### T2: b\nStatus: todo\n"
     document = read(base, "T")
-    archived = places.archive(document, document.card("T1"))
+    archived = sections.archive(document, document.card("T1"))
     theirs = base.replace("todo", "doing").encode()
 
     assert [card.section for card in parse(archived, Vocabulary(prefixes=("T",))).cards] == ["Tasks", "Archive"]

@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 
 from bluelabel.interfaces.errors import AlreadyExists, UsageError
-from bluelabel.services.cards.dependencies import cycles, dependencies, is_ready, next_cards, rank
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.guard import compare
-from bluelabel.services.cards.ids import checked, ids_elsewhere, ids_in, next_id
-from bluelabel.services.cards.lint import lint
-from bluelabel.services.cards.statuses import Vocabulary
+from bluelabel.services.cards.editing.ids import checked, ids_elsewhere, ids_in, next_id
+from bluelabel.services.cards.loss_check import compare
+from bluelabel.services.cards.queries.dependencies import cycles, dependencies, is_ready, next_cards, rank
+from bluelabel.services.cards.queries.lint import lint
+from bluelabel.services.cards.status.statuses import Vocabulary
+from bluelabel.services.cards.text.parser import parse
 
 TODAY = date(2026, 3, 1)
 

@@ -3,12 +3,12 @@ from collections import Counter
 
 import pytest
 
-from bluelabel.services.cards import edit, places, template
-from bluelabel.services.cards.body import checklist
-from bluelabel.services.cards.diff3 import chunks
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.merge import merge
-from bluelabel.services.cards.merge_card import merge_card
+from bluelabel.services.cards.editing import edit, sections, template
+from bluelabel.services.cards.merge.card import merge_card
+from bluelabel.services.cards.merge.diff3 import chunks
+from bluelabel.services.cards.merge.document import merge
+from bluelabel.services.cards.text.body import checklist
+from bluelabel.services.cards.text.parser import parse
 
 FORMS = {"plain": "{}: {}\n", "bold": "**{}**: {}  \n", "inside": "**{}:** {}\n"}
 
@@ -39,7 +39,7 @@ def changed(data: bytes, *changes: tuple[str, ...]) -> bytes:
             text = template.filled(
                 document, name, f"New {name}", {"assignee": "CA"}, {"description": [f"About {name}"]}
             )
-            data = places.add(document, text)
+            data = sections.add(document, text)
             continue
         found = document.card(name)
         if kind == "set":
@@ -47,7 +47,7 @@ def changed(data: bytes, *changes: tuple[str, ...]) -> bytes:
         elif kind == "check":
             data = edit.check(document, found, int(rest[0]))
         elif kind == "archive":
-            data = places.archive(document, found)
+            data = sections.archive(document, found)
         elif kind == "report":
             data = (
                 document.text[: found.end] + f"\n\n**{rest[0]}:**\n- done {name}" + document.text[found.end :]
@@ -84,7 +84,7 @@ def test_new_cards_of_both_sides_stay_and_an_edit_follows_a_move() -> None:
     document = parse(merge(BASE, ours, theirs).content)
 
     assert [found.id for found in document.cards] == ["TASK-000", "TASK-002", "TASK-100", "TASK-200", "TASK-001"]
-    assert places.in_archive(document.card("TASK-001"))
+    assert sections.in_archive(document.card("TASK-001"))
     assert document.card("TASK-001").status == "COMPLETED"
 
 
@@ -167,7 +167,7 @@ def test_a_card_taken_out_without_a_word_stays() -> None:
 
 
 def test_a_card_that_went_to_an_archive_file_goes_on_both_sides() -> None:
-    document = places.noted(parse(changed(BASE, ("drop", "TASK-001"))), ["- TASK-001: Title 1 → docs/archive/A.md"])
+    document = sections.noted(parse(changed(BASE, ("drop", "TASK-001"))), ["- TASK-001: Title 1 → docs/archive/A.md"])
     theirs = changed(BASE, ("set", "TASK-002", "status", "BLOCKED"))
     result = merge(BASE, document.to_bytes(), theirs)
 
@@ -182,8 +182,8 @@ def test_a_rewrite_of_the_whole_file_loses_no_card() -> None:
 
 
 def test_one_id_given_twice_keeps_both_cards() -> None:
-    ours = places.add(parse(BASE), "### TASK-100: Mine\nStatus: BLOCKED")
-    theirs = places.add(parse(BASE), "### TASK-100: Yours\nStatus: COMPLETED")
+    ours = sections.add(parse(BASE), "### TASK-100: Mine\nStatus: BLOCKED")
+    theirs = sections.add(parse(BASE), "### TASK-100: Yours\nStatus: COMPLETED")
     result = merge(BASE, ours, theirs)
 
     assert [found.title for found in parse(result.content).by_id["TASK-100"]] == ["Mine", "Yours"]
@@ -191,8 +191,8 @@ def test_one_id_given_twice_keeps_both_cards() -> None:
 
 
 def test_the_same_new_card_of_both_sides_is_one() -> None:
-    ours = places.add(parse(BASE), "### TASK-100: Same\nStatus: BLOCKED\n\n**Notes:**\n- ours")
-    theirs = places.add(parse(BASE), "### TASK-100: Same\nStatus: BLOCKED\n\n**Notes:**\n- theirs")
+    ours = sections.add(parse(BASE), "### TASK-100: Same\nStatus: BLOCKED\n\n**Notes:**\n- ours")
+    theirs = sections.add(parse(BASE), "### TASK-100: Same\nStatus: BLOCKED\n\n**Notes:**\n- theirs")
     document = parse(merge(BASE, ours, theirs).content)
 
     (found,) = document.by_id["TASK-100"]
@@ -202,8 +202,8 @@ def test_the_same_new_card_of_both_sides_is_one() -> None:
 def test_a_card_moved_by_both_sides_stands_once_where_ours_put_it() -> None:
     two = BASE.replace(b"## Completed Tasks Archive", b"## Backlog\n\nLater.\n\n## Completed Tasks Archive")
     ours, theirs = (
-        places.move(parse(two), parse(two).cards[0], "backlog"),
-        places.archive(parse(two), parse(two).cards[0]),
+        sections.move(parse(two), parse(two).cards[0], "backlog"),
+        sections.archive(parse(two), parse(two).cards[0]),
     )
     result = merge(two, ours, theirs)
 
@@ -308,7 +308,7 @@ def check_history(seed: int) -> None:
         elif kind == "check":
             assert checklist(document, found)[int(rest[0]) - 1].done, (seed, name, rest)
         elif kind == "archive":
-            assert places.in_archive(found), (seed, name)
+            assert sections.in_archive(found), (seed, name)
         elif kind == "report":
             assert rest[0] in edit.block(document, found), (seed, name)
 

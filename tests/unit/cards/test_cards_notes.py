@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.merge import MergeResult, merge
+from bluelabel.services.cards.merge.document import MergeResult, merge
+from bluelabel.services.cards.text.parser import parse
 
 Block = tuple[str, ...]
 

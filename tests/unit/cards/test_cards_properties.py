@@ -7,14 +7,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.errors import Refused
-from bluelabel.services.cards import edit, places
-from bluelabel.services.cards.body import checklist, sections
-from bluelabel.services.cards.claims import claims
-from bluelabel.services.cards.diff3 import blocks
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.merge import merge
-from bluelabel.services.cards.reading import looks_like_cards, read_cards
+from bluelabel.services.cards.editing import edit
+from bluelabel.services.cards.editing import sections as places
+from bluelabel.services.cards.evidence.claims import claims
+from bluelabel.services.cards.merge.diff3 import blocks
+from bluelabel.services.cards.merge.document import merge
+from bluelabel.services.cards.queries.record import looks_like_cards, read_cards
 from bluelabel.services.cards.repair import repair
+from bluelabel.services.cards.text.body import checklist, sections
+from bluelabel.services.cards.text.parser import parse
 
 LINES = [
     *("### TASK-1: One", "## TASK-2 (CA): Two", "#### TASK-3A — Three", "### TASK-XXX: Template", "### TASK-1: Again"),

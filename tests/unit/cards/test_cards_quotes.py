@@ -6,12 +6,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.errors import Refused
-from bluelabel.services.cards import edit, places
-from bluelabel.services.cards.body import checklist, sections
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.model import CardDocument
+from bluelabel.services.cards.editing import edit
+from bluelabel.services.cards.editing import sections as places
 from bluelabel.services.cards.repair import repair
-from bluelabel.services.cards.statuses import CardStatus
+from bluelabel.services.cards.status.statuses import CardStatus
+from bluelabel.services.cards.text.body import checklist, sections
+from bluelabel.services.cards.text.model import CardDocument
+from bluelabel.services.cards.text.parser import parse
 
 EXAMPLE = "### TASK-901: Name of the task\n**Status:** done\n- [ ] entry\n"
 REAL = "### TASK-1: real\nStatus: todo\n"

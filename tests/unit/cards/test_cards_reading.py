@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from bluelabel.services.cards.body import checklist, section_text, sections
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.model import FieldForm
-from bluelabel.services.cards.reading import looks_like_cards, read_cards
-from bluelabel.services.cards.statuses import BUILT_IN, CardStatus
-from bluelabel.services.cards.words import assignees_of, field_of, named
+from bluelabel.services.cards.queries.record import looks_like_cards, read_cards
+from bluelabel.services.cards.status.statuses import BUILT_IN, CardStatus
+from bluelabel.services.cards.text.body import checklist, section_text, sections
+from bluelabel.services.cards.text.model import FieldForm
+from bluelabel.services.cards.text.parser import parse
+from bluelabel.services.cards.text.vocabulary import assignees_of, field_of, named
 
 
 def test_every_style_of_metadata_is_read(sample: Callable[[str], bytes]) -> None:

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from bluelabel.interfaces.errors import UnreadableInput, UsageError
 from bluelabel.runner.settings import FILE, load
-from bluelabel.services.cards import edit, statistics
-from bluelabel.services.cards.dependencies import is_ready, next_cards, passed_over
-from bluelabel.services.cards.document import parse
-from bluelabel.services.cards.merge import merge
-from bluelabel.services.cards.phrases import PHRASES
-from bluelabel.services.cards.statuses import BUILT_IN, CardStatus, Vocabulary
+from bluelabel.services.cards.editing import edit
+from bluelabel.services.cards.merge.document import merge
+from bluelabel.services.cards.queries.dependencies import is_ready, next_cards, passed_over
+from bluelabel.services.cards.status.phrases import PHRASES
+from bluelabel.services.cards.status.statuses import BUILT_IN, CardStatus, Vocabulary
+from bluelabel.services.cards.text import statistics
+from bluelabel.services.cards.text.parser import parse
 
 TABLE = Path(__file__).resolve().parents[2] / "data" / "cards" / "status_values.tsv"
 ROWS = [

@@ -1,0 +1,1 @@
+"""Edits of a card file: one span changes, and every other byte stays."""

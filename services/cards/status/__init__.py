@@ -1,0 +1,1 @@
+"""What a card says of its progress: phrases, and how a whole value is read."""
