@@ -86,7 +86,7 @@ format: $(DEV_STAMP)  ## put the code into shape
 
 schemas: $(DEV_STAMP)  ## write interfaces/schemas and the generated parts of the docs anew
 	$(BIN)/python -m bluelabel.interfaces.schema_catalogue interfaces/schemas
-	$(BIN)/python -m bluelabel.services.workflow.workflow_schema > interfaces/schemas/workflow.json
+	$(BIN)/python -m bluelabel.services.workflow.definition.schema > interfaces/schemas/workflow.json
 	$(BIN)/python docs/generate.py
 
 bench: $(DEV_STAMP)  ## the budgets, as ratios within one run

@@ -18,9 +18,9 @@ from bluelabel.runner.workspace import Workspace
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.postbox.postbox import Postbox
 from bluelabel.services.workflow.dag_runner_interface import Answer, Handoff, Sent
+from bluelabel.services.workflow.engine.threads import THREADS
 from bluelabel.services.workflow.runs import Runs, load_definition
-from bluelabel.services.workflow.threads import THREADS
-from bluelabel.services.workflow.tools import Tools
+from bluelabel.services.workflow.steps.services import Tools
 
 _ANSWERS: Final = frozenset(
     str(kind) for kind in (MessageType.MESSAGE, MessageType.TASK_RESULT, MessageType.COMPLETED, MessageType.ERROR)

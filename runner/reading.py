@@ -18,8 +18,8 @@ from bluelabel.interfaces.records.reading import BoxMessage, BoxReading, BoxTask
 from bluelabel.services.cards.queries.record import looks_like_cards, read_cards
 from bluelabel.services.postbox.boxes.reader import is_box, reading_of
 from bluelabel.services.postbox.tolerant_json.reader import Documents, read_documents
-from bluelabel.services.workflow.run_reader import looks_like_index, looks_like_run, read_index, read_run
-from bluelabel.services.workflow.workflow_reader import looks_like_workflow, read_workflow
+from bluelabel.services.workflow.definition.record import looks_like_workflow, read_workflow
+from bluelabel.services.workflow.store.run_reader import looks_like_index, looks_like_run, read_index, read_run
 
 _LIMIT: Final = CARDS_BYTES
 _START = 4096

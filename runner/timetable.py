@@ -13,10 +13,10 @@ from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.times import span
 from bluelabel.runner.flows import open_runs
 from bluelabel.runner.workspace import Workspace
-from bluelabel.services.workflow.binding import check_inputs
-from bluelabel.services.workflow.dag_run_states import DAGRunStatus
-from bluelabel.services.workflow.definition import Definition, ScheduleSpec
+from bluelabel.services.workflow.definition.definition import Definition, ScheduleSpec
+from bluelabel.services.workflow.model.states import DAGRunStatus
 from bluelabel.services.workflow.runs import SCHEDULED, Runs, load_definition
+from bluelabel.services.workflow.steps.binding import check_inputs
 from bluelabel.services.workflow.workflow_files import FileState
 
 LOOK: Final = 2.0

@@ -21,7 +21,7 @@ from bluelabel.services.ledger.clock import SystemClock, SystemIds
 from bluelabel.services.postbox.postbox import Postbox
 from bluelabel.services.postbox.projection import PostboxProjection
 from bluelabel.services.sprint.projection import SprintProjection
-from bluelabel.services.workflow.projection import RunsProjection
+from bluelabel.services.workflow.store.projection import RunsProjection
 
 if TYPE_CHECKING:
     from bluelabel.agents.registry import AgentRegistry

@@ -18,9 +18,9 @@ from bluelabel.services.sprint.programs import Programs
 from bluelabel.services.sprint.projection import Sprint
 from bluelabel.services.sprint.record import Drift, Finding, Record
 from bluelabel.services.sprint.routine import ROUTINE
-from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
-from bluelabel.services.workflow.ownership import run_lock
-from bluelabel.services.workflow.results import Results
+from bluelabel.services.workflow.engine.ownership import run_lock
+from bluelabel.services.workflow.engine.results import Results
+from bluelabel.services.workflow.model.states import DAGRunStatus, DAGStepStatus
 
 if TYPE_CHECKING:
     from bluelabel.services.workflow.dag_run_tracker import DAGRun

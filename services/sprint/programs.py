@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bluelabel.services.cards.evidence.project_tests import TestRun, run_tests
 from bluelabel.services.sprint.model import one_line
-from bluelabel.services.workflow.processes import Footprint, signal_group
+from bluelabel.services.workflow.steps.processes import Footprint, signal_group
 
 
 class Programs:

@@ -18,11 +18,10 @@ from bluelabel.interfaces.times import to_text
 from bluelabel.services.files.disk import make_directory
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.ledger.clock import SystemClock
-from bluelabel.services.workflow.dag_run_states import OPEN_RUN, DAGRunStatus
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
-from bluelabel.services.workflow.projection import RunsProjection
-from bluelabel.services.workflow.run_files import INDEX_RUNS, RunFiles
-from bluelabel.services.workflow.run_records import (
+from bluelabel.services.workflow.model.states import OPEN_RUN, DAGRunStatus
+from bluelabel.services.workflow.store.projection import RunsProjection
+from bluelabel.services.workflow.store.records import (
     RunRow,
     change_drafts,
     check_changes,
@@ -34,6 +33,7 @@ from bluelabel.services.workflow.run_records import (
     run_ids,
     statistics,
 )
+from bluelabel.services.workflow.store.snapshots import INDEX_RUNS, RunFiles
 
 DEFAULT_FOLDER = "data/dag_runs"
 

@@ -9,8 +9,8 @@ from typing import Any
 from bluelabel.interfaces.errors import AlreadyExists, IllegalTransition, NotFound
 from bluelabel.interfaces.names import nearest
 from bluelabel.interfaces.times import to_text
-from bluelabel.services.workflow.dag_run_codec import history_of, run_fields, steps_of, with_history
-from bluelabel.services.workflow.dag_run_states import (
+from bluelabel.services.workflow.model.codec import history_of, run_fields, steps_of, with_history
+from bluelabel.services.workflow.model.states import (
     OPEN_RUN,
     OPEN_STEP,
     RUN_MOVES,
@@ -20,8 +20,8 @@ from bluelabel.services.workflow.dag_run_states import (
     naive,
     utc_now,
 )
-from bluelabel.services.workflow.dag_step_state import REMEMBERED, DAGStepState
-from bluelabel.services.workflow.tracked import Tracked
+from bluelabel.services.workflow.model.step_state import REMEMBERED, DAGStepState
+from bluelabel.services.workflow.model.tracked import Tracked
 
 __all__ = ["DAGRun", "DAGRunStatus", "DAGStepState", "DAGStepStatus", "Transition"]
 

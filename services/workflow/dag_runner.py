@@ -8,22 +8,22 @@ from typing import Any
 
 from bluelabel.interfaces.errors import AlreadyExists, Conflict, IllegalTransition, UsageError
 from bluelabel.services.ledger.clock import SystemIds
-from bluelabel.services.workflow.attempt import Registered
-from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.dag_run_store import DAGRunStore, More
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.dag_runner_interface import IDAGRunner, StepExecutor
-from bluelabel.services.workflow.definition import RetryBackoffStrategy, RetrySpec
-from bluelabel.services.workflow.ending import Ending
-from bluelabel.services.workflow.feed import Feed
-from bluelabel.services.workflow.ownership import claim_run, drop_lock, run_lock
-from bluelabel.services.workflow.pools import SharedPools
-from bluelabel.services.workflow.recovery import reopen, take_up
-from bluelabel.services.workflow.resting import Timer
-from bluelabel.services.workflow.results import Results
-from bluelabel.services.workflow.retry import delay_before, strategy_of
-from bluelabel.services.workflow.run_loop import RunLoop
-from bluelabel.services.workflow.scheduling import check_dependencies
+from bluelabel.services.workflow.definition.definition import RetryBackoffStrategy, RetrySpec
+from bluelabel.services.workflow.engine.attempt import Registered
+from bluelabel.services.workflow.engine.ledger_poll import Feed
+from bluelabel.services.workflow.engine.ownership import claim_run, drop_lock, run_lock
+from bluelabel.services.workflow.engine.pools import SharedPools
+from bluelabel.services.workflow.engine.recovery import reopen, take_up
+from bluelabel.services.workflow.engine.results import Results
+from bluelabel.services.workflow.engine.retry import delay_before, strategy_of
+from bluelabel.services.workflow.engine.retry_timers import Timer
+from bluelabel.services.workflow.engine.run_loop import RunLoop
+from bluelabel.services.workflow.engine.scheduler import check_dependencies
+from bluelabel.services.workflow.engine.stop_reason import Ending
+from bluelabel.services.workflow.model.states import DAGRunStatus, DAGStepStatus
 
 __all__ = ["RetryBackoffStrategy", "StatefulDAGRunner"]
 

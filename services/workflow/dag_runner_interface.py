@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
-from bluelabel.services.workflow.definition import RetryBackoffStrategy
+from bluelabel.services.workflow.definition.definition import RetryBackoffStrategy
 
 if TYPE_CHECKING:
     from bluelabel.interfaces.agent_models import AgentInput, AgentOutput

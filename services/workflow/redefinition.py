@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 from bluelabel.interfaces.errors import Conflict
-from bluelabel.services.workflow.dag_run_states import OPEN_STEP, DAGStepStatus
 from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
-from bluelabel.services.workflow.definition import Definition, StepSpec
-from bluelabel.services.workflow.recovery import DROPPED, is_dropped, reopen, settle_cut_off
-from bluelabel.services.workflow.stored_definition import definition_to_json
+from bluelabel.services.workflow.definition.definition import Definition, StepSpec
+from bluelabel.services.workflow.definition.stored import definition_to_json
+from bluelabel.services.workflow.engine.recovery import DROPPED, is_dropped, reopen, settle_cut_off
+from bluelabel.services.workflow.model.states import OPEN_STEP, DAGStepStatus
 
 _NAMED: Final = 5
 _NO_MATTER: Final = ("line", "description")

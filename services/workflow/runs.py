@@ -17,22 +17,22 @@ from bluelabel.interfaces.errors import (
 )
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.times import to_text
-from bluelabel.services.workflow import approvals
-from bluelabel.services.workflow.binding import bind, check_inputs, definition_facts, from_root
-from bluelabel.services.workflow.dag_run_states import OPEN_RUN, DAGRunStatus
 from bluelabel.services.workflow.dag_run_store import DAGRunStore, More
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.dag_runner import StatefulDAGRunner
-from bluelabel.services.workflow.definition import Definition, ScheduleSpec
-from bluelabel.services.workflow.ownership import claim_run, is_owned, run_lock
-from bluelabel.services.workflow.processes import Footprint
+from bluelabel.services.workflow.definition.definition import Definition, ScheduleSpec
+from bluelabel.services.workflow.definition.stored import definition_from_json
+from bluelabel.services.workflow.engine.ownership import claim_run, is_owned, run_lock
+from bluelabel.services.workflow.engine.results import Results
+from bluelabel.services.workflow.model.states import OPEN_RUN, DAGRunStatus
 from bluelabel.services.workflow.redefinition import redefine
-from bluelabel.services.workflow.results import Results
-from bluelabel.services.workflow.run_records import missing_run
 from bluelabel.services.workflow.schedules import Firing, Overtaken, Schedules, held_back
-from bluelabel.services.workflow.steps_workflow import output_of
-from bluelabel.services.workflow.stored_definition import definition_from_json
-from bluelabel.services.workflow.tools import Tools
+from bluelabel.services.workflow.steps import approvals
+from bluelabel.services.workflow.steps.binding import bind, check_inputs, definition_facts, from_root
+from bluelabel.services.workflow.steps.processes import Footprint
+from bluelabel.services.workflow.steps.services import Tools
+from bluelabel.services.workflow.steps.subworkflow import output_of
+from bluelabel.services.workflow.store.records import missing_run
 from bluelabel.services.workflow.workflow_files import FILE, Source, file_of, load_definition, source_of
 
 __all__ = ["SCHEDULED", "Runs", "Stopped", "load_definition"]

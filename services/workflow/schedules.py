@@ -18,9 +18,9 @@ from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.ports import Clock
 from bluelabel.interfaces.times import from_text, to_text
 from bluelabel.services.ledger.book import Book
-from bluelabel.services.workflow.cron import Cron, parse_cron
-from bluelabel.services.workflow.dag_run_states import OPEN_RUN
-from bluelabel.services.workflow.definition import CatchUp, Overlap, ScheduleSpec
+from bluelabel.services.workflow.definition.cron import Cron, parse_cron
+from bluelabel.services.workflow.definition.definition import CatchUp, Overlap, ScheduleSpec
+from bluelabel.services.workflow.model.states import OPEN_RUN
 
 LATE: Final = timedelta(minutes=2)
 """A firing that is noticed within this time is on time; later it was missed, and `catch_up` decides."""

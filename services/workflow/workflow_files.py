@@ -17,11 +17,11 @@ from bluelabel.interfaces.errors import (
 )
 from bluelabel.interfaces.limits import WORKFLOW_BYTES
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
-from bluelabel.services.workflow.definition import Definition
-from bluelabel.services.workflow.loader import load
-from bluelabel.services.workflow.recovery import reopen
+from bluelabel.services.workflow.definition.definition import Definition
+from bluelabel.services.workflow.definition.load import load
+from bluelabel.services.workflow.definition.stored import definition_from_json
+from bluelabel.services.workflow.engine.recovery import reopen
 from bluelabel.services.workflow.redefinition import differences, same_meaning
-from bluelabel.services.workflow.stored_definition import definition_from_json
 
 FILE: Final = "workflow_file"
 """The key of a run's metadata that says which file its definition was read from, from the workspace on."""

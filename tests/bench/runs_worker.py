@@ -20,7 +20,7 @@ from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.dag_runner import StatefulDAGRunner
 from bluelabel.services.workflow.dag_runner_interface import StepContext
-from bluelabel.services.workflow.run_records import created_draft
+from bluelabel.services.workflow.store.records import created_draft
 
 
 async def work() -> dict[str, int]:

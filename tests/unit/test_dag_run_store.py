@@ -11,12 +11,12 @@ import pytest
 
 from bluelabel.interfaces.errors import AlreadyExists, Conflict, InvalidName, MachineError, NotFound, UnreadableInput
 from bluelabel.services.ledger.book import Book
-from bluelabel.services.workflow.dag_run_states import DAGRunStatus
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
-from bluelabel.services.workflow.ownership import claim_run
-from bluelabel.services.workflow.projection import RunsProjection
-from bluelabel.services.workflow.run_files import INDEX_NAME, RunFiles
+from bluelabel.services.workflow.engine.ownership import claim_run
+from bluelabel.services.workflow.model.states import DAGRunStatus
+from bluelabel.services.workflow.store.projection import RunsProjection
+from bluelabel.services.workflow.store.snapshots import INDEX_NAME, RunFiles
 
 
 class Clock:

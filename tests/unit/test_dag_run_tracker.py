@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bluelabel.interfaces.errors import AlreadyExists, IllegalTransition, NotFound, UnreadableInput
-from bluelabel.services.workflow.dag_run_states import OPEN_RUN, RUN_MOVES, STEP_MOVES
 from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGRunStatus, DAGStepState, DAGStepStatus
+from bluelabel.services.workflow.model.states import OPEN_RUN, RUN_MOVES, STEP_MOVES
 
 START = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 

@@ -18,14 +18,14 @@ from bluelabel.interfaces.errors import (
     UsageError,
 )
 from bluelabel.services.ledger.book import Book
-from bluelabel.services.workflow.dag_run_codec import parse_moment
-from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_runner import RetryBackoffStrategy, StatefulDAGRunner
 from bluelabel.services.workflow.dag_runner_factory import DAGRunnerFactory
-from bluelabel.services.workflow.ownership import claim_run, run_lock
-from bluelabel.services.workflow.projection import RunsProjection
-from bluelabel.services.workflow.retry import PermanentFailure
+from bluelabel.services.workflow.engine.ownership import claim_run, run_lock
+from bluelabel.services.workflow.engine.retry import PermanentFailure
+from bluelabel.services.workflow.model.codec import parse_moment
+from bluelabel.services.workflow.model.states import DAGRunStatus, DAGStepStatus
+from bluelabel.services.workflow.store.projection import RunsProjection
 
 
 @pytest.fixture

@@ -24,10 +24,10 @@ from bluelabel.apps.cli.utils.dag_run_printer import (
     waits,
 )
 from bluelabel.runner.workspace import Workspace
-from bluelabel.services.workflow.dag_run_states import DAGRunStatus
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
-from bluelabel.services.workflow.run_records import RunRow
-from bluelabel.services.workflow.waiting import Waiting
+from bluelabel.services.workflow.model.states import DAGRunStatus
+from bluelabel.services.workflow.steps.pending import Waiting
+from bluelabel.services.workflow.store.records import RunRow
 
 START = datetime(2025, 5, 28, 10, 30, tzinfo=UTC)
 

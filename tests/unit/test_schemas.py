@@ -23,8 +23,8 @@ from bluelabel.interfaces.errors import NotFound
 from bluelabel.interfaces.events import KINDS, RESERVED, Event
 from bluelabel.interfaces.messages import MESSAGE_FIELDS, Delivery, DeliveryState, Message, MessageType, Priority
 from bluelabel.runner.reading import FileReading, read_file
-from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
+from bluelabel.services.workflow.model.states import DAGRunStatus, DAGStepStatus
 
 ROOT = Path(__file__).parents[2]
 TEXT = st.text(max_size=12)

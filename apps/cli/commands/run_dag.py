@@ -16,7 +16,7 @@ from bluelabel.interfaces.errors import Refused, UsageError
 if TYPE_CHECKING:
     from bluelabel.services.workflow.dag_run_tracker import DAGRun
     from bluelabel.services.workflow.dag_runner import StatefulDAGRunner
-    from bluelabel.services.workflow.definition import Definition
+    from bluelabel.services.workflow.definition.definition import Definition
     from bluelabel.services.workflow.runs import Runs
 
 _HELP = "start a run with FILE, or name one with --status, --retry, --cancel, --watch, or use --list"
@@ -158,7 +158,7 @@ def _run(
 
 def _tell(app: App, run: DAGRun, changes: Sequence[Mapping[str, Any]]) -> None:
     from bluelabel.apps.cli.utils.dag_run_printer import change_line, waits
-    from bluelabel.services.workflow.waiting import waiting
+    from bluelabel.services.workflow.steps.pending import waiting
 
     begun = {change["step"] for change in changes if change.get("status") == "running" and "step" in change}
     for change in changes:
@@ -182,7 +182,7 @@ def _show(app: App, runs: Runs, run: DAGRun, facts: Mapping[str, Any] | None = N
     if app.as_json or app.quiet:
         return
     from bluelabel.apps.cli.utils.dag_run_printer import print_dag_run, waits
-    from bluelabel.services.workflow.waiting import waiting
+    from bluelabel.services.workflow.steps.pending import waiting
 
     print_dag_run(app.console(), run, runs.store.clock.now(), verbose=app.verbose, output=runs.output(run))
     for item in waiting(run):
@@ -195,7 +195,7 @@ def _show(app: App, runs: Runs, run: DAGRun, facts: Mapping[str, Any] | None = N
 
 def _emit(app: App, runs: Runs, run: DAGRun, facts: Mapping[str, Any] | None = None) -> None:
     if app.as_json:
-        from bluelabel.services.workflow.waiting import waiting
+        from bluelabel.services.workflow.steps.pending import waiting
 
         asked = [{"step_id": item.step_id, "kind": item.kind, "by": item.by} for item in waiting(run)]
         owned = runs.is_owned(run.run_id)
@@ -226,7 +226,7 @@ def _list(app: App, runs: Runs, limit: int) -> None:
 
 
 def _inputs(definition: Definition, given: Sequence[str]) -> dict[str, Any]:
-    from bluelabel.services.workflow.binding import read_input
+    from bluelabel.services.workflow.steps.binding import read_input
 
     found: dict[str, Any] = {}
     for item in given:

@@ -24,7 +24,7 @@ from bluelabel.interfaces.limits import MESSAGE_BYTES, WORKFLOW_BYTES
 from bluelabel.interfaces.names import identifier
 
 if TYPE_CHECKING:
-    from bluelabel.services.workflow.graph import Graph
+    from bluelabel.services.workflow.drawing.graph import Graph
 
 FORMATS = ("unicode", "svg", "png", "mermaid", "dot")
 _UNREADABLE = frozenset({"too-large", "too-deep", "too-many", "not-utf8", "yaml-syntax", "empty"})
@@ -46,8 +46,8 @@ def check(app: App, files: tuple[str, ...]) -> None:
 
     Leaves with 0 when all can run (there may be warnings), 1 when one cannot, 5 when one cannot be read.
     """
-    from bluelabel.services.workflow.loader import load
-    from bluelabel.services.workflow.loader_findings import report
+    from bluelabel.services.workflow.definition.diagnostics import report
+    from bluelabel.services.workflow.definition.load import load
 
     bad: list[str] = []
     worst: BluelabelError | None = None
@@ -82,8 +82,8 @@ def check(app: App, files: tuple[str, ...]) -> None:
 @pass_app
 def new(app: App, name: str, template: str, folder: Path, editor: bool) -> None:
     """Write NAME.yaml, a small workflow to begin with. An existing file is never touched."""
-    from bluelabel.services.workflow.workflow_schema import text
-    from bluelabel.services.workflow.workflow_templates import TEMPLATES, new_workflow
+    from bluelabel.services.workflow.definition.schema import text
+    from bluelabel.services.workflow.definition.templates import TEMPLATES, new_workflow
 
     name = identifier(name.removesuffix(".yaml"), "a name for a workflow")
     if template not in TEMPLATES:
@@ -137,8 +137,8 @@ def graph(app: App, target: str, form: str, output: Path | None, width: int | No
 @pass_app
 def schema(app: App) -> None:
     """Print the JSON Schema of workflow files."""
-    from bluelabel.services.workflow.workflow_schema import schema as build
-    from bluelabel.services.workflow.workflow_schema import text
+    from bluelabel.services.workflow.definition.schema import schema as build
+    from bluelabel.services.workflow.definition.schema import text
 
     app.emit("workflow_schema", {"document": build()})
     app.say(text().rstrip("\n"))
@@ -160,9 +160,9 @@ def _read(file: str, limit: int) -> bytes:
 
 
 def _graph(app: App, target: str) -> Graph:
-    from bluelabel.services.workflow.graph import graph_of, graph_of_run
-    from bluelabel.services.workflow.loader import load
-    from bluelabel.services.workflow.run_reader import looks_like_run
+    from bluelabel.services.workflow.definition.load import load
+    from bluelabel.services.workflow.drawing.graph import graph_of, graph_of_run
+    from bluelabel.services.workflow.store.run_reader import looks_like_run
 
     if not Path(target).is_file():
         return _graph_of_run_id(app, target)
@@ -179,7 +179,7 @@ def _graph(app: App, target: str) -> Graph:
 
 
 def _graph_of_run_id(app: App, target: str) -> Graph:
-    from bluelabel.services.workflow.graph import graph_of_run
+    from bluelabel.services.workflow.drawing.graph import graph_of_run
 
     if target.endswith((".yaml", ".yml", ".json")) or "/" in target:
         _read(target, 1)
@@ -188,20 +188,20 @@ def _graph_of_run_id(app: App, target: str) -> Graph:
 
 def _drawn(app: App, found: Graph, form: str, width: int | None, *, to_file: bool) -> str | bytes:
     if form == "svg":
-        from bluelabel.services.workflow.render_svg import render_svg
+        from bluelabel.services.workflow.drawing.svg import render_svg
 
         return render_svg(found)
     if form == "png":
-        from bluelabel.services.workflow.render_png import render_png
+        from bluelabel.services.workflow.drawing.png import render_png
 
         if not to_file and sys.stdout.isatty():
             raise UsageError("a PNG does not belong on a terminal", hint="add --output FILE.png")
         return render_png(found)
     if form in {"mermaid", "dot"}:
-        from bluelabel.services.workflow.render_source import render_dot, render_mermaid
+        from bluelabel.services.workflow.drawing.source import render_dot, render_mermaid
 
         return render_mermaid(found) if form == "mermaid" else render_dot(found)
-    from bluelabel.services.workflow.render_text import render_text
+    from bluelabel.services.workflow.drawing.text import render_text
 
     terminal = sys.stdout.isatty() and not to_file
     columns = width or _columns(terminal=terminal)
@@ -215,7 +215,7 @@ def _columns(*, terminal: bool) -> int:
 
 
 def _as_json(found: Graph) -> dict[str, Any]:
-    from bluelabel.services.workflow.layout import lay_out
+    from bluelabel.services.workflow.drawing.layout import lay_out
 
     layout = lay_out([node.id for node in found.nodes], found.edges)
     nodes = [

@@ -30,19 +30,19 @@ def trace(app: App, target: str, form: str, output: Path | None) -> None:
     html is one page with graph and timeline that needs nothing else; otel hands the spans to OpenTelemetry as it is
     set up for this program.
     """
-    from bluelabel.services.workflow.trace_events import trace_json
+    from bluelabel.services.workflow.trace.events import trace_json
 
     run = read_run_object(app, target)
     found = trace_json(run)
     if form == "otel":
-        from bluelabel.services.workflow.trace_otel import export_otel
+        from bluelabel.services.workflow.trace.otel import export_otel
 
         count = export_otel(run)
         app.show("trace_export", {"run_id": run.get("run_id"), "spans": count}, f"handed over {count} spans")
         return
     app.emit("trace", {key: value for key, value in found.items() if key != "schema"})
     if form == "html":
-        from bluelabel.services.workflow.trace_report import trace_html
+        from bluelabel.services.workflow.trace.report import trace_html
 
         text = trace_html(run)
     else:
@@ -66,7 +66,7 @@ def compare(app: App, left: str, right: str) -> None:
 
     Leaves with 1 when they went different ways; times alone are no difference.
     """
-    from bluelabel.services.workflow.comparison import compare as compared
+    from bluelabel.services.workflow.trace.comparison import compare as compared
 
     found = compared(read_run_object(app, left), read_run_object(app, right))
     app.emit("comparison", found.as_json())
@@ -88,7 +88,7 @@ def read_run_object(app: App, target: str) -> Mapping[str, Any]:
         NotFound: there is neither.
         UnreadableInput: the file is no run.
     """
-    from bluelabel.services.workflow.run_reader import looks_like_run
+    from bluelabel.services.workflow.store.run_reader import looks_like_run
 
     path = Path(target)
     if path.is_file():

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bluelabel.apps.cli.utils.dag_run_printer import elapsed, format_duration, gantt, header, in_order, steps_table
-from bluelabel.services.workflow.dag_run_states import OPEN_STEP, DAGRunStatus
 from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
+from bluelabel.services.workflow.model.states import OPEN_STEP, DAGRunStatus
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Final
 
 from bluelabel.apps.cli.app import plain
 from bluelabel.interfaces.times import from_text
-from bluelabel.services.workflow.dag_run_states import OPEN_RUN, DAGStepStatus, attempts, seconds_between
 from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
-from bluelabel.services.workflow.definition import StepKind
+from bluelabel.services.workflow.definition.definition import StepKind
+from bluelabel.services.workflow.model.states import OPEN_RUN, DAGStepStatus, attempts, seconds_between
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from bluelabel.services.workflow.run_records import RunRow
-    from bluelabel.services.workflow.waiting import Waiting
+    from bluelabel.services.workflow.steps.pending import Waiting
+    from bluelabel.services.workflow.store.records import RunRow
 
 COLORS: Final = {
     "PENDING": "bright_black",

@@ -25,7 +25,7 @@ from bluelabel.services.sprint.desk import Desk
 from bluelabel.services.sprint.projection import SprintProjection
 from bluelabel.services.sprint.settings import SprintSettings
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
-from bluelabel.services.workflow.projection import RunsProjection
+from bluelabel.services.workflow.store.projection import RunsProjection
 
 CARDS = "TASK_CARDS.md"
 

@@ -18,8 +18,8 @@ from bluelabel.services.sprint.closeout import close, look
 from bluelabel.services.sprint.papers import write_template
 from bluelabel.services.sprint.programs import Programs
 from bluelabel.services.sprint.settings import sprint_settings
-from bluelabel.services.workflow.ownership import run_lock
-from bluelabel.services.workflow.processes import Footprint, started
+from bluelabel.services.workflow.engine.ownership import run_lock
+from bluelabel.services.workflow.steps.processes import Footprint, started
 
 from .steps import completed, planned
 

@@ -14,7 +14,7 @@ import pytest
 from cli_driver import bluelabel
 
 from bluelabel.runner.workspace import Workspace
-from bluelabel.services.workflow.processes import started
+from bluelabel.services.workflow.steps.processes import started
 
 ENV = {key: value for key, value in os.environ.items() if not key.startswith("BLUELABEL_")}
 PROGRAM = [sys.executable, "-m", "bluelabel.apps.cli.main"]

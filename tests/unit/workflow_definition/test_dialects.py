@@ -11,12 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluelabel.services.workflow.definition import Definition, RetryBackoffStrategy, RetrySpec, StepKind, StepSpec
-from bluelabel.services.workflow.dialects import Dialect, detect
-from bluelabel.services.workflow.loader import load
-from bluelabel.services.workflow.loader_findings import Findings
-from bluelabel.services.workflow.workflow_reader import looks_like_workflow, read_workflow
-from bluelabel.services.workflow.yaml_reader import read_nodes
+from bluelabel.services.workflow.definition.definition import (
+    Definition,
+    RetryBackoffStrategy,
+    RetrySpec,
+    StepKind,
+    StepSpec,
+)
+from bluelabel.services.workflow.definition.diagnostics import Findings
+from bluelabel.services.workflow.definition.dialects import Dialect, detect
+from bluelabel.services.workflow.definition.load import load
+from bluelabel.services.workflow.definition.record import looks_like_workflow, read_workflow
+from bluelabel.services.workflow.definition.yaml_reader import read_nodes
 
 DATA = Path(__file__).parents[2] / "data" / "workflows"
 CORPUS = os.environ.get("BLUELABEL_CORPUS")

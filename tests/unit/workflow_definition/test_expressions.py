@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluelabel.services.workflow.expressions import (
+from bluelabel.services.workflow.expressions.evaluate import (
     ExpressionError,
     check,
     check_template,

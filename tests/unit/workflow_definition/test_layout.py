@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluelabel.services.workflow.layout import Layout, lay_out
+from bluelabel.services.workflow.drawing.layout import Layout, lay_out
 
 
 def overlaps(layout: Layout, gap: float) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from bluelabel.interfaces import schemas
 from bluelabel.interfaces.problems import Problem
-from bluelabel.services.workflow.definition import (
+from bluelabel.services.workflow.definition.definition import (
     CatchUp,
     Definition,
     InputSpec,
@@ -23,10 +23,10 @@ from bluelabel.services.workflow.definition import (
     ScheduleSpec,
     StepKind,
 )
-from bluelabel.services.workflow.loader import load
-from bluelabel.services.workflow.loader_findings import report
-from bluelabel.services.workflow.workflow_schema import INPUT_TYPES, STEP, TOP, schema, text
-from bluelabel.services.workflow.workflow_templates import TEMPLATES, new_workflow
+from bluelabel.services.workflow.definition.diagnostics import report
+from bluelabel.services.workflow.definition.load import load
+from bluelabel.services.workflow.definition.schema import INPUT_TYPES, STEP, TOP, schema, text
+from bluelabel.services.workflow.definition.templates import TEMPLATES, new_workflow
 
 ROOT = Path(__file__).parents[3]
 VALIDATOR = Draft202012Validator(schema())
@@ -331,7 +331,7 @@ def test_a_long_circle_is_shown_in_part() -> None:
 
 
 def test_the_shipped_schema_is_what_the_program_builds() -> None:
-    how = "python -m bluelabel.services.workflow.workflow_schema > interfaces/schemas/workflow.json"
+    how = "python -m bluelabel.services.workflow.definition.schema > interfaces/schemas/workflow.json"
 
     assert schemas.text("workflow") == text(), f"run {how}"
 
@@ -343,8 +343,8 @@ def test_the_schema_is_valid_and_describes_every_key() -> None:
 
 
 def test_the_full_example_is_valid_by_the_schema() -> None:
-    from bluelabel.services.workflow.loader_findings import Findings
-    from bluelabel.services.workflow.yaml_reader import read_nodes
+    from bluelabel.services.workflow.definition.diagnostics import Findings
+    from bluelabel.services.workflow.definition.yaml_reader import read_nodes
 
     root = read_nodes(FULL.encode(), Findings())
     assert root is not None

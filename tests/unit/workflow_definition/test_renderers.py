@@ -16,15 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.errors import MachineError, TooLarge
-from bluelabel.services.workflow.definition import Definition, StepKind, StepSpec
-from bluelabel.services.workflow.graph import Graph, GraphNode, graph_of, graph_of_run
-from bluelabel.services.workflow.render_channel import Bundle, assign_tracks, column, entering
-from bluelabel.services.workflow.render_palette import LOOKS, PLAIN, cells, clean, look
-from bluelabel.services.workflow.render_png import render_png
-from bluelabel.services.workflow.render_scene import HEIGHT, bends, scene
-from bluelabel.services.workflow.render_source import render_dot, render_mermaid
-from bluelabel.services.workflow.render_svg import render_svg
-from bluelabel.services.workflow.render_text import render_text
+from bluelabel.services.workflow.definition.definition import Definition, StepKind, StepSpec
+from bluelabel.services.workflow.drawing.channel import Bundle, assign_tracks, column, entering
+from bluelabel.services.workflow.drawing.graph import Graph, GraphNode, graph_of, graph_of_run
+from bluelabel.services.workflow.drawing.palette import LOOKS, PLAIN, cells, clean, look
+from bluelabel.services.workflow.drawing.png import render_png
+from bluelabel.services.workflow.drawing.scene import HEIGHT, bends, scene
+from bluelabel.services.workflow.drawing.source import render_dot, render_mermaid
+from bluelabel.services.workflow.drawing.svg import render_svg
+from bluelabel.services.workflow.drawing.text import render_text
 
 
 def graph(nodes: str, edges: str = "", title: str = "t") -> Graph:
@@ -240,7 +240,7 @@ def test_a_png_falls_back_to_the_font_of_the_library(monkeypatch: pytest.MonkeyP
     def none(*_: Any, **__: Any) -> None:
         raise OSError
 
-    monkeypatch.setattr("bluelabel.services.workflow.render_png._FONTS", ("no-such-font.ttf",))
+    monkeypatch.setattr("bluelabel.services.workflow.drawing.png._FONTS", ("no-such-font.ttf",))
 
     assert font is not None
     assert render_png(graph("a")).startswith(b"\x89PNG")

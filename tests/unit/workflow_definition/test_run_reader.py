@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluelabel.services.workflow.run_reader import looks_like_index, looks_like_run, read_index, read_run
+from bluelabel.services.workflow.store.run_reader import looks_like_index, looks_like_run, read_index, read_run
 
 START, END = "2025-01-01T10:00:00.000000", "2025-01-01T10:00:05.000000"
 

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.errors import MachineError
-from bluelabel.services.workflow.comparison import compare
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
-from bluelabel.services.workflow.trace_events import trace, trace_json
-from bluelabel.services.workflow.trace_otel import export_otel
-from bluelabel.services.workflow.trace_report import trace_html
+from bluelabel.services.workflow.trace.comparison import compare
+from bluelabel.services.workflow.trace.events import trace, trace_json
+from bluelabel.services.workflow.trace.otel import export_otel
+from bluelabel.services.workflow.trace.report import trace_html
 from bluelabel.services.workflow.voting import count
 
 

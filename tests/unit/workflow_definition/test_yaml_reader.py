@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluelabel.services.workflow.loader_findings import Findings, report
-from bluelabel.services.workflow.yaml_nodes import Node
-from bluelabel.services.workflow.yaml_reader import read_nodes
+from bluelabel.services.workflow.definition.diagnostics import Findings, report
+from bluelabel.services.workflow.definition.nodes import Node
+from bluelabel.services.workflow.definition.yaml_reader import read_nodes
 
 
 def read(data: bytes | str) -> tuple[Node | None, Findings]:

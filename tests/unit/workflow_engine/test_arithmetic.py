@@ -7,9 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.errors import UsageError
-from bluelabel.services.workflow.definition import RetryBackoffStrategy, RetrySpec
-from bluelabel.services.workflow.retry import LONGEST, PermanentFailure, delay_before, strategy_of, worth_retrying
-from bluelabel.services.workflow.scheduling import Outcome, Plan, Pools, Scheduler, check_dependencies, downstream
+from bluelabel.services.workflow.definition.definition import RetryBackoffStrategy, RetrySpec
+from bluelabel.services.workflow.engine.retry import (
+    LONGEST,
+    PermanentFailure,
+    delay_before,
+    strategy_of,
+    worth_retrying,
+)
+from bluelabel.services.workflow.engine.scheduler import Outcome, Plan, Pools, Scheduler, check_dependencies, downstream
 
 seconds = st.floats(0, 1e6, allow_nan=False)
 

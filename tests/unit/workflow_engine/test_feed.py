@@ -7,8 +7,8 @@ import pytest
 
 from bluelabel.interfaces.events import Draft
 from bluelabel.services.ledger.book import Book
-from bluelabel.services.workflow.feed import Feed
-from bluelabel.services.workflow.projection import RunsProjection
+from bluelabel.services.workflow.engine.ledger_poll import Feed
+from bluelabel.services.workflow.store.projection import RunsProjection
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from bluelabel.interfaces.errors import IllegalTransition
 from bluelabel.interfaces.events import Event
 from bluelabel.services.ledger.write_batch import Writes
 from bluelabel.services.workflow.dag_run_tracker import DAGRun, DAGStepState
-from bluelabel.services.workflow.projection import DDL, RunsProjection
-from bluelabel.services.workflow.run_records import change_drafts, created_draft, load_run
+from bluelabel.services.workflow.store.projection import DDL, RunsProjection
+from bluelabel.services.workflow.store.records import change_drafts, created_draft, load_run
 
 STEPS = "abc"
 START = datetime(2026, 1, 31, tzinfo=UTC)

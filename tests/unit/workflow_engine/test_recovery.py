@@ -8,7 +8,7 @@ import pytest
 
 from bluelabel.interfaces.errors import Conflict, NotFound
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
-from bluelabel.services.workflow.recovery import children_of, graph_of, reopen, take_up, waited
+from bluelabel.services.workflow.engine.recovery import children_of, graph_of, reopen, take_up, waited
 
 
 def a_run(statuses: Any, needs: Any = None, status: str = "failed") -> Any:

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.errors import Conflict, NotFound, UnreadableInput, UsageError
-from bluelabel.services.workflow.dag_run_states import NOT_TWICE, OPEN_STEP, DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
-from bluelabel.services.workflow.definition import Definition
-from bluelabel.services.workflow.ownership import run_lock
-from bluelabel.services.workflow.recovery import DROPPED, reopen, take_up
+from bluelabel.services.workflow.definition.definition import Definition
+from bluelabel.services.workflow.engine.ownership import run_lock
+from bluelabel.services.workflow.engine.recovery import DROPPED, reopen, take_up
+from bluelabel.services.workflow.model.states import NOT_TWICE, OPEN_STEP, DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.runs import Runs, load_definition
-from bluelabel.services.workflow.tools import Tools
+from bluelabel.services.workflow.steps.services import Tools
 from bluelabel.services.workflow.workflow_files import FileState
 
 RUN = "r1"

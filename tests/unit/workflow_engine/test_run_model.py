@@ -14,9 +14,9 @@ from bluelabel.interfaces.errors import BluelabelError, Conflict, IllegalTransit
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
-from bluelabel.services.workflow.ownership import claim_run
-from bluelabel.services.workflow.projection import RunsProjection
-from bluelabel.services.workflow.recovery import reopen, take_up
+from bluelabel.services.workflow.engine.ownership import claim_run
+from bluelabel.services.workflow.engine.recovery import reopen, take_up
+from bluelabel.services.workflow.store.projection import RunsProjection
 
 STEPS = ("a", "b", "c")
 NEEDS = {"b": ["a"], "c": ["b"]}

@@ -22,10 +22,9 @@ from bluelabel.interfaces.times import to_text
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.ledger.index import Index
 from bluelabel.services.ledger.memory_ledger import MemoryLedger
-from bluelabel.services.workflow import cron
-from bluelabel.services.workflow.cron import UnknownZone, find_zone, parse_cron
-from bluelabel.services.workflow.definition import CatchUp, Overlap, ScheduleSpec
-from bluelabel.services.workflow.projection import RunsProjection
+from bluelabel.services.workflow.definition import cron
+from bluelabel.services.workflow.definition.cron import UnknownZone, find_zone, parse_cron
+from bluelabel.services.workflow.definition.definition import CatchUp, Overlap, ScheduleSpec
 from bluelabel.services.workflow.schedules import (
     AHEAD,
     LATE,
@@ -36,6 +35,7 @@ from bluelabel.services.workflow.schedules import (
     due_firings,
     held_back,
 )
+from bluelabel.services.workflow.store.projection import RunsProjection
 
 MINUTE = timedelta(minutes=1)
 START = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)

@@ -24,12 +24,9 @@ from bluelabel.interfaces.errors import (
     UsageError,
 )
 from bluelabel.services.ledger.book import Book
-from bluelabel.services.workflow import approvals
-from bluelabel.services.workflow.binding import bind, check_inputs, read_input
-from bluelabel.services.workflow.dag_run_states import DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_runner_interface import Answer, Sent, StepContext
-from bluelabel.services.workflow.definition import (
+from bluelabel.services.workflow.definition.definition import (
     CatchUp,
     Definition,
     InputSpec,
@@ -38,15 +35,18 @@ from bluelabel.services.workflow.definition import (
     StepKind,
     StepSpec,
 )
-from bluelabel.services.workflow.processes import Footprint, started
-from bluelabel.services.workflow.projection import RunsProjection
-from bluelabel.services.workflow.results import LARGE, Results
+from bluelabel.services.workflow.definition.stored import definition_from_json, definition_to_json
+from bluelabel.services.workflow.engine.results import LARGE, Results
+from bluelabel.services.workflow.model.states import DAGRunStatus, DAGStepStatus
 from bluelabel.services.workflow.runs import Runs, load_definition
-from bluelabel.services.workflow.steps_approval import wake_time
-from bluelabel.services.workflow.steps_workflow import child_id
-from bluelabel.services.workflow.stored_definition import definition_from_json, definition_to_json
-from bluelabel.services.workflow.tools import Tools
-from bluelabel.services.workflow.waiting import waiting
+from bluelabel.services.workflow.steps import approvals
+from bluelabel.services.workflow.steps.approval import wake_time
+from bluelabel.services.workflow.steps.binding import bind, check_inputs, read_input
+from bluelabel.services.workflow.steps.pending import waiting
+from bluelabel.services.workflow.steps.processes import Footprint, started
+from bluelabel.services.workflow.steps.services import Tools
+from bluelabel.services.workflow.steps.subworkflow import child_id
+from bluelabel.services.workflow.store.projection import RunsProjection
 
 START = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
@@ -234,7 +234,7 @@ def test_a_program_that_reads_nothing_and_says_no_json_is_fine(tools: Any) -> No
 def test_only_the_end_of_long_output_is_kept(tools: Any) -> None:
     found = run(tools, spec("command", (sys.executable, "-c", "print('x' * 100000 + 'end')")))
 
-    from bluelabel.services.workflow.results import Results
+    from bluelabel.services.workflow.engine.results import Results
 
     result = Results(tools.store.home / "results").load(found.get_step("s").result)
     assert result["stdout"].endswith("xend\n")

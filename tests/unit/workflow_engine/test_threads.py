@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from bluelabel.services.workflow.threads import Threads
+from bluelabel.services.workflow.engine.threads import Threads
 
 
 def test_a_pool_whose_caller_is_gone_serves_the_next() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 from bluelabel.services.workflow.dag_runner import StatefulDAGRunner
-from bluelabel.services.workflow.trace_paths import portable
+from bluelabel.services.workflow.trace.paths import portable
 
 ROOT = "/home/somebody/a project"
 

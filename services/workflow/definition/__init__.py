@@ -1,0 +1,1 @@
+"""Workflow files: the canonical dialect, the older ones, and what is wrong with them."""

@@ -1,0 +1,1 @@
+"""Runs in the ledger, in the index and in run files."""
