@@ -7,7 +7,7 @@ from typing import NamedTuple
 from bluelabel.runner.flows import open_runs
 from bluelabel.runner.sprint_desk import sprint_desk
 from bluelabel.runner.workspace import Workspace
-from bluelabel.services.sprint.approvals import answer
+from bluelabel.services.sprint.closeout.approvals import answer
 
 
 class Decided(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Final
 
 from bluelabel.runner.settings import FILE
 from bluelabel.runner.workspace import Workspace
-from bluelabel.services.sprint.desk import Desk
+from bluelabel.services.sprint.context import Desk
 from bluelabel.services.sprint.settings import evidence_settings, sprint_settings
 
 _HEADING: Final = re.compile(r"\s*\[+([^\[\]]+)\]")

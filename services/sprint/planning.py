@@ -15,12 +15,12 @@ from bluelabel.interfaces.messages import MessageType, Priority
 from bluelabel.services.cards.editing.edit import check_value
 from bluelabel.services.cards.editing.ids import checked
 from bluelabel.services.postbox.outgoing import OutgoingMessage
-from bluelabel.services.sprint.action_items import items
-from bluelabel.services.sprint.desk import Desk
-from bluelabel.services.sprint.heads import tag_fault
+from bluelabel.services.sprint.context import Desk
+from bluelabel.services.sprint.documents.action_items import items
+from bluelabel.services.sprint.documents.writers import write_plan, write_state, write_template
+from bluelabel.services.sprint.ledger_tag import tag_fault
+from bluelabel.services.sprint.metrics import ENDED
 from bluelabel.services.sprint.model import Plan, PlannedCard
-from bluelabel.services.sprint.numbers import ENDED
-from bluelabel.services.sprint.papers import write_plan, write_state, write_template
 from bluelabel.services.sprint.projection import Sprint, key_of, sprints
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]*", re.ASCII)

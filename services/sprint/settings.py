@@ -12,7 +12,7 @@ from bluelabel.interfaces.errors import UnreadableInput, UsageError
 from bluelabel.interfaces.names import nearest
 from bluelabel.interfaces.times import span
 from bluelabel.services.sprint.checklist import LOOKS, STEPS, Place, Step, checklist
-from bluelabel.services.sprint.documents import AGENT_CONTEXTS
+from bluelabel.services.sprint.document_files import AGENT_CONTEXTS
 
 _KEYS: Final = (
     *("tag", "remote", "documents", "contexts", "routine", "coverage", "test_each_merge", "require_reports", "step"),

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.times import end_of_day, local_date, to_text
-from bluelabel.services.sprint.numbers import Started, StatusFact, burndown
+from bluelabel.services.sprint.metrics import Started, StatusFact, burndown
 
 ZONES = {"Pacific/Kiritimati": 14, "America/Los_Angeles": -8, "UTC": 0, "Asia/Kathmandu": 5.75}
 

@@ -12,10 +12,10 @@ from bluelabel.apps.cli.utils.sprints import described, desk_of, which
 from bluelabel.interfaces.errors import Refused
 
 if TYPE_CHECKING:
-    from bluelabel.services.sprint.closeout import Outcome
-    from bluelabel.services.sprint.desk import Desk
+    from bluelabel.services.sprint.closeout.run import Outcome
+    from bluelabel.services.sprint.closeout.state import Finding
+    from bluelabel.services.sprint.context import Desk
     from bluelabel.services.sprint.projection import Sprint
-    from bluelabel.services.sprint.record import Finding
 
 
 @click.command("closeout")
@@ -35,7 +35,7 @@ def closeout(
     """
     from bluelabel.runner.boxes import Boxes
     from bluelabel.services.sprint.checklist import APPROVALS
-    from bluelabel.services.sprint.closeout import close, look
+    from bluelabel.services.sprint.closeout.run import close, look
 
     desk = desk_of(app)
     chosen = desk.sprint(number, phase)
@@ -93,9 +93,9 @@ def postmortem(
     app: App, number: str | None, phase: str | None, actions: tuple[str, ...], done: tuple[str, ...]
 ) -> None:
     """Write the postmortem, or bring its numbers up to date; words that people wrote stay."""
-    from bluelabel.services.sprint.action_items import items
-    from bluelabel.services.sprint.papers import write_state
-    from bluelabel.services.sprint.postmortem import postmortem as work
+    from bluelabel.services.sprint.documents.action_items import items
+    from bluelabel.services.sprint.documents.postmortem import postmortem as work
+    from bluelabel.services.sprint.documents.writers import write_state
 
     desk = desk_of(app)
     chosen = desk.sprint(number, phase, begun=True)

@@ -11,7 +11,7 @@ from bluelabel.apps.cli.app import App, pass_app
 from bluelabel.apps.cli.utils.sprints import described, desk_of, which
 
 if TYPE_CHECKING:
-    from bluelabel.services.sprint.gather import Figures
+    from bluelabel.services.sprint.figures import Figures
 
 
 @click.command("status")
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pass_app
 def status(app: App, number: str | None, phase: str | None, everything: bool) -> None:
     """Show how far the sprint has come."""
-    from bluelabel.services.sprint.gather import figures
+    from bluelabel.services.sprint.figures import figures
 
     desk = desk_of(app)
     if everything:
@@ -48,8 +48,8 @@ def status(app: App, number: str | None, phase: str | None, everything: bool) ->
 @pass_app
 def burndown(app: App, number: str | None, phase: str | None, path: str | None) -> None:
     """Draw what was left, day by day, and how long cards took."""
-    from bluelabel.services.sprint.chart import bars, svg
-    from bluelabel.services.sprint.gather import figures
+    from bluelabel.services.sprint.documents.chart import bars, svg
+    from bluelabel.services.sprint.figures import figures
 
     desk = desk_of(app)
     chosen = desk.sprint(number, phase)
@@ -76,7 +76,7 @@ def burndown(app: App, number: str | None, phase: str | None, path: str | None) 
 @pass_app
 def summary(app: App, number: str | None, phase: str | None) -> None:
     """Write the summary: every figure with its source."""
-    from bluelabel.services.sprint.papers import write_summary
+    from bluelabel.services.sprint.documents.writers import write_summary
 
     desk = desk_of(app)
     chosen = desk.sprint(number, phase)

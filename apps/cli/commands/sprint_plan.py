@@ -11,7 +11,7 @@ from bluelabel.apps.cli.utils.sprints import described, desk_of, which
 from bluelabel.interfaces.errors import Refused
 
 if TYPE_CHECKING:
-    from bluelabel.services.sprint.desk import Desk
+    from bluelabel.services.sprint.context import Desk
     from bluelabel.services.sprint.model import PlannedCard
     from bluelabel.services.sprint.projection import Sprint
 

@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from bluelabel.apps.cli.app import App
-    from bluelabel.services.sprint.desk import Desk
+    from bluelabel.services.sprint.context import Desk
     from bluelabel.services.sprint.projection import Sprint
 
 

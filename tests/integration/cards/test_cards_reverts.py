@@ -21,7 +21,7 @@ from bluelabel.services.cards.projection import CardsProjection
 from bluelabel.services.cards.text.parser import parse
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.ledger.book import Book
-from bluelabel.services.sprint.gather import status_facts
+from bluelabel.services.sprint.figures import status_facts
 
 CARDS = "TASK_CARDS.md"
 

@@ -21,7 +21,7 @@ from bluelabel.services.postbox.address_book import Directory
 from bluelabel.services.postbox.boxes.sync import BoxOffice
 from bluelabel.services.postbox.postbox import Postbox
 from bluelabel.services.postbox.projection import PostboxProjection
-from bluelabel.services.sprint.desk import Desk
+from bluelabel.services.sprint.context import Desk
 from bluelabel.services.sprint.projection import SprintProjection
 from bluelabel.services.sprint.settings import SprintSettings
 from bluelabel.services.workflow.dag_run_store import DAGRunStore

@@ -12,14 +12,14 @@ import pytest
 from bluelabel.interfaces.errors import IllegalTransition
 from bluelabel.interfaces.events import Draft
 from bluelabel.services.postbox.outgoing import OutgoingMessage
-from bluelabel.services.sprint.action_items import items
 from bluelabel.services.sprint.checklist import APPROVALS
-from bluelabel.services.sprint.closeout import close, look
-from bluelabel.services.sprint.gather import figures
+from bluelabel.services.sprint.closeout.run import close, look
+from bluelabel.services.sprint.documents.action_items import items
+from bluelabel.services.sprint.documents.postmortem import postmortem
+from bluelabel.services.sprint.documents.writers import write_history, write_state, write_summary
+from bluelabel.services.sprint.figures import figures
 from bluelabel.services.sprint.model import Plan, PlannedCard
-from bluelabel.services.sprint.papers import write_history, write_state, write_summary
 from bluelabel.services.sprint.planning import launch, plan
-from bluelabel.services.sprint.postmortem import postmortem
 
 from .conftest import Office
 from .steps import branch_of, completed, planned

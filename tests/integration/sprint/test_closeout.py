@@ -15,15 +15,15 @@ from bluelabel.interfaces.errors import Conflict, IllegalTransition, NotFound
 from bluelabel.services.ledger.segments import Segments
 from bluelabel.services.ledger.verify import verify
 from bluelabel.services.postbox.outgoing import OutgoingMessage
-from bluelabel.services.sprint.approvals import answer
 from bluelabel.services.sprint.checklist import APPROVALS
-from bluelabel.services.sprint.closeout import close, look
-from bluelabel.services.sprint.ending import verify_all
-from bluelabel.services.sprint.heads import heads_in_tags, ledger_name
+from bluelabel.services.sprint.closeout.approvals import answer
+from bluelabel.services.sprint.closeout.finish import verify_all
+from bluelabel.services.sprint.closeout.programs import Programs
+from bluelabel.services.sprint.closeout.run import close, look
+from bluelabel.services.sprint.closeout.state import Drifted, Finding, Record
+from bluelabel.services.sprint.ledger_tag import heads_in_tags, ledger_name
 from bluelabel.services.sprint.model import Plan, PlannedCard
 from bluelabel.services.sprint.planning import launch, plan
-from bluelabel.services.sprint.programs import Programs
-from bluelabel.services.sprint.record import Drifted, Finding, Record
 from bluelabel.services.sprint.settings import SprintSettings
 
 from .steps import branch_of, completed, planned

@@ -13,16 +13,16 @@ import pytest
 from bluelabel.interfaces.errors import IllegalTransition, InvalidName, NotFound, Refused, UnknownAgent, UsageError
 from bluelabel.services.files import swap
 from bluelabel.services.files.managed_block import put, take
-from bluelabel.services.sprint.action_items import items
 from bluelabel.services.sprint.checklist import APPROVALS, CHECKLIST
-from bluelabel.services.sprint.closeout import close
-from bluelabel.services.sprint.documents import Documents, marks
-from bluelabel.services.sprint.gather import figures
+from bluelabel.services.sprint.closeout.routine import ROUTINE
+from bluelabel.services.sprint.closeout.run import close
+from bluelabel.services.sprint.document_files import Documents, marks
+from bluelabel.services.sprint.documents.action_items import items
+from bluelabel.services.sprint.documents.postmortem import postmortem
+from bluelabel.services.sprint.documents.writers import write_plan, write_summary, write_template
+from bluelabel.services.sprint.figures import figures
 from bluelabel.services.sprint.model import Plan, PlannedCard
-from bluelabel.services.sprint.papers import write_plan, write_summary, write_template
 from bluelabel.services.sprint.planning import launch, plan
-from bluelabel.services.sprint.postmortem import postmortem
-from bluelabel.services.sprint.routine import ROUTINE
 from bluelabel.services.sprint.settings import SprintSettings
 
 from .steps import completed, planned

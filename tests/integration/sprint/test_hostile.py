@@ -15,7 +15,7 @@ import pytest
 from bluelabel.interfaces.errors import UsageError
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.sprint.checklist import APPROVALS
-from bluelabel.services.sprint.closeout import close
+from bluelabel.services.sprint.closeout.run import close
 from bluelabel.services.sprint.model import Plan, PlannedCard
 from bluelabel.services.sprint.planning import launch, plan
 from bluelabel.services.sprint.projection import Sprint

@@ -14,9 +14,9 @@ import pytest
 
 from bluelabel.interfaces.errors import LockTimeout
 from bluelabel.services.sprint.checklist import APPROVALS
-from bluelabel.services.sprint.closeout import close, look
-from bluelabel.services.sprint.papers import write_template
-from bluelabel.services.sprint.programs import Programs
+from bluelabel.services.sprint.closeout.programs import Programs
+from bluelabel.services.sprint.closeout.run import close, look
+from bluelabel.services.sprint.documents.writers import write_template
 from bluelabel.services.sprint.settings import sprint_settings
 from bluelabel.services.workflow.engine.ownership import run_lock
 from bluelabel.services.workflow.steps.processes import Footprint, started

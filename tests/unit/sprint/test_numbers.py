@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bluelabel.interfaces.events import Event
-from bluelabel.services.sprint.chart import bars, svg
-from bluelabel.services.sprint.gather import claim_facts, mail_facts, status_facts
-from bluelabel.services.sprint.numbers import (
+from bluelabel.services.sprint.documents.chart import bars, svg
+from bluelabel.services.sprint.figures import claim_facts, mail_facts, status_facts
+from bluelabel.services.sprint.metrics import (
     ENDED,
     AgentRow,
     CardRow,

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from bluelabel.interfaces.errors import UnreadableInput
 from bluelabel.interfaces.events import Event, Head
-from bluelabel.services.sprint.approvals import covers
 from bluelabel.services.sprint.checklist import CHECKLIST, STEPS, checklist
-from bluelabel.services.sprint.heads import head_line, heads_in, ledger_name
+from bluelabel.services.sprint.closeout.approvals import covers
+from bluelabel.services.sprint.closeout.state import Drift, Finding
+from bluelabel.services.sprint.ledger_tag import head_line, heads_in, ledger_name
 from bluelabel.services.sprint.model import Plan, PlannedCard, cell, one_line
-from bluelabel.services.sprint.record import Drift, Finding
 from bluelabel.services.sprint.settings import SprintSettings, evidence_settings, sprint_settings
 
 PLAN = Plan(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bluelabel.services.sprint.checklist import Step
-from bluelabel.services.sprint.desk import Desk
-from bluelabel.services.sprint.programs import told
-from bluelabel.services.sprint.record import Drift, Drifted, Finding, Record
+from bluelabel.services.sprint.closeout.programs import told
+from bluelabel.services.sprint.closeout.state import Drift, Drifted, Finding, Record
+from bluelabel.services.sprint.context import Desk
 
 
 def run_own(desk: Desk, record: Record, step: Step) -> Record:

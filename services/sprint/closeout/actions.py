@@ -12,16 +12,16 @@ from bluelabel.services.git.changes import Changes, Made, MergeConflict, is_own
 from bluelabel.services.git.command import GitFailed
 from bluelabel.services.git.leftovers import settle_merge
 from bluelabel.services.postbox.outgoing import OutgoingMessage
-from bluelabel.services.sprint.approvals import approve
 from bluelabel.services.sprint.branches import Branch, branches_of
-from bluelabel.services.sprint.checks import check_cards, check_tests, own_paths
-from bluelabel.services.sprint.desk import Desk
-from bluelabel.services.sprint.gather import Measure, here
-from bluelabel.services.sprint.heads import head_line, is_our_tag, ledger_name
+from bluelabel.services.sprint.closeout.approvals import approve
+from bluelabel.services.sprint.closeout.checks import check_cards, check_tests, own_paths
+from bluelabel.services.sprint.closeout.state import Drifted, Finding, Record
+from bluelabel.services.sprint.context import Desk
+from bluelabel.services.sprint.documents.writers import write_state, write_summary, write_template
+from bluelabel.services.sprint.figures import Measure, here
+from bluelabel.services.sprint.ledger_tag import head_line, is_our_tag, ledger_name
 from bluelabel.services.sprint.model import Plan
-from bluelabel.services.sprint.papers import write_state, write_summary, write_template
 from bluelabel.services.sprint.projection import Note
-from bluelabel.services.sprint.record import Drifted, Finding, Record
 
 CLOSED: Final = "CLOSED"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bluelabel.interfaces.errors import IllegalTransition, UsageError
-from bluelabel.services.sprint.action_items import add, read_back, settle
-from bluelabel.services.sprint.desk import Desk
+from bluelabel.services.sprint.context import Desk
+from bluelabel.services.sprint.documents.action_items import add, read_back, settle
+from bluelabel.services.sprint.documents.writers import write_postmortem
 from bluelabel.services.sprint.model import one_line
-from bluelabel.services.sprint.papers import write_postmortem
 from bluelabel.services.sprint.projection import Sprint
 
 

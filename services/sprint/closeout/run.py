@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bluelabel.interfaces.errors import BluelabelError, IllegalTransition, LockTimeout
 from bluelabel.services.git.leftovers import mend_index, remove_stale_locks
-from bluelabel.services.sprint.acts import settle
 from bluelabel.services.sprint.checklist import Step
-from bluelabel.services.sprint.desk import Desk
-from bluelabel.services.sprint.own_steps import run_own
+from bluelabel.services.sprint.closeout.actions import settle
+from bluelabel.services.sprint.closeout.custom_steps import run_own
+from bluelabel.services.sprint.closeout.programs import Programs
+from bluelabel.services.sprint.closeout.routine import ROUTINE
+from bluelabel.services.sprint.closeout.state import Drift, Finding, Record
+from bluelabel.services.sprint.context import Desk
 from bluelabel.services.sprint.planning import take_over
-from bluelabel.services.sprint.programs import Programs
 from bluelabel.services.sprint.projection import Sprint
-from bluelabel.services.sprint.record import Drift, Finding, Record
-from bluelabel.services.sprint.routine import ROUTINE
 from bluelabel.services.workflow.engine.ownership import run_lock
 from bluelabel.services.workflow.engine.results import Results
 from bluelabel.services.workflow.model.states import DAGRunStatus, DAGStepStatus

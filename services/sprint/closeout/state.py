@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from bluelabel.interfaces.errors import Refused
-from bluelabel.services.sprint.desk import Desk
-from bluelabel.services.sprint.programs import Programs
+from bluelabel.services.sprint.closeout.programs import Programs
+from bluelabel.services.sprint.context import Desk
 from bluelabel.services.sprint.projection import Sprint
 
 

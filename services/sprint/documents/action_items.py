@@ -12,8 +12,8 @@ from bluelabel.interfaces.errors import NotFound
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.names import nearest
 from bluelabel.services.files.managed_block import blocks, body
-from bluelabel.services.sprint.desk import Desk
-from bluelabel.services.sprint.documents import marks
+from bluelabel.services.sprint.context import Desk
+from bluelabel.services.sprint.document_files import marks
 from bluelabel.services.sprint.model import Plan, one_line
 from bluelabel.services.sprint.projection import Note, notes
 

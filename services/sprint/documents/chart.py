@@ -7,8 +7,8 @@ from datetime import date
 from typing import Final
 from xml.sax.saxutils import escape
 
+from bluelabel.services.sprint.metrics import Day
 from bluelabel.services.sprint.model import one_line
-from bluelabel.services.sprint.numbers import Day
 
 _WIDTH: Final = 720
 _HEIGHT: Final = 320

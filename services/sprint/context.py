@@ -20,10 +20,10 @@ from bluelabel.services.cards.text.parser import parse
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.postbox.postbox import Postbox
-from bluelabel.services.sprint.documents import Documents
+from bluelabel.services.sprint.document_files import Documents
 from bluelabel.services.sprint.model import Plan
 from bluelabel.services.sprint.projection import Note, Sprint, key_of, notes, sprints
-from bluelabel.services.sprint.recollect import Papers, recollected
+from bluelabel.services.sprint.reconstruct import Papers, recollected
 from bluelabel.services.sprint.settings import SprintSettings
 from bluelabel.services.workflow.dag_run_store import DAGRunStore
 

@@ -8,17 +8,17 @@ from typing import Any
 from bluelabel.interfaces.events import Draft
 from bluelabel.services.git.changes import Changes, is_own
 from bluelabel.services.git.repository import GitRepository
-from bluelabel.services.sprint import documents as names
-from bluelabel.services.sprint.acts import CLOSED, commit
-from bluelabel.services.sprint.approvals import approve
+from bluelabel.services.sprint import document_files as names
 from bluelabel.services.sprint.branches import branches_of
-from bluelabel.services.sprint.checks import OWN
-from bluelabel.services.sprint.desk import Desk
+from bluelabel.services.sprint.closeout.actions import CLOSED, commit
+from bluelabel.services.sprint.closeout.approvals import approve
+from bluelabel.services.sprint.closeout.checks import OWN
+from bluelabel.services.sprint.closeout.programs import told
+from bluelabel.services.sprint.closeout.state import Drift, Drifted, Finding, Record
+from bluelabel.services.sprint.context import Desk
+from bluelabel.services.sprint.documents.postmortem import postmortem
+from bluelabel.services.sprint.documents.writers import BLOCK, write_state
 from bluelabel.services.sprint.model import Plan
-from bluelabel.services.sprint.papers import BLOCK, write_state
-from bluelabel.services.sprint.postmortem import postmortem
-from bluelabel.services.sprint.programs import told
-from bluelabel.services.sprint.record import Drift, Drifted, Finding, Record
 
 
 def write_postmortem_step(desk: Desk, record: Record) -> Record:

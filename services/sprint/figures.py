@@ -12,8 +12,8 @@ from bluelabel.services.cards.apply_events import unpack
 from bluelabel.services.cards.status.statuses import BUILT_IN, Vocabulary
 from bluelabel.services.cards.text.model import UNKNOWN
 from bluelabel.services.git.repository import GitRepository
-from bluelabel.services.sprint.desk import Desk
-from bluelabel.services.sprint.numbers import (
+from bluelabel.services.sprint.context import Desk
+from bluelabel.services.sprint.metrics import (
     AgentRow,
     CardRow,
     ClaimFact,
@@ -31,7 +31,7 @@ from bluelabel.services.sprint.numbers import (
     ledger_numbers,
 )
 from bluelabel.services.sprint.projection import Sprint
-from bluelabel.services.sprint.recollect import moment_of, status_history, statuses_at
+from bluelabel.services.sprint.reconstruct import moment_of, status_history, statuses_at
 
 
 @dataclass(frozen=True, slots=True)

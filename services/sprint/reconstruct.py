@@ -15,10 +15,10 @@ from bluelabel.services.cards.status.statuses import Vocabulary
 from bluelabel.services.cards.text.parser import parse
 from bluelabel.services.files.managed_block import body
 from bluelabel.services.git.repository import GitRepository
-from bluelabel.services.sprint.documents import Documents, marks
-from bluelabel.services.sprint.heads import is_our_tag
+from bluelabel.services.sprint.document_files import Documents, marks
+from bluelabel.services.sprint.ledger_tag import is_our_tag
+from bluelabel.services.sprint.metrics import StatusFact
 from bluelabel.services.sprint.model import Plan, PlannedCard
-from bluelabel.services.sprint.numbers import StatusFact
 from bluelabel.services.sprint.projection import Sprint, key_of
 
 _PLANS: Final = "docs/devphases/PHASE_*/sprints/SPRINT_*_PLAN.md"

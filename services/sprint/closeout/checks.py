@@ -13,14 +13,14 @@ from bluelabel.services.cards.evidence.inspector import CardEvidence, Inspector,
 from bluelabel.services.cards.text.file_problems import quoted
 from bluelabel.services.cards.text.model import Card, CardDocument
 from bluelabel.services.git.changes import Changes
-from bluelabel.services.sprint import documents as names
+from bluelabel.services.sprint import document_files as names
 from bluelabel.services.sprint.branches import Branch, branches_of, tip_of
-from bluelabel.services.sprint.desk import Desk
-from bluelabel.services.sprint.heads import tag_fault
+from bluelabel.services.sprint.closeout.programs import told
+from bluelabel.services.sprint.closeout.state import Drift, Drifted, Finding, Record
+from bluelabel.services.sprint.context import Desk
+from bluelabel.services.sprint.ledger_tag import tag_fault
 from bluelabel.services.sprint.model import Plan
-from bluelabel.services.sprint.programs import told
 from bluelabel.services.sprint.projection import Sprint
-from bluelabel.services.sprint.record import Drift, Drifted, Finding, Record
 
 OWN = ("postbox/", "data/dag_runs/")
 """What the platform writes into the worktree by itself; changes there keep no sprint open."""

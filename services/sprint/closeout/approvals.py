@@ -10,9 +10,9 @@ from bluelabel.interfaces.errors import Conflict, NotFound, Refused
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.names import nearest
 from bluelabel.services.sprint.checklist import APPROVALS
-from bluelabel.services.sprint.desk import Desk
+from bluelabel.services.sprint.closeout.state import Record
+from bluelabel.services.sprint.context import Desk
 from bluelabel.services.sprint.projection import Note, Sprint, key_of, notes
-from bluelabel.services.sprint.record import Record
 
 
 class ApprovalNeeded(Refused):

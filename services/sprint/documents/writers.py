@@ -7,15 +7,15 @@ from typing import Any, Final
 
 from bluelabel.interfaces.times import from_text, local_date
 from bluelabel.services.files.managed_block import body
-from bluelabel.services.sprint import documents as names
-from bluelabel.services.sprint.action_items import BLOCK as ACTIONS
-from bluelabel.services.sprint.action_items import items
-from bluelabel.services.sprint.chart import svg
-from bluelabel.services.sprint.desk import Desk
-from bluelabel.services.sprint.gather import Figures, figures, here, measured
+from bluelabel.services.sprint import document_files as names
+from bluelabel.services.sprint.context import Desk
+from bluelabel.services.sprint.documents.action_items import BLOCK as ACTIONS
+from bluelabel.services.sprint.documents.action_items import items
+from bluelabel.services.sprint.documents.chart import svg
+from bluelabel.services.sprint.documents.render import render
+from bluelabel.services.sprint.figures import Figures, figures, here, measured
 from bluelabel.services.sprint.model import Plan
 from bluelabel.services.sprint.projection import Sprint
-from bluelabel.services.sprint.render import render
 
 BLOCK: Final = "sprint"
 NUMBERS: Final = "postmortem-numbers"

@@ -1,0 +1,1 @@
+"""Closing a sprint: a list of routines that a workflow run carries out."""

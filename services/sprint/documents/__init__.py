@@ -1,0 +1,1 @@
+"""The documents of a sprint: plan, summary, postmortem and the managed blocks."""
