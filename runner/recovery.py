@@ -8,7 +8,7 @@ from bluelabel.interfaces.errors import Conflict
 from bluelabel.runner.boxes import Boxes
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.cards.card_file import Report
-from bluelabel.services.git.leftovers import mend_index, remove_stale_locks
+from bluelabel.services.git.crash_recovery import mend_index, remove_stale_locks
 from bluelabel.services.git.repository import GitRepository
 from bluelabel.services.ledger.verify import Verdict, recover
 

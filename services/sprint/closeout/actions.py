@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from bluelabel.interfaces.errors import BluelabelError, Conflict, Refused
 from bluelabel.interfaces.messages import MessageType
-from bluelabel.services.git.changes import Changes, Made, MergeConflict, is_own
 from bluelabel.services.git.command import GitFailed
-from bluelabel.services.git.leftovers import settle_merge
+from bluelabel.services.git.crash_recovery import settle_merge
+from bluelabel.services.git.writer import Changes, Made, MergeConflict, is_own
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 from bluelabel.services.sprint.branches import Branch, branches_of
 from bluelabel.services.sprint.closeout.approvals import approve

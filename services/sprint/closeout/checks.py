@@ -12,7 +12,7 @@ from bluelabel.services.cards.evidence.claims import Claim, ClaimKind, claims
 from bluelabel.services.cards.evidence.inspector import CardEvidence, Inspector, Judged, Verdict
 from bluelabel.services.cards.text.file_problems import quoted
 from bluelabel.services.cards.text.model import Card, CardDocument
-from bluelabel.services.git.changes import Changes
+from bluelabel.services.git.writer import Changes
 from bluelabel.services.sprint import document_files as names
 from bluelabel.services.sprint.branches import Branch, branches_of, tip_of
 from bluelabel.services.sprint.closeout.programs import told

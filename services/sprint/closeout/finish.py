@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from bluelabel.interfaces.events import Draft
-from bluelabel.services.git.changes import Changes, is_own
 from bluelabel.services.git.repository import GitRepository
+from bluelabel.services.git.writer import Changes, is_own
 from bluelabel.services.sprint import document_files as names
 from bluelabel.services.sprint.branches import branches_of
 from bluelabel.services.sprint.closeout.actions import CLOSED, commit

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from bluelabel.interfaces.errors import BluelabelError, IllegalTransition, LockTimeout
-from bluelabel.services.git.leftovers import mend_index, remove_stale_locks
+from bluelabel.services.git.crash_recovery import mend_index, remove_stale_locks
 from bluelabel.services.sprint.checklist import Step
 from bluelabel.services.sprint.closeout.actions import settle
 from bluelabel.services.sprint.closeout.custom_steps import run_own

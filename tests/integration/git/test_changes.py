@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from bluelabel.interfaces.errors import AlreadyExists, Conflict, NotFound, Refused, UsageError
-from bluelabel.services.git import leftovers
-from bluelabel.services.git.changes import Changes, MergeConflict
+from bluelabel.services.git import crash_recovery
 from bluelabel.services.git.command import GitFailed
-from bluelabel.services.git.leftovers import mend_index, remove_stale_locks, settle_merge, unfinished
+from bluelabel.services.git.crash_recovery import mend_index, remove_stale_locks, settle_merge, unfinished
 from bluelabel.services.git.repository import GitRepository
+from bluelabel.services.git.writer import Changes, MergeConflict
 
 
 def opened(scratch: Any) -> tuple[GitRepository, Changes]:
@@ -285,7 +285,7 @@ def test_where_processes_cannot_be_seen_age_decides(
 ) -> None:
     scratch.commit("base", a="1")
     repository, _ = opened(scratch)
-    monkeypatch.setattr(leftovers, "_PROC", tmp_path)
+    monkeypatch.setattr(crash_recovery, "_PROC", tmp_path)
     lock = scratch.write(".git/index.lock", "")
     with pytest.raises(Conflict):
         remove_stale_locks(repository)

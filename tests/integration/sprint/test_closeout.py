@@ -436,10 +436,10 @@ def test_a_lock_of_a_dead_git_is_cleared_and_a_living_one_waited_for(
     sprint = planned(office, branches=0)
     completed(office, branches=0)
     office.write(".git/index.lock", "")
-    monkeypatch.setattr("bluelabel.services.git.leftovers._busy", lambda *_: True)
+    monkeypatch.setattr("bluelabel.services.git.crash_recovery._busy", lambda *_: True)
     with pytest.raises(Conflict):
         close(office.desk, sprint, APPROVALS)
-    monkeypatch.setattr("bluelabel.services.git.leftovers._busy", lambda *_: False)
+    monkeypatch.setattr("bluelabel.services.git.crash_recovery._busy", lambda *_: False)
 
     assert close(office.desk, sprint, APPROVALS).closed
 

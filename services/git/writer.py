@@ -13,7 +13,7 @@ from typing import Final
 
 from bluelabel.interfaces.errors import AlreadyExists, Conflict, InvalidName, NotFound, Refused
 from bluelabel.services.git.command import Answer, GitFailed
-from bluelabel.services.git.leftovers import abort_merge, changed_paths, sync_files, unfinished
+from bluelabel.services.git.crash_recovery import abort_merge, changed_paths, sync_files, unfinished
 from bluelabel.services.git.repository import GitRepository
 
 _NUL_LIST: Final = ("--pathspec-from-file=-", "--pathspec-file-nul")
