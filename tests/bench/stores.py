@@ -52,7 +52,7 @@ class Bluelabel:
     note = "append-only ledger, one fdatasync"
 
     def __init__(self, where: Path) -> None:
-        from bluelabel.runner.setup import plan, run
+        from bluelabel.runner.operations.setup import plan, run
         from bluelabel.runner.workspace import Workspace
         from bluelabel.services.postbox.outgoing import OutgoingMessage
 

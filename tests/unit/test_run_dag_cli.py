@@ -335,7 +335,7 @@ def test_runs_are_listed_as_table_and_as_lines(root: Any) -> None:
 
 def test_a_run_that_was_never_begun_is_told_finished_and_cancelled(root: Any) -> None:
     workspace = Workspace.open(root)
-    from bluelabel.runner.flows import open_runs
+    from bluelabel.runner.wiring.workflow import open_runs
     from bluelabel.services.workflow.runs import load_definition
 
     runs = open_runs(workspace)
@@ -376,7 +376,7 @@ def test_approvals_from_the_command_line(root: Any) -> None:
         "name: ask\nversion: 1.0.0\nsteps:\n  - {id: ask, approval: {by: HUMAN, prompt: Go?}}\n"
     )
     workspace = Workspace.open(root)
-    from bluelabel.runner.flows import open_runs
+    from bluelabel.runner.wiring.workflow import open_runs
     from bluelabel.services.workflow.runs import load_definition
 
     store = open_runs(workspace).create(load_definition(root / "ask.yaml"), {}, "r1").store
@@ -398,7 +398,7 @@ def test_approvals_from_the_command_line(root: Any) -> None:
 def test_watch_shows_a_run_live_until_it_has_ended(root: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from bluelabel.apps.cli.app import App
     from bluelabel.apps.cli.utils.dag_run_watch import watch
-    from bluelabel.runner.flows import open_runs
+    from bluelabel.runner.wiring.workflow import open_runs
     from bluelabel.services.workflow.runs import load_definition
 
     workspace = Workspace.open(root)

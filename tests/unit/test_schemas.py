@@ -22,7 +22,7 @@ from bluelabel.interfaces.agent_models import AgentCapability, AgentInput, Agent
 from bluelabel.interfaces.errors import NotFound
 from bluelabel.interfaces.events import KINDS, RESERVED, Event
 from bluelabel.interfaces.messages import MESSAGE_FIELDS, Delivery, DeliveryState, Message, MessageType, Priority
-from bluelabel.runner.reading import FileReading, read_file
+from bluelabel.runner.operations.read_file import FileReading, read_file
 from bluelabel.services.workflow.dag_run_tracker import DAGRun
 from bluelabel.services.workflow.model.states import DAGRunStatus, DAGStepStatus
 

@@ -59,7 +59,7 @@ def show(app: App, name: str) -> None:
 @pass_app
 def add(app: App, /, name: str, **given: str | None) -> None:
     """Give NAME a mailbox and, with --kind, --template or --command, something that can be run."""
-    from bluelabel.runner.agent_settings import add_agent
+    from bluelabel.runner.operations.agents import add_agent
 
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if "command" in options:

@@ -31,7 +31,7 @@ def reject(app: App, run: str, step: str, reason: str | None) -> None:
 
 
 def _decide(app: App, run: str, step: str, reason: str | None, *, approved: bool) -> None:
-    from bluelabel.runner.deciding import decide
+    from bluelabel.runner.operations.approvals import decide
 
     workspace = app.workspace()
     told = decide(workspace, run, step, approved=approved, reason=reason)

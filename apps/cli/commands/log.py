@@ -45,7 +45,7 @@ def _print(app: App, event: Event) -> None:
 
 
 def _verify(app: App) -> None:
-    from bluelabel.runner.evidence_heads import recorded_heads
+    from bluelabel.runner.operations.ledger import recorded_heads
     from bluelabel.services.ledger.file_ledger import FileLedger
     from bluelabel.services.ledger.verify import verify
 

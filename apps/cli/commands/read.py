@@ -10,7 +10,7 @@ import click
 from bluelabel.apps.cli.app import App, pass_app, plain
 from bluelabel.interfaces.errors import NotFound, UnreadableInput
 from bluelabel.interfaces.records.reading import FileKind
-from bluelabel.runner.reading import FileReading, read_file
+from bluelabel.runner.operations.read_file import FileReading, read_file
 
 _SHOWN = 20
 _NAMES = {

@@ -70,7 +70,7 @@ def run_dag(app: App, /, verbose: bool, **options: Any) -> None:
     if len(actions) != 1:
         raise UsageError("one thing at a time" if actions else "nothing to do", hint=_HELP)
     _check_options(actions[0], options)
-    from bluelabel.runner.flows import open_runs
+    from bluelabel.runner.wiring.workflow import open_runs
 
     runs = open_runs(app.workspace())
     if actions[0] == "file":

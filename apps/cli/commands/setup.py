@@ -22,7 +22,7 @@ def init(app: App, directory: Path | None, agents: str | None, dry_run: bool) ->
     With DIRECTORY it is made in this very folder; without, at the top of the repository that we are in.
     What git has and a sparse checkout leaves out is left alone too.
     """
-    from bluelabel.runner.setup import plan, run
+    from bluelabel.runner.operations.setup import plan, run
 
     if directory is not None and app.root is not None:
         raise UsageError("two places were given", hint="give either --root or DIRECTORY")
@@ -74,7 +74,7 @@ def status(app: App) -> None:
 @pass_app
 def doctor(app: App, fix: bool, dry_run: bool) -> None:
     """Look for damage in ledger, boxes, cards and repository."""
-    from bluelabel.runner.doctor import examine
+    from bluelabel.runner.operations.doctor import examine
 
     findings = examine(app.workspace(), fix=fix and not dry_run, show=app.say if dry_run else None)
     for finding in findings:
@@ -114,7 +114,7 @@ def adopt(app: App, dry_run: bool) -> None:
 @pass_app
 def recover(app: App) -> None:
     """Put right what a crash left behind. Doing it twice changes nothing more."""
-    from bluelabel.runner.recovery import recover_workspace
+    from bluelabel.runner.operations.recovery import recover_workspace
 
     done: list[str] = []
     verdict = recover_workspace(app.workspace(), _recorder(app, done))

@@ -25,7 +25,7 @@ from bluelabel.apps.cli.utils.stopping import until_stopped
 @pass_app
 def up(app: App, agents: tuple[str, ...], no_workers: bool) -> None:
     """Run the post office until SIGTERM or Ctrl-C: read drops and hand edits, refresh boxes, keep workers alive."""
-    from bluelabel.runner.post_office import PostOffice
+    from bluelabel.runner.daemon.daemon import PostOffice
 
     workspace = app.workspace()
     names = agents or tuple(workspace.settings.agents)

@@ -13,7 +13,7 @@ from bluelabel.apps.cli.utils.agent_printer import describe_progress
 from bluelabel.apps.cli.utils.stopping import until_stopped
 
 if TYPE_CHECKING:
-    from bluelabel.runner.worker_records import Progress
+    from bluelabel.runner.worker.records import Progress
 
 
 @click.command("worker")
@@ -29,8 +29,8 @@ def worker(app: App, agents: tuple[str, ...], once: bool, most: int | None, leas
     Without --agent it works for every agent that can be run. The message in hand is finished, or given back when it
     takes longer than --grace; a second Ctrl-C gives it back at once.
     """
-    from bluelabel.runner.worker import open_worker
-    from bluelabel.runner.worker_records import Ending, WorkerOptions
+    from bluelabel.runner.worker.records import Ending, WorkerOptions
+    from bluelabel.runner.worker.worker import open_worker
 
     workspace = app.workspace()
 

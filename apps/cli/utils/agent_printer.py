@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from bluelabel.interfaces.agent_models import AgentOutput
-    from bluelabel.runner.worker_records import Progress
+    from bluelabel.runner.worker.records import Progress
 
 _TEXTS = ("digest", "text")
 

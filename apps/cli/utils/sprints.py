@@ -29,7 +29,7 @@ def which(command: Any) -> Any:
 
 def desk_of(app: App) -> Desk:
     """Return the tools of the sprint clerk."""
-    from bluelabel.runner.sprint_desk import sprint_desk
+    from bluelabel.runner.wiring.sprint import sprint_desk
 
     return sprint_desk(app.workspace())
 

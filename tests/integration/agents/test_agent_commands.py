@@ -23,7 +23,7 @@ from filelock import FileLock
 
 from bluelabel.apps.cli.main import main
 from bluelabel.apps.cli.utils.agent_printer import complete_runnable
-from bluelabel.runner import agent_settings
+from bluelabel.runner.operations import agents
 from bluelabel.runner.workspace import Workspace
 
 COMMAND = [sys.executable, "-m", "bluelabel.apps.cli.main"]
@@ -194,7 +194,7 @@ def test_a_settings_file_that_cannot_be_written_stays_as_it_was(
     def full(*_args: Any, **_more: Any) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(agent_settings, "replace_file", full)
+    monkeypatch.setattr(agents, "replace_file", full)
     done = bluelabel(workspace, "agent", "add", "NEW")
 
     assert (done.returncode, "the disk is full while adding an agent" in done.stderr) == (6, True)
@@ -526,7 +526,7 @@ def test_an_agent_added_while_another_is_being_written_keeps_both(workspace: Pat
     lock = FileLock(workspace / ".git" / "bluelabel" / "settings.lock")
     with lock:
         before = settings.read_text(encoding="utf-8")
-        adding = threading.Thread(target=lambda: agent_settings.add_agent(Workspace.open(workspace), "SECOND", {}))
+        adding = threading.Thread(target=lambda: agents.add_agent(Workspace.open(workspace), "SECOND", {}))
         adding.start()
         adding.join(0.5)
         settings.write_text(before + "\n[agents.FIRST]\n", encoding="utf-8")

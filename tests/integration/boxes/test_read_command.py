@@ -22,7 +22,7 @@ from bluelabel.apps.cli.app import App
 from bluelabel.apps.cli.main import cli
 from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.limits import CARDS_BYTES
-from bluelabel.runner.reading import read_content, read_file
+from bluelabel.runner.operations.read_file import read_content, read_file
 
 DATA = Path(__file__).parents[2] / "data" / "boxes"
 RUN = {"dag_id": "d", "run_id": "r", "status": "failed", "total_retries": 1, "steps": {
@@ -187,7 +187,7 @@ def test_a_file_that_memory_cannot_hold_is_too_large(tmp_path: Path, monkeypatch
     def hungry(_data: bytes) -> bool:
         raise MemoryError
 
-    monkeypatch.setattr("bluelabel.runner.reading.looks_like_cards", hungry)
+    monkeypatch.setattr("bluelabel.runner.operations.read_file.looks_like_cards", hungry)
 
     assert read_file(str(tmp_path / "a.md")).problems[0].code == "too-large"
 

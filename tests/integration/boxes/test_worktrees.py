@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bluelabel.runner import setup
 from bluelabel.runner.boxes import Boxes
+from bluelabel.runner.operations import setup
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.postbox.outgoing import OutgoingMessage
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from cli_driver import bluelabel
 
-from bluelabel.runner.flows import open_runs
-from bluelabel.runner.timetable import PAUSE, Timetable
+from bluelabel.runner.daemon.scheduler import PAUSE, Timetable
+from bluelabel.runner.wiring.workflow import open_runs
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.ledger.clock import SystemClock
 from bluelabel.services.workflow.runs import load_definition

@@ -16,10 +16,10 @@ from bluelabel.interfaces.agent_models import AgentInput, AgentOutput, AgentStat
 from bluelabel.interfaces.errors import LockTimeout, MachineError, NotFound, UnknownAgent, UsageError
 from bluelabel.interfaces.events import Draft, Event
 from bluelabel.interfaces.messages import Delivery, DeliveryState
-from bluelabel.runner.flows import PostboxCourier
-from bluelabel.runner.worker import Worker
-from bluelabel.runner.worker_messages import REPORTS, summary
-from bluelabel.runner.worker_records import Ending, Progress, WorkerOptions
+from bluelabel.runner.wiring.workflow import PostboxCourier
+from bluelabel.runner.worker.messages import REPORTS, summary
+from bluelabel.runner.worker.records import Ending, Progress, WorkerOptions
+from bluelabel.runner.worker.worker import Worker
 from bluelabel.services.ledger.book import Book
 from bluelabel.services.ledger.clock import SystemIds
 from bluelabel.services.postbox.address_book import Directory

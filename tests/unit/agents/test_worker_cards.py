@@ -7,7 +7,7 @@ from typing import Any
 from bluelabel.interfaces.agent_models import AgentOutput, AgentStatus
 from bluelabel.interfaces.errors import LockTimeout
 from bluelabel.interfaces.messages import Delivery, DeliveryState, Message
-from bluelabel.runner.worker_cards import BoardCards, NoCards
+from bluelabel.runner.worker.cards import BoardCards, NoCards
 
 
 class Locked:

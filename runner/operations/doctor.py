@@ -35,9 +35,9 @@ def examine(workspace: Workspace, *, fix: bool = False, show: Callable[[str], No
         except (BluelabelError, OSError) as error:
             hint = error.hint if isinstance(error, BluelabelError) else None
             found.append(Finding(area, "bad", str(error), hint))
-    from bluelabel.runner.doctor_access import examine_access
-    from bluelabel.runner.doctor_cards import examine_cards
     from bluelabel.runner.home import examine_home
+    from bluelabel.runner.operations.doctor_access import examine_access
+    from bluelabel.runner.operations.doctor_cards import examine_cards
 
     return [
         *found,

@@ -12,11 +12,11 @@ from typing import Any
 from bluelabel.interfaces.errors import BluelabelError, Conflict, machine_error
 from bluelabel.interfaces.events import Event
 from bluelabel.runner.boxes import Boxes
-from bluelabel.runner.recovery import told_by
-from bluelabel.runner.supervisor import Supervisor
-from bluelabel.runner.timetable import Timetable
+from bluelabel.runner.daemon.scheduler import Timetable
+from bluelabel.runner.daemon.supervisor import Supervisor
+from bluelabel.runner.daemon.worktrees import every_workspace
+from bluelabel.runner.operations.recovery import told_by
 from bluelabel.runner.workspace import Workspace
-from bluelabel.runner.worktrees import every_workspace
 from bluelabel.services.postbox.boxes.view_query import touched_by
 from bluelabel.services.postbox.escalation import escalate_overdue
 

@@ -14,7 +14,7 @@ from bluelabel.agents.registry import AgentRegistry
 from bluelabel.interfaces.errors import AlreadyExists, machine_error
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.names import agent_name
-from bluelabel.runner import setup
+from bluelabel.runner.operations import setup
 from bluelabel.runner.settings import FILE, not_toml
 from bluelabel.services.files.disk import replace_file
 

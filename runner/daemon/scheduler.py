@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from bluelabel.interfaces.errors import BluelabelError
 from bluelabel.interfaces.times import span
-from bluelabel.runner.flows import open_runs
+from bluelabel.runner.wiring.workflow import open_runs
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.workflow.definition.definition import Definition, ScheduleSpec
 from bluelabel.services.workflow.model.states import DAGRunStatus

@@ -21,10 +21,10 @@ from bluelabel.interfaces.errors import (
 )
 from bluelabel.interfaces.events import Draft
 from bluelabel.interfaces.messages import Delivery, DeliveryState
-from bluelabel.runner.worker_cards import BoardCards, Cards, NoCards
-from bluelabel.runner.worker_messages import answer, is_report, outcome, summary, to_input
-from bluelabel.runner.worker_records import Ending, Progress, WorkerOptions
-from bluelabel.runner.worker_task import Call, Calls, Task, Work
+from bluelabel.runner.worker.cards import BoardCards, Cards, NoCards
+from bluelabel.runner.worker.messages import answer, is_report, outcome, summary, to_input
+from bluelabel.runner.worker.records import Ending, Progress, WorkerOptions
+from bluelabel.runner.worker.task import Call, Calls, Task, Work
 from bluelabel.services.postbox.postbox import Postbox
 
 if TYPE_CHECKING:

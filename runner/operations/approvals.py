@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bluelabel.runner.flows import open_runs
-from bluelabel.runner.sprint_desk import sprint_desk
+from bluelabel.runner.wiring.sprint import sprint_desk
+from bluelabel.runner.wiring.workflow import open_runs
 from bluelabel.runner.workspace import Workspace
 from bluelabel.services.sprint.closeout.approvals import answer
 

@@ -1,0 +1,1 @@
+"""Builds the workflow engine and the sprint routines from a workspace: the ports they are handed."""
