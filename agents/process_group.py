@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-_LEASH: Final = Path(__file__).with_name("leash.py")
+_LEASH: Final = Path(__file__).with_name("parent_death_signal.py")
 _PIECE: Final = 65_536
 _LAST_WORDS: Final = 1.0
 

@@ -13,10 +13,10 @@ from typing import Final
 
 from bluelabel.interfaces.problems import Problem
 from bluelabel.services.cards.editing import edit
+from bluelabel.services.cards.encoding import repair_encoding
 from bluelabel.services.cards.merge.document import merge
 from bluelabel.services.cards.status.statuses import BUILT_IN, Vocabulary
 from bluelabel.services.cards.text import grammar
-from bluelabel.services.cards.text.encoding import repair_encoding
 from bluelabel.services.cards.text.model import Card, shown, to_bytes, to_text
 from bluelabel.services.cards.text.parser import parse_text
 

@@ -10,10 +10,12 @@ from typing import Final
 
 from bluelabel.interfaces.problems import Problem
 from bluelabel.services.git.repository import GitRepository
-from bluelabel.services.postbox.boxes.json_tree import Unreadable, read
 
 CardIds = Callable[[bytes], Sequence[tuple[str, int]]]
 """Reads a card file: the id and the 1-based line of every card, in order."""
+
+IsJson = Callable[[bytes], bool]
+"""Tells whether the bytes of a box are JSON."""
 
 _CARDS: Final = "TASK_CARDS.md"
 _BOXES: Final = ("inbox.json", "outbox.json")
@@ -66,8 +68,14 @@ def _parents(repository: GitRepository, path: str, merging: str | None) -> tuple
     return tuple(data for data in (mine, theirs) if data is not None)
 
 
-def check(files: Sequence[Staged], card_ids: CardIds) -> list[Finding]:
-    """Return what is wrong with files that are about to be committed; nothing means they may be."""
+def check(files: Sequence[Staged], card_ids: CardIds, is_json: IsJson) -> list[Finding]:
+    """Return what is wrong with files that are about to be committed; nothing means they may be.
+
+    Args:
+        files: what is staged.
+        card_ids: reads card files.
+        is_json: reads boxes.
+    """
     findings: list[Finding] = []
     elsewhere = {
         name
@@ -80,7 +88,7 @@ def check(files: Sequence[Staged], card_ids: CardIds) -> list[Finding]:
         if name == _CARDS:
             found = _cards(file, card_ids, elsewhere)
         elif name in _BOXES:
-            found = _box(file)
+            found = _box(file, is_json)
         else:
             found = []
         findings += [Finding(file.path, problem) for problem in found]
@@ -116,20 +124,12 @@ def _count(ids: Sequence[tuple[str, int]]) -> Counter[str]:
     return Counter(name for name, _ in ids)
 
 
-def _box(file: Staged) -> list[Problem]:
+def _box(file: Staged, is_json: IsJson) -> list[Problem]:
     if file.after is None:
         return []
     found = markers(file.after)
-    if not found and not _readable(file.after) and (not file.before or any(map(_readable, file.before))):
+    if not found and not is_json(file.after) and (not file.before or any(map(is_json, file.before))):
         found.append(
             Problem("broken-box", "not JSON any more", hint="`bluelabel read` says where; mend it, then commit")
         )
     return found
-
-
-def _readable(data: bytes) -> bool:
-    try:
-        read(data.decode("utf-8"))
-    except (Unreadable, UnicodeDecodeError):
-        return False
-    return True

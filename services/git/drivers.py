@@ -13,7 +13,6 @@ from typing import Final
 from bluelabel.interfaces.limits import CARDS_BYTES
 from bluelabel.interfaces.problems import Problem
 from bluelabel.services.git.command import Git
-from bluelabel.services.postbox.boxes import merge as box_merge
 
 Merger = Callable[[bytes | None, bytes, bytes], tuple[bytes | None, tuple[Problem, ...]]]
 """Merges base, ours and theirs; returns None in place of the text when it cannot."""
@@ -33,15 +32,6 @@ class Driven:
 
     clean: bool
     problems: tuple[Problem, ...] = ()
-
-
-def boxes(base: bytes | None, ours: bytes, theirs: bytes) -> tuple[bytes | None, tuple[Problem, ...]]:
-    """Merge box files; bytes that are not UTF-8 survive."""
-    old, mine, other = (
-        None if data is None else data.decode("utf-8", "surrogateescape") for data in (base, ours, theirs)
-    )
-    found = box_merge.merge(old, mine or "", other or "")
-    return None if found.text is None else found.text.encode("utf-8", "surrogateescape"), found.problems
 
 
 def drive(merge: Merger, base: Path, ours: Path, theirs: Path) -> Driven:

@@ -56,12 +56,14 @@ def check(app: App) -> None:
     from bluelabel.services.cards.text.parser import parse
     from bluelabel.services.git.check import check as work
     from bluelabel.services.git.check import staged
+    from bluelabel.services.postbox.boxes.json_tree import is_json
 
     repository = _repository(app, inside_hook=True)
     vocabulary = _vocabulary(app)
     findings = work(
         staged(repository),
         lambda data: [(card.id, card.line) for card in parse(data, vocabulary).cards],
+        is_json,
     )
     for found in findings:
         app.emit("check", {"path": found.path, **found.problem.as_json()})
@@ -93,9 +95,9 @@ def merge_driver(app: App, kind: str, base: Path, ours: Path, theirs: Path, name
 
 def _merger(app: App, kind: str) -> Merger:
     if kind == "boxes":
-        from bluelabel.services.git.drivers import boxes
+        from bluelabel.services.postbox.boxes.merge import merge_files
 
-        return boxes
+        return merge_files
 
     from bluelabel.services.cards.merge.document import merge
 

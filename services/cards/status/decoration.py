@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
-from bluelabel.services.cards.text.encoding import repair_encoding
+from bluelabel.services.cards.encoding import repair_encoding
 
 DATE, REFERENCE, PERSON = "\ue000", "\ue001", "\ue002"
 """What `masked` puts for a date, for a reference (a link, #12, TASK-7, a commit, a version), for a person."""

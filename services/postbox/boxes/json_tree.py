@@ -234,3 +234,12 @@ def _no_constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+
+
+def is_json(data: bytes) -> bool:
+    """Tell whether the bytes of a file are JSON."""
+    try:
+        read(data.decode("utf-8"))
+    except (Unreadable, UnicodeDecodeError):
+        return False
+    return True

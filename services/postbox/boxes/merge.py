@@ -229,3 +229,16 @@ def _stays(before: Node, now: Node) -> bool:
     """Tell whether a field that one side removed stays: the other changed it, or it holds messages."""
     holds = any(isinstance(item, dict) for item in now.items or ())
     return holds or before.canonical != now.canonical
+
+
+def merge_files(base: bytes | None, ours: bytes, theirs: bytes) -> tuple[bytes | None, tuple[Problem, ...]]:
+    """Merge box files, for a merge driver of git; bytes that are not UTF-8 survive.
+
+    Returns:
+        The merged text, None where it cannot be merged by message; and what a person should know.
+    """
+    old, mine, other = (
+        None if data is None else data.decode("utf-8", "surrogateescape") for data in (base, ours, theirs)
+    )
+    found = merge(old, mine or "", other or "")
+    return None if found.text is None else found.text.encode("utf-8", "surrogateescape"), found.problems

@@ -19,7 +19,8 @@ from bluelabel.services.workflow.engine.threads import THREADS
 from bluelabel.services.workflow.trace.paths import portable
 
 _TRACE_CHARS = 8000
-_OURS = frozenset(f"bluelabel.services.workflow.{room}" for room in ("under_way", "attempt", "threads", "steps_call"))
+_ROOMS = __name__.rpartition(".")[0].rpartition(".")[0] + "."
+"""What the names of this service's rooms begin with: their frames stand above those of a step's own code."""
 
 
 class StepTimeout(StepFailure):
@@ -138,7 +139,7 @@ def trace_of(error: BaseException, root: str) -> str | None:
     if isinstance(error, StepFailure):
         return None
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__") in _OURS:
+    while trace is not None and trace.tb_frame.f_globals.get("__package__", "").startswith(_ROOMS):
         trace = trace.tb_next
     text = portable("".join(traceback.format_exception(type(error), error, trace)), root)
     return text if len(text) <= _TRACE_CHARS else "…" + text[-_TRACE_CHARS:]

@@ -7,6 +7,7 @@ from typing import Any
 from bluelabel.services.cards.text.parser import parse
 from bluelabel.services.git.check import check, staged
 from bluelabel.services.git.repository import GitRepository
+from bluelabel.services.postbox.boxes.json_tree import is_json
 
 CARDS = "# Task Cards\n\n### TASK-1: One\nStatus: NOT_STARTED\n\n### TASK-2: Two\nStatus: NOT_STARTED\n"
 
@@ -18,7 +19,7 @@ def looked_at(scratch: Any) -> Any:
     files = staged(repository)
     return [
         (f.path, f.problem.code, f.problem.line)
-        for f in check(files, lambda d: [(c.id, c.line) for c in parse(d).cards])
+        for f in check(files, lambda d: [(c.id, c.line) for c in parse(d).cards], is_json)
     ]
 
 

@@ -12,9 +12,10 @@ from typing import Any, NoReturn
 import pytest
 
 from bluelabel.interfaces.problems import Problem
-from bluelabel.services.git.drivers import boxes, drive
+from bluelabel.services.git.drivers import drive
 from bluelabel.services.git.install import CHAIN, install, program, uninstall
 from bluelabel.services.git.repository import GitRepository
+from bluelabel.services.postbox.boxes.merge import merge_files
 
 BOX = "postbox/CA/inbox.json"
 CARDS = "TASK_CARDS.md"
@@ -423,7 +424,7 @@ def test_a_file_too_large_is_merged_by_lines(tmp_path: Path, monkeypatch: pytest
     files = [tmp_path / name for name in ("base", "ours", "theirs")]
     for file, text in zip(files, ("0\nx\n", "1\nx\n", "0\nx\n"), strict=True):
         file.write_text(text)
-    done = drive(boxes, *files)
+    done = drive(merge_files, *files)
 
     assert done.clean
     assert isinstance(done.problems[0], Problem)

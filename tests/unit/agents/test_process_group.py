@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from bluelabel.agents.process_group import Cancellation, Ending, Finished, _Capture, run_command
 
-LEASH = Path(sys.modules[run_command.__module__].__file__ or "").with_name("leash.py")
+LEASH = Path(sys.modules[run_command.__module__].__file__ or "").with_name("parent_death_signal.py")
 
 
 def run(

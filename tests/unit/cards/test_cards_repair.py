@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from bluelabel.services.cards.encoding import repair_encoding
 from bluelabel.services.cards.repair import repair
-from bluelabel.services.cards.text.encoding import repair_encoding
 from bluelabel.services.cards.text.parser import parse
 
 
