@@ -131,7 +131,7 @@ def _keys(schema: Mapping[str, Any]) -> str:
 
 def expressions() -> str:
     """Return the grammar of expressions, from its module."""
-    source = (ROOT / "services" / "workflow" / "expressions_grammar.py").read_text(encoding="utf-8")
+    source = (ROOT / "services" / "workflow" / "expressions" / "grammar.py").read_text(encoding="utf-8")
     _, grammar, rest = (ast.get_docstring(ast.parse(source)) or "").split("\n\n", 2)
     return "```text\n" + inspect.cleandoc(grammar) + "\n```\n\n" + rest.replace("``", "`").rstrip() + "\n"
 

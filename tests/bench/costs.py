@@ -27,7 +27,7 @@ _KINDS = {
     "SQLite": ("sqlite3",),
     "JSON": ("json/", "_json."),
     "hashing": ("hashlib", "_hash"),
-    "ledger": ("services/ledger/",),
+    "ledger": ("services/ledger/", "services/files/"),
     "post office": ("services/postbox/", "interfaces/"),
 }
 

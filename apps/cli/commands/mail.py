@@ -11,7 +11,7 @@ from bluelabel.apps.cli.options import SPAN, complete_agent, complete_message, r
 from bluelabel.apps.cli.utils.mail_printer import describe, show_messages
 from bluelabel.interfaces.errors import UsageError
 from bluelabel.interfaces.limits import VIEW_WAITING
-from bluelabel.interfaces.messages import Priority
+from bluelabel.interfaces.messages import DeliveryState, Priority
 from bluelabel.interfaces.records.mail import Settlement
 from bluelabel.runner.operations import claims, mail
 
@@ -144,5 +144,6 @@ def renew(app: App, message_id: str, token: str, lease: float | None) -> None:
 
 
 def _settled(app: App, found: Settlement) -> None:
+    until = f" until {found.lease_until}" if found.state is DeliveryState.CLAIMED else ""
     app.put(found)
-    app.say(f"{found.state.value} {found.id}{f' until {found.lease_until}' if found.lease_until else ''}")
+    app.say(f"{found.state.value} {found.id}{until}")

@@ -49,7 +49,7 @@ _EMPHASIS: Final = re.compile(r"(?<![\w*])([*_])(?=\S)([^*_]+?)(?<=\S)\1(?![\w*]
 _BOX: Final = re.compile(r"\[([ xX\ue012]?)\](?!\()")
 _HYPHEN: Final = re.compile(r"(?<=\w)-(?=\w)")
 _BULLET: Final = re.compile(r"^\s*[-*+]\s+")
-_ARROW: Final = re.compile(r"\s*(?:-{1,2}|=)>\s*")
+_ARROW: Final = re.compile(r"(?<!\s)\s*(?:-{1,2}|=)>\s*")
 _ROUND: Final = re.compile(r"\(([^()]*)(?:\)|$)|\[([^\[\]]*)(?:\]|$)|\{([^{}]*)(?:\}|$)")
 _WHOLE: Final = re.compile(r"[(\[{\"']([^()\[\]{}\"']*)[)\]}\"'][.!]*")
 

@@ -27,11 +27,12 @@ _FREE: Final = frozenset({CardStatus.IN_PROGRESS, CardStatus.BLOCKED, CardStatus
 """Statuses behind which any words may follow: they call nothing a success and hand nothing out."""
 
 _ALL: Final = 100.0
-_CLAUSE: Final = re.compile(r"\s*[,;、。]+\s*|\s*:+(?!\d)\s*|\.+\s+|\s+-{1,3}\s+|\s*—\s*|\s+[·•]\s+")
-_BOTH: Final = re.compile(r"\s*(?:/|&|\+|→|\b(?:and|und|et)\b)\s*")
+# A run of blanks counts from its first: begun at each of a thousand, a match would look at them a thousand times.
+_CLAUSE: Final = re.compile(r"(?<!\s)(?:\s*[,;、。]+\s*|\s*:+(?!\d)\s*|\s+-{1,3}\s+|\s*—\s*|\s+[·•]\s+)|\.+\s+")
+_BOTH: Final = re.compile(r"(?<!\s)\s*(?:/|&|\+|→|\b(?:and|und|et)\b)\s*")
 _SHARE: Final = re.compile(
-    r"([~≈<>]|\b(?:about|around|approx|approximately|circa|ca|up to)\b)?\.?\s*"
-    r"(?:(\d{1,3}(?:[.,]\d+)?)(?:\s*[-—\s]\s*(\d{1,3}))?\s*(?:%|\bpercent\b|\bprozent\b)"
+    r"([~≈<>]|\b(?:about|around|approx|approximately|circa|ca|up to)\b)?\.?(?:(?<!\s)\s*)?"
+    r"(?:(\d{1,3}(?:[.,]\d+)?)(?:(?:\s+|\s*[-—]\s*)(\d{1,3}))?\s*(?:%|\bpercent\b|\bprozent\b)"
     r"|\b(\d{1,6})\s*(?:/|⁄|\bof\b|\bout of\b|\bvon\b|\bde\b)\s*(\d{1,6})\b)"
 )
 _UNITS: Final = re.compile(
@@ -48,7 +49,7 @@ _ON: Final = (
     r"(?:on|at|in|as of|since|from|via|with|see|through|per|commit|pr|mr|release|version|"
     r"am|le|el|em|il|seit|desde|depuis)"
 )
-_TAIL: Final = re.compile(rf"(?:\s|^)\s*(?:(?:{_ON}\s+)*[{DATE}{REFERENCE}{PERSON}]|{_BY})$")
+_TAIL: Final = re.compile(rf"(?:(?<!\s)\s+|^)(?:(?:{_ON}\s+)*[{DATE}{REFERENCE}{PERSON}]|{_BY})$")
 _SURELY: Final = re.compile(
     r"^(?:(?:now|already|fully|totally|completely|entirely|successfully|all|is|everything|work)\s+)+"
     r"|(?:\s+(?:now|already|successfully|in full))+$"

@@ -63,7 +63,7 @@ _CLOSERS: Final = {"(": ")", "[": "]"}
 _ENCLOSING: Final = frozenset({"[", "**", "~~"})
 """Marks round an id that part it from its title as a colon does."""
 
-_DONE: Final = re.compile(r"[ \t]+(#+)[ \t]*$")
+_DONE: Final = re.compile(r"(?<![ \t])[ \t]+(#+)[ \t]*$")
 
 
 def card_heading(line: str, prefixes: Sequence[str] = ()) -> CardHeading | None:

@@ -86,7 +86,7 @@ def _value(line: str, at: int, following: str, rest: Sequence[Line]) -> _Value:
         return _Value(match[1].replace("''", "'"), at, at + match.end(1) + 1)
     if match := _LIST.match(text):
         return _Value(match[1], at + match.start(1), at + match.end(1))
-    plain = re.split(r"[ \t]+#", text, maxsplit=1)[0]
+    plain = re.split(r"(?<![ \t])[ \t]+#", text, maxsplit=1)[0]
     # Block text, anchors, tags, maps and what goes on in the next line is not edited.
     fixed = plain[0] in "\"'[{|>&*!%" or following.startswith((" ", "\t"))
     raw = "" if plain.casefold() in ("null", "~") else plain
