@@ -37,7 +37,7 @@ CLASH: Final = timedelta(seconds=10)
 
 _GONE: Final = 0.5
 _BUSY: Final = 5.0
-_MOVING: Final = 1.0
+_MOVING: Final = 2.0
 _LOOK: Final = 0.02
 
 

@@ -99,10 +99,13 @@ class Git:
             fetches: False where a clone that is not whole must not go to the network for what it does not have.
 
         Raises:
-            MachineError: git is missing, does not answer, or refuses the repository (owner, format).
+            MachineError: git is missing, does not answer, is killed, or refuses the repository (owner, format).
         """
         asked = [*_OPTIONS, *_READ_OPTIONS, "--no-optional-locks", *args]
         answer = self._run(asked, data, READ_SECONDS, {} if fetches else _AT_HOME)
+        if answer.code < 0:  # half an answer is none: "git does not have it" would be concluded from silence
+            hint = "try again; see whether the machine is short of memory"
+            raise MachineError(f"git was ended by signal {-answer.code}", where=str(self.root), hint=hint)
         if answer.code == 128 and ("dubious ownership" in answer.err or "Expected git repo version" in answer.err):
             hint = answer.err.strip().splitlines()[0]
             raise MachineError("git refuses this repository", where=str(self.root), hint=hint)
@@ -151,6 +154,12 @@ class Git:
             dropped.discard("GIT_INDEX_FILE")
         kept = {name: value for name, value in os.environ.items() if name not in dropped}
         return kept | _FIXED
+
+
+def unanswered(what: str, answer: Answer, root: Path) -> MachineError:
+    """Return the error for a question to which git said neither yes nor no; from its silence nothing follows."""
+    said = next((line for line in answer.err.splitlines() if line.strip()), f"exit code {answer.code}")
+    return MachineError(f"git could not tell {what}", where=str(root), hint=f"git said: {said[:200]}")
 
 
 def _not_found(error: OSError, root: Path) -> BluelabelError:

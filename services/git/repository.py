@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bluelabel.interfaces.repository import Change, Commit, Version
 from bluelabel.interfaces.times import to_text
-from bluelabel.services.git.command import Git
+from bluelabel.services.git.command import Git, unanswered
 from bluelabel.services.git.locate import Location, locate
 
 _COMMIT_FORMAT = "--format=tformat:%H%x00%P%x00%an%x00%at%x00%s"
@@ -62,6 +62,8 @@ class GitRepository:
     def branch(self) -> str | None:
         """Return the branch that is checked out (one without a commit yet included), or None when HEAD is detached."""
         answer = self.git.ask("symbolic-ref", "--quiet", "HEAD")
+        if answer.code not in (0, 1) or (answer.code == 0 and not answer.text.startswith("refs/")):
+            raise unanswered("which branch is checked out", answer, self.root)
         return answer.text.rstrip("\n").removeprefix("refs/heads/") if answer.code == 0 else None
 
     def branches(self) -> Mapping[str, str]:
@@ -227,11 +229,17 @@ class GitRepository:
         """
         if not data:
             return None
-        blobs = [name for text in (data, data.replace(b"\r\n", b"\n")) for name in _blob_names(text)]
+        texts = dict.fromkeys((data, data.replace(b"\r\n", b"\n")))
+        blobs = [name for text in texts for name in _blob_names(text)]
         places = [] if "\n" in path else [f"HEAD:{path}", f":{path}"]
         lines = "".join(f"{name}\n" for name in (*places, *blobs))
-        answer = self.git.ask("cat-file", "--batch-check=%(objectname)", data=os.fsencode(lines), fetches=False)
+        asked = ("cat-file", "--batch-check=%(objectname)")
+        answer = self.git.ask(*asked, data=os.fsencode(lines), fetches=False)
         found = answer.text.splitlines()
+        if "lazy fetch" in answer.err:  # one text that a clone does not have ends the answer
+            found += [name for name in blobs if self.git.ask("cat-file", "-e", name, fetches=False).code == 0]
+        elif answer.code != 0:
+            raise unanswered("whether it has a text", answer, self.root)
         blob = next((name for name in blobs if name in found[len(places) :]), None)
         at = [place in blobs for place in found[: len(places)]] or [False, False]
         return Version(blob, is_head=at[0], is_staged=at[1]) if blob else None
@@ -247,7 +255,7 @@ class GitRepository:
 
     def is_busy(self) -> bool:
         """Tell whether a git command is just changing this worktree."""
-        return os.path.lexists(self.location.git_dir / "index.lock")
+        return any(os.path.lexists(self.location.git_dir / name) for name in ("index.lock", "HEAD.lock"))
 
     def remotes(self) -> tuple[str, ...]:
         """Return the names of the remotes."""

@@ -11,6 +11,8 @@ import pytest
 from cli_driver import bluelabel
 from up_process import Up
 
+from bluelabel.services.cards.document import parse
+
 CARDS = "TASK_CARDS.md"
 WAYS: dict[str, list[list[str]]] = {
     "checkout": [["checkout", "--", CARDS]],
@@ -87,6 +89,7 @@ def test_while_up_watches_branches_keep_their_cards(watched: Watched) -> None:
     assert bluelabel(watched.root, "card", "set", "TASK-210C", "status", "IN_PROGRESS").code == 0
     watched.git("commit", "-q", "-a", "-m", "Begun")
     begun = watched.path.read_bytes()
+    begun_as = parse(begun).card("TASK-210C").status_raw
     for number in range(12):
         branch, text = (("main", blocked), ("dev/x", begun))[number % 2]
         watched.git("checkout", "-q", branch)
@@ -96,7 +99,9 @@ def test_while_up_watches_branches_keep_their_cards(watched: Watched) -> None:
     assert watched.up.end() == 0
     assert watched.path.read_bytes() == begun
     assert watched.git("status", "--porcelain", CARDS) == ""
-    assert watched.told() == []
+    lines = [line for line in bluelabel(watched.root, "log", "--json").lines if line["kind"] == "card.changed"]
+    last = {line["branch"]: line["after"] for line in lines}
+    assert (last["main"], last["dev/x"]) == ("BLOCKED 🔴", begun_as)
 
 
 @pytest.mark.timeout(120)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bluelabel.interfaces.errors import MachineError
 from bluelabel.services.git.repository import GitRepository
 
 
@@ -104,3 +107,17 @@ def test_a_worktree_is_busy_while_git_holds_its_index(scratch: Any) -> None:
     assert not repository.is_busy()
     lock.touch()
     assert repository.is_busy()
+
+
+def test_a_git_that_is_killed_has_not_said_no(scratch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scratch.commit(a="one\n")
+    repository = opened(scratch)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").write_text("#!/bin/sh\nkill -9 $$\n")
+    (tmp_path / "bin" / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+
+    with pytest.raises(MachineError, match="ended by signal 9"):
+        repository.version("a", b"one\n")
+    with pytest.raises(MachineError, match="ended by signal 9"):
+        repository.branch()
