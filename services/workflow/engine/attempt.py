@@ -139,7 +139,7 @@ def trace_of(error: BaseException, root: str) -> str | None:
     if isinstance(error, StepFailure):
         return None
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__package__", "").startswith(_ROOMS):
+    while trace is not None and str(trace.tb_frame.f_globals.get("__package__")).startswith(_ROOMS):
         trace = trace.tb_next
     text = portable("".join(traceback.format_exception(type(error), error, trace)), root)
     return text if len(text) <= _TRACE_CHARS else "…" + text[-_TRACE_CHARS:]

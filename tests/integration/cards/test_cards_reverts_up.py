@@ -11,7 +11,7 @@ import pytest
 from cli_driver import bluelabel
 from up_process import Up
 
-from bluelabel.services.cards.document import parse
+from bluelabel.services.cards.text.parser import parse
 
 CARDS = "TASK_CARDS.md"
 WAYS: dict[str, list[list[str]]] = {

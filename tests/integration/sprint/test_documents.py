@@ -45,16 +45,16 @@ ODD = {
 
 def through_a_sprint(office: Any, files: Any) -> Any:
     """Launch and close a sprint in which every one of the files is a context file."""
-    for name, data in swap.items():
+    for name, data in files.items():
         office.write(f"notes/{name}", data)
     office.commit("Write notes", "notes")
-    places = {name: f"notes/{name}" for name in swap}
-    office.settings = SprintSettings(documents=places, contexts=tuple(swap))
+    places = {name: f"notes/{name}" for name in files}
+    office.settings = SprintSettings(documents=places, contexts=tuple(files))
     sprint = planned(office, cards=1, branches=0)
-    once = {name: (office.root / f"notes/{name}").read_bytes() for name in swap}
+    once = {name: (office.root / f"notes/{name}").read_bytes() for name in files}
     completed(office, cards=1, branches=0)
     assert close(office.desk, sprint, APPROVALS).closed
-    return once, {name: (office.root / f"notes/{name}").read_bytes() for name in swap}
+    return once, {name: (office.root / f"notes/{name}").read_bytes() for name in files}
 
 
 def assert_only_the_block(before: Any, once: Any, twice: Any) -> None:
@@ -78,10 +78,10 @@ def test_odd_documents_keep_every_byte(office: Any) -> None:
 def test_every_document_of_the_corpus_keeps_every_byte(office: Any) -> None:
     root = Path(os.environ["BLUELABEL_CORPUS"])
     found = sorted([*root.glob("sprint_docs/*"), *root.glob("continuity_docs/*")])
-    swap = {f"{number:03}.md": file.read_bytes() for number, file in enumerate(found)}
-    assert len(swap) >= 130
-    once, twice = through_a_sprint(office, swap)
-    for name, before in swap.items():
+    files = {f"{number:03}.md": file.read_bytes() for number, file in enumerate(found)}
+    assert len(files) >= 130
+    once, twice = through_a_sprint(office, files)
+    for name, before in files.items():
         assert_only_the_block(before, once[name], twice[name])
         assert once[name].startswith(before)
 
