@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import weakref
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,7 @@ class Readers:
         self._idle: list[sqlite3.Connection] = []
         self._path: Path | None = None
         self._generation = -1
+        weakref.finalize(self, _close, self._idle).atexit = False  # for a store that nobody closed
 
     def take(self, path: Path, generation: int, made_by: str, seq: int) -> sqlite3.Connection | None:
         """Return a connection whose snapshot is the index as it is now.
@@ -71,9 +73,8 @@ class Readers:
     def close(self) -> None:
         """Close every connection that is not lent; one that is lent is closed when it comes back."""
         with self._lock:
-            idle, self._idle, self._generation = self._idle, [], -1
-        for reader in idle:
-            reader.close()
+            self._generation = -1
+            _close(self._idle)
 
     def _idle_one(self, path: Path, generation: int) -> sqlite3.Connection | None:
         with self._lock:
@@ -83,6 +84,11 @@ class Readers:
         with self._lock:
             self._path, self._generation = path, generation
         return None
+
+
+def _close(idle: list[sqlite3.Connection]) -> None:
+    while idle:
+        idle.pop().close()
 
 
 def _open(path: Path) -> sqlite3.Connection:
