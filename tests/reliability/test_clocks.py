@@ -26,8 +26,8 @@ def test_a_living_holder_keeps_its_claim_whatever_the_wall_clock_does(jump: floa
     post.send("CC")
     held = post.box.claim("CC", lease=600)
     assert held is not None
-    post.clock.set_wall(jump)
-    post.clock.pass_(500)
+    post.clock.set_back(-3600 * jump)
+    post.clock.advance(500)
 
     assert post.box.claim("CC", worker="thief") is None
     assert post.box.renew(held.message.id, held.token or "").token == held.token
@@ -39,8 +39,8 @@ def test_no_claim_lasts_longer_than_its_lease_whatever_the_wall_clock_does(jump:
     post = Counter(tmp_path)
     post.send("CC")
     post.box.claim("CC", lease=600)
-    post.clock.set_wall(jump)
-    post.clock.pass_(601)
+    post.clock.set_back(-3600 * jump)
+    post.clock.advance(601)
     again = post.box.claim("CC")
 
     assert again is not None
@@ -51,9 +51,9 @@ def test_no_claim_lasts_longer_than_its_lease_whatever_the_wall_clock_does(jump:
 def test_messages_keep_their_order_whatever_the_wall_clock_does(jump: float, tmp_path: Path) -> None:
     post = Counter(tmp_path)
     ids = [post.send("CC")]
-    post.clock.set_wall(jump)
+    post.clock.set_back(-3600 * jump)
     ids.append(post.send("CC"))
-    post.clock.set_wall(-jump)
+    post.clock.set_back(-3600 * (-jump))
     ids.append(post.send("CC"))
 
     assert post.waiting("CC") == ids

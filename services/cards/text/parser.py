@@ -301,9 +301,6 @@ class _Scanner:
             self.templates.append(replace(self.template, end=at))
             self.template = None
 
-    def _problem(self, code: str, message: str, line: int, hint: str | None = None) -> None:
-        self.problems.append(Problem(code, message, line, 1, hint))
-
     def _result(self) -> CardDocument:
         problems = [*self.problems, *self.suspects.problems, *self.conflicts.problems()]
         problems += [*quote_problems(self.text, self.quotes), *whole_file_problems(self.text, self.cards)]

@@ -94,7 +94,7 @@ def test_a_broken_text_is_looked_at_again_when_it_is_quiet(watched: Callable[...
     path.write_text("{", encoding="utf-8")
     post.fresh(path)
     post.start()
-    post.clock.pass_(1)
+    post.clock.advance(1)
 
     assert len(post.next().set_aside) == 1
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from unit.postbox.office import CountingIds, Office
+from unit.postbox.office import Office
 
+from bluelabel.interfaces.fakes import CountingIds
 from bluelabel.interfaces.messages import DeliveryState
 from bluelabel.services.postbox import queries
 from bluelabel.services.postbox.boxes.report import IntakeReport

@@ -219,7 +219,7 @@ def test_a_torn_box_of_a_clone_settles_nothing(one: Clone, two: Clone) -> None:
     one.settle("CC")
     two.gets(one, ["CC"])
     two.edit("CC", "inbox", lambda text: text.replace("null]", '{"torn'))
-    two.clock.pass_(60)
+    two.clock.advance(60)
     two.sweep()
 
     assert two.state_of("a") == {"CC": "sent"}

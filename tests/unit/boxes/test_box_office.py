@@ -415,7 +415,7 @@ def test_a_broken_text_is_left_alone_until_it_is_quiet(post: Counter) -> None:
     assert report.notes() == ["left alone, it is still being written: postbox/CC/outbox.json"]
     assert (post.text("CC", "outbox"), post.received("ARCH")) == (broken, [])
 
-    post.clock.pass_(0.4)
+    post.clock.advance(0.4)
     report = post.sweep()
     assert len(report.sent) == 1
     assert [message["task_id"] for message in post.received("ARCH")] == ["T-1"]
@@ -754,7 +754,7 @@ def test_a_save_that_is_still_going_on_when_it_is_swapped_out_is_read_later(
     monkeypatch.setattr(view_files, "exchange", racing)
     post.send("CA", sender="CC")
     assert post.refresh("CC").waiting == ["postbox/CC/outbox.json"]
-    post.clock.pass_(1)
+    post.clock.advance(1)
     monkeypatch.undo()
     post.sweep()
 

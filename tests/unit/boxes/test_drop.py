@@ -174,7 +174,7 @@ def test_a_file_that_somebody_has_open_for_writing_is_waited_for(post: Counter) 
             slow.write(part)
             slow.flush()
             post.fresh(path)
-            post.clock.pass_(2)
+            post.clock.advance(2)
             assert post.sweep().waiting == ["a.json"]
 
     assert len(post.sweep().sent) == 2

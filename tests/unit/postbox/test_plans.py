@@ -55,7 +55,7 @@ def use(office: Office) -> None:
         held = office.box.claim("CC", lease=5)
         assert held is not None
         office.box.renew(first, held.token or "")
-        office.clock.pass_(10_000)
+        office.clock.advance(10_000)
     held = office.box.claim("CA")
     assert held is not None
     office.box.nack("own", held.token or "", final=True)

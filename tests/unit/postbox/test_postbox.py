@@ -64,7 +64,7 @@ def test_a_stale_token_is_refused(verb: str) -> None:
     office = Office()
     message_id = office.send()
     first = office.box.claim("CC", lease=10)
-    office.clock.pass_(11)
+    office.clock.advance(11)
     second = office.box.claim("CC", lease=10)
     assert first is not None
     assert second is not None
@@ -92,7 +92,7 @@ def test_a_message_that_was_given_back_waits_out_its_delay() -> None:
     office.box.nack(message_id, held.token or "", reason="no network", delay=60)  # type: ignore[union-attr]
     assert office.box.claim("CC") is None
 
-    office.clock.pass_(61)
+    office.clock.advance(61)
     again = office.box.claim("CC")
 
     assert again is not None
@@ -119,7 +119,7 @@ def test_leases_that_lapse_too_often_kill_the_message() -> None:
     message_id = office.send()
     for _ in range(2):
         assert office.box.claim("CC", lease=1) is not None
-        office.clock.pass_(2)
+        office.clock.advance(2)
 
     assert office.box.claim("CC") is None
     assert states(office, message_id) == {"CC": "dead"}
@@ -190,12 +190,12 @@ def test_a_message_is_not_handed_out_before_its_time_nor_after_it() -> None:
     office = Office()
     later = office.send(not_before=office.box.now().after(60))
     short = office.send(expires_at=office.box.now().after(30))
-    office.clock.pass_(31)
+    office.clock.advance(31)
 
     assert office.box.claim("CC") is None
     assert states(office, short) == {"CC": "expired"}
 
-    office.clock.pass_(30)
+    office.clock.advance(30)
     held = office.box.claim("CC")
     assert held is not None
     assert held.message.id == later
@@ -306,9 +306,9 @@ def test_a_wall_clock_that_jumps_takes_no_message_from_a_living_holder() -> None
     office = Office()
     message_id = office.send()
     held = office.box.claim("CC", lease=60)
-    office.clock.set_wall(24)
+    office.clock.set_back(-24 * 3600)
     assert office.box.claim("CC") is None
-    office.clock.set_wall(-48)
+    office.clock.set_back(48 * 3600)
     office.clock.up += 61
 
     assert office.box.claim("CC") is not None
@@ -324,7 +324,7 @@ def test_after_a_restart_the_wall_clock_decides_about_leases() -> None:
     office.clock.start, office.clock.up = "start-2", 5.0
     assert office.box.claim("CC") is None
 
-    office.clock.pass_(61)
+    office.clock.advance(61)
 
     assert office.box.claim("CC") is not None
 
@@ -333,9 +333,9 @@ def test_renewing_keeps_a_message() -> None:
     office = Office()
     message_id = office.send()
     held = office.box.claim("CC", lease=10)
-    office.clock.pass_(9)
+    office.clock.advance(9)
     renewed = office.box.renew(message_id, held.token or "", lease=10)  # type: ignore[union-attr]
-    office.clock.pass_(9)
+    office.clock.advance(9)
 
     assert renewed.state == DeliveryState.CLAIMED
     assert office.box.claim("CC") is None
@@ -403,7 +403,7 @@ def test_seen_is_recorded_once() -> None:
 def test_what_nobody_settles_in_time_is_escalated_once() -> None:
     office = Office()
     message_id = office.send()
-    office.clock.pass_(100)
+    office.clock.advance(100)
 
     first = escalate_overdue(office.box, 60)
     again = escalate_overdue(office.box, 60)
@@ -419,7 +419,7 @@ def test_what_is_settled_long_ago_moves_into_files_once_and_its_key_stays_used(t
     waiting = office.send()
     held = office.box.claim("CC")
     office.box.ack(done, held.token or "", result={"ok": True})  # type: ignore[union-attr]
-    office.clock.pass_(1000)
+    office.clock.advance(1000)
     fresh = office.send()
 
     planned = archive(office.box, tmp_path, 500, "HUMAN", dry_run=True)
@@ -444,7 +444,7 @@ def test_an_archive_that_was_interrupted_adds_nothing_twice(tmp_path: Path) -> N
     done = office.send()
     held = office.box.claim("CC")
     office.box.ack(done, held.token or "")  # type: ignore[union-attr]
-    office.clock.pass_(1000)
+    office.clock.advance(1000)
 
     archive(office.box, tmp_path, 500, "HUMAN")
     office.book.ledger._events.pop()  # type: ignore[attr-defined]  # the event did not survive, the file did
